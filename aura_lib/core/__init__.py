@@ -1,0 +1,124 @@
+"""the nouns, the errors, the calendar, the clock, the ports, the settings"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aura_lib.core.calendar import Calendar, Schedule
+from aura_lib.core.clock import SimulatedClock, WallClock
+from aura_lib.core.codec import canonical, decode, digest, encode
+from aura_lib.core.errors import (
+    AuraError,
+    BrokerError,
+    BrokerRejected,
+    BrokerUnavailable,
+    DataError,
+    InputError,
+    LedgerError,
+    ModelError,
+    NotPromoted,
+    OutcomeUnknown,
+    PermissionDenied,
+    RiskRejection,
+    RunFailed,
+    exit_code,
+)
+from aura_lib.core.instrument import AssetClass, Instrument, Right
+from aura_lib.core.mandate import Mandate, TargetWeights
+from aura_lib.core.orders import (
+    LIVE,
+    TERMINAL,
+    TRANSITIONS,
+    UNSETTLED,
+    WORKING,
+    Basket,
+    Decision,
+    Fill,
+    Intent,
+    Order,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from aura_lib.core.portfolio import Account, Position, fold
+from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource
+from aura_lib.core.records import Binding, Evidence, Mode, Run, RunStatus
+from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.times import iso, utc
+
+if TYPE_CHECKING:
+    from aura_lib.core.market_data import Bars, Market
+
+_NEEDS_PANDAS = ("Bars", "Market")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEEDS_PANDAS:
+        from aura_lib.core import market_data
+
+        return getattr(market_data, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "LIVE",
+    "TERMINAL",
+    "TRANSITIONS",
+    "UNSETTLED",
+    "WORKING",
+    "Account",
+    "AssetClass",
+    "AuraError",
+    "Bars",
+    "Basket",
+    "Binding",
+    "Broker",
+    "BrokerError",
+    "BrokerOrder",
+    "BrokerRejected",
+    "BrokerUnavailable",
+    "Calendar",
+    "Clock",
+    "DataError",
+    "DataSource",
+    "Decision",
+    "Evidence",
+    "Fill",
+    "InputError",
+    "Instrument",
+    "Intent",
+    "LedgerError",
+    "Mandate",
+    "Market",
+    "Mode",
+    "ModelError",
+    "NotPromoted",
+    "Order",
+    "OrderStatus",
+    "OrderType",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "Position",
+    "Right",
+    "RiskRejection",
+    "Run",
+    "RunFailed",
+    "RunStatus",
+    "Schedule",
+    "Settings",
+    "Side",
+    "SimulatedClock",
+    "TargetWeights",
+    "TimeInForce",
+    "WallClock",
+    "canonical",
+    "decode",
+    "digest",
+    "encode",
+    "exit_code",
+    "fold",
+    "iso",
+    "project_root",
+    "utc",
+]

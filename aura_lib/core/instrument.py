@@ -1,0 +1,61 @@
+"""What can be traded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from aura_lib.core.errors import InputError
+
+
+class AssetClass(StrEnum):
+    """Kinds of instrument."""
+
+    EQUITY = "equity"
+    ETF = "etf"
+    OPTION = "option"
+    CRYPTO = "crypto"
+    INDEX = "index"
+    FX = "fx"
+
+
+class Right(StrEnum):
+    """The right of an option."""
+
+    CALL = "call"
+    PUT = "put"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What can be traded: its symbol, class and trading units.
+
+    `venue` is the market identifier code (ISO 10383). `lot` is the smallest quantity step, `tick` the
+    smallest price step in `currency`, `multiplier` the units one contract stands for.
+    Options also name their underlying symbol, expiry, strike and right.
+    """
+
+    symbol: str
+    asset_class: AssetClass = AssetClass.EQUITY
+    currency: str = "USD"
+    venue: str = "XNYS"
+    lot: Decimal = Decimal(1)
+    tick: Decimal = Decimal("0.01")
+    multiplier: Decimal = Decimal(1)
+    underlying: str | None = None
+    expiry: date | None = None
+    strike: Decimal | None = None
+    right: Right | None = None
+
+    def __post_init__(self) -> None:
+        if not self.symbol or self.symbol != self.symbol.strip():
+            raise InputError(f"an instrument needs a symbol without surrounding spaces, not {self.symbol!r}")
+        for name in ("lot", "tick", "multiplier"):
+            value = getattr(self, name)
+            if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
+                raise InputError(f"{self.symbol}: {name} must be a positive Decimal, not {value!r}")
+        contract = (self.underlying, self.expiry, self.strike, self.right)
+        if (self.asset_class is AssetClass.OPTION) != all(part is not None for part in contract):
+            raise InputError(f"{self.symbol}: an option, and only an option, has underlying, expiry, strike and right")

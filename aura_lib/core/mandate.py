@@ -1,0 +1,85 @@
+"""Whose money and what is allowed; and the weights that a strategy wishes for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from aura_lib.core.errors import InputError
+from aura_lib.core.times import utc
+
+TOLERANCE = 1e-6  # on a sum of weights: what an optimiser's arithmetic leaves over
+
+
+def _fraction(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{name} must be a number between {low} and {high}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """The universe, the constraints and the capital of one book.
+
+    `capital` is the opening cash in `currency`. `max_weight` caps one holding as a fraction of equity;
+    `cash_buffer` is the fraction of equity that is never invested; `min_trade` is the smallest order value
+    worth sending; `restricted` symbols are never bought.
+    """
+
+    universe: tuple[str, ...]
+    capital: Decimal = Decimal(1_000_000)
+    currency: str = "USD"
+    max_weight: float = 1.0
+    cash_buffer: float = 0.02
+    min_trade: Decimal = Decimal(100)
+    restricted: tuple[str, ...] = ()
+    benchmark: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("universe", "restricted"):
+            symbols = getattr(self, name)
+            if isinstance(symbols, str):
+                raise InputError(f"{name} must be a tuple of symbols, not the text {symbols!r}")
+            object.__setattr__(self, name, tuple(symbols))
+        if not self.universe:
+            raise InputError("the universe is empty: name at least one symbol")
+        twice = sorted({s for s in self.universe if self.universe.count(s) > 1})
+        if twice:
+            raise InputError(f"the universe names {twice} more than once")
+        for name in ("capital", "min_trade"):
+            value = getattr(self, name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                value = Decimal(value)
+                object.__setattr__(self, name, value)
+            if not isinstance(value, Decimal) or not value.is_finite() or value < 0 or (name == "capital" and not value):
+                raise InputError(f"{name} must be a positive Decimal in {self.currency}, not {value!r}")
+        _fraction("max_weight", self.max_weight, 0.0, 1.0)
+        _fraction("cash_buffer", self.cash_buffer, 0.0, 0.9999)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetWeights:
+    """Symbol → fraction of equity, as of a time; what the weights leave is cash. The last float before Decimal.
+
+    Raises InputError for NaN or infinite weights, short weights when `long_only`, or a sum above 1.
+    """
+
+    weights: Mapping[str, float]
+    as_of: datetime
+    long_only: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "as_of", utc(self.as_of, "as_of"))
+        weights = {str(s): float(w) for s, w in dict(self.weights).items()}
+        bad = {s: w for s, w in weights.items() if not math.isfinite(w)}
+        if bad:
+            raise InputError(f"weights must be finite numbers; given {bad}")
+        if self.long_only and (short := {s: w for s, w in weights.items() if w < -TOLERANCE}):
+            raise InputError(f"a long-only portfolio has no negative weights; given {short}")
+        gross = sum(abs(w) for w in weights.values())
+        if gross > 1 + TOLERANCE:
+            raise InputError(f"weights sum to {gross:.6f}; they may use at most 1 (the rest is cash)")
+        object.__setattr__(self, "weights", MappingProxyType(weights))

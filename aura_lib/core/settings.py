@@ -1,0 +1,58 @@
+"""Where Aura keeps its state, and what the environment says about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aura_lib.core.errors import InputError
+
+PROJECT_MARKS = ("pyproject.toml", "aura.toml")
+
+
+def project_root(start: Path | None = None) -> Path | None:
+    """The nearest folder at or above `start` that holds a pyproject.toml or an aura.toml."""
+    here = (start or Path.cwd()).resolve()
+    return next((f for f in (here, *here.parents) if any((f / mark).is_file() for mark in PROJECT_MARKS)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One directory holds all state; one URL the ledger. Made absolute, so that every child sees the same."""
+
+    home: Path
+    database_url: str
+    allow_live: bool = False
+
+    @staticmethod
+    def load(environ: Mapping[str, str] | None = None, start: Path | None = None) -> Settings:
+        """Settings from the environment: AURA_HOME, AURA_DATABASE_URL, AURA_ALLOW_LIVE."""
+        env = os.environ if environ is None else environ
+        given = env.get("AURA_HOME")
+        home = Path(given).expanduser() if given else (project_root(start) or Path.home()) / ".aura"
+        home = home.absolute()
+        return Settings(
+            home=home,
+            database_url=env.get("AURA_DATABASE_URL") or f"sqlite:///{home / 'ledger.db'}",
+            allow_live=env.get("AURA_ALLOW_LIVE") == "1",
+        )
+
+    def ensure_home(self) -> Path:
+        """The home directory, made if it is not there. One that cannot be written raises InputError."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            probe = self.home / f".write-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"AURA_HOME={self.home} cannot be written ({error.strerror}): "
+                "set AURA_HOME to a directory of yours, or free the disk"
+            ) from error
+        return self.home
+
+    def child_environment(self) -> dict[str, str]:
+        """What a child process needs to see the same state."""
+        return {"AURA_HOME": str(self.home), "AURA_DATABASE_URL": self.database_url}
