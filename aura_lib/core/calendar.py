@@ -24,9 +24,10 @@ def _build(name: str, start: date, end: date) -> Any:
     if name not in xc.get_calendar_names():
         raise InputError(f"unknown exchange calendar {name!r}: use a market identifier code such as XNYS, XLON or XBOM")
     factory = xc.calendar_utils.global_calendar_dispatcher._calendar_factories.get(name)
-    bound = factory.bound_max() if factory else None
-    if bound is not None and bound.date() < end:
-        end = bound.date()
+    if factory is not None:  # some calendars know their holidays only between two dates
+        low, high = factory.bound_min(), factory.bound_max()
+        start = max(start, low.date()) if low is not None else start
+        end = min(end, high.date()) if high is not None else end
     return xc.get_calendar(name, start=start.isoformat(), end=end.isoformat())
 
 
