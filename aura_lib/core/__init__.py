@@ -43,7 +43,7 @@ from aura_lib.core.orders import (
 )
 from aura_lib.core.portfolio import Account, Position, fold
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource
-from aura_lib.core.records import Binding, Evidence, Mode, Run, RunStatus
+from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
 from aura_lib.core.times import iso, utc
 
@@ -100,6 +100,7 @@ __all__ = [
     "OutcomeUnknown",
     "PermissionDenied",
     "Position",
+    "Promotion",
     "Right",
     "RiskRejection",
     "Run",

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from aura_lib.core.codec import digest
+from aura_lib.core.codec import canonical, digest
 
 
 class Mode(StrEnum):
@@ -69,11 +69,38 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a strategy notebook showed when the runner executed it: the ground for a promotion."""
+    """What a strategy notebook showed when the runner executed it: the ground for a promotion.
+
+    `parameters` (all but mode, as_of and book) and `sources` (file → hash) are what `binding` sums up.
+    """
 
     run: str
     binding: Binding
     notebook: str
+    parameters: Mapping[str, Any]
+    sources: Mapping[str, str]
     snapshot: str
     statistics: Mapping[str, float]
     time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Leave for one binding to trade on one class of account (paper or live), signed by the vault.
+
+    `evidence` is the Run that vouches for the notebook, `notebook` its path when it was promoted.
+    """
+
+    binding: Binding
+    account_class: Mode
+    notebook: str
+    evidence: str
+    who: str
+    time: datetime
+    public_key: str = ""
+    signature: str = ""
+
+    def message(self) -> bytes:
+        """What is signed: everything but the signature."""
+        said = [self.binding.id, self.account_class, self.notebook, self.evidence, self.who, self.time, self.public_key]
+        return canonical(said).encode()

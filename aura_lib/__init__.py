@@ -1,0 +1,78 @@
+"""Aura: a trading idea from a notebook to a scheduled job, without rewriting it.
+
+Everything loads on first use: `import aura_lib as aura` costs nothing until a name is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from aura_lib._version import __version__
+
+if TYPE_CHECKING:
+    from aura_lib import backtest, data, exchange, indicators, jobs, ledger, optimizers, plan, reports, risk, strategies
+    from aura_lib.core import (
+        Account,
+        AuraError,
+        Bars,
+        Instrument,
+        Intent,
+        Mandate,
+        Market,
+        Schedule,
+        Settings,
+        Side,
+        TargetWeights,
+    )
+    from aura_lib.jobs.run import run
+
+_ROOMS = (
+    "backtest", "data", "exchange", "indicators", "jobs", "ledger", "optimizers", "plan", "reports", "risk", "strategies",
+)  # fmt: skip
+_NOUNS = (
+    "Account", "AuraError", "Bars", "Instrument", "Intent", "Mandate", "Market", "Schedule", "Settings", "Side",
+    "TargetWeights",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"aura_lib.{name}")
+    if name in _NOUNS:
+        return getattr(import_module("aura_lib.core"), name)
+    if name == "run":
+        return import_module("aura_lib.jobs.run").run
+    raise AttributeError(f"module 'aura_lib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "Account",
+    "AuraError",
+    "Bars",
+    "Instrument",
+    "Intent",
+    "Mandate",
+    "Market",
+    "Schedule",
+    "Settings",
+    "Side",
+    "TargetWeights",
+    "__version__",
+    "backtest",
+    "data",
+    "exchange",
+    "indicators",
+    "jobs",
+    "ledger",
+    "optimizers",
+    "plan",
+    "reports",
+    "risk",
+    "run",
+    "strategies",
+]

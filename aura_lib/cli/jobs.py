@@ -1,0 +1,140 @@
+"""`aura job`, `aura runs`, `aura parity`: scheduled notebooks, what became of them, and the proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aura_lib.cli.answer import Answer, command, table
+
+if TYPE_CHECKING:
+    from aura_lib.backtest import Parity
+    from aura_lib.core import Run
+
+NAME = Annotated[str, typer.Argument(help="A job, by its name in jobs/ or as a path.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Scheduled notebooks.", no_args_is_help=True)
+    app.add_typer(group, name="job")
+
+    @command(group, "list")
+    def listing() -> Answer:
+        """The jobs of this project."""
+        from pathlib import Path
+
+        from aura_lib.core import project_root
+        from aura_lib.jobs.job import load
+
+        root = project_root() or Path.cwd()
+        jobs = [load(str(file)) for file in sorted((root / "jobs").glob("*.yaml"))]
+        rows = [
+            {"job": j.name, "mode": j.mode.value, "account": j.account, "book": j.book, "notebook": str(j.notebook.relative_to(root))}
+            for j in jobs
+        ]
+        return Answer(rows, (table("Jobs", {n: n for n in ("job", "mode", "account", "book", "notebook")}, rows),))
+
+    @command(group)
+    def run(
+        name: NAME,
+        start: Annotated[str, typer.Option("--from", help="First slot to replay: a session date.")],
+        end: Annotated[str, typer.Option("--to", help="Last slot to replay: a session date.")],
+        until: Annotated[str | None, typer.Option(help="Follow the venue until this session (default: the next close).")] = None,
+    ) -> Answer:
+        """Replay a job over past slots, on its simulated account. Slots that are done are left alone."""
+        from aura_lib.cli.progress import cells
+        from aura_lib.core import Settings
+        from aura_lib.jobs.job import load
+        from aura_lib.jobs.replay import replay
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name) as progress:
+            done = replay(runner, load(name), start, end, until=until, on_slot=lambda n, total, _: progress(n, total))
+        return runs_answer(list(done.runs), f"Runs of {done.job}")
+
+    runs = typer.Typer(help="What became of the runs.", invoke_without_command=True)
+    app.add_typer(runs, name="runs")
+
+    @runs.callback()
+    def _runs(context: typer.Context) -> None:
+        """What became of the runs; without a command, all of them."""
+        if context.invoked_subcommand is None:
+            listed()
+
+    @command(runs, "list")
+    def listed(job: Annotated[str | None, typer.Option(help="Only the runs of this job.")] = None) -> Answer:
+        """All runs, oldest first."""
+        from aura_lib.ledger import Ledger
+
+        with Ledger.open() as ledger:
+            return runs_answer(ledger.runs(job), "Runs")
+
+    @command(runs)
+    def show(run: Annotated[str, typer.Argument(help="Id of a run.")]) -> Answer:
+        """Everything that was kept of one run."""
+        from aura_lib.core import InputError, encode
+        from aura_lib.ledger import Ledger
+
+        with Ledger.open() as ledger:
+            found = [r for r in ledger.runs() if r.id == run]
+        if not found:
+            raise InputError(f"no run {run!r}: `aura runs list` shows them")
+        return Answer(encode(found[0]))
+
+    @command(app)
+    def parity(name: NAME) -> Answer:
+        """Compare what a job's runs decided and traded with one pass over the same slots."""
+        from aura_lib.core import Settings
+        from aura_lib.jobs.job import load
+        from aura_lib.jobs.parity import job_parity
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner:
+            found = job_parity(runner, load(name))
+        return parity_answer(name, found)
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """One run as a row of a table."""
+    took = f"{(run.ended - run.started).total_seconds():.1f} s" if run.ended else ""
+    return {
+        "run": run.id, "job": run.job, "slot": run.slot[:10], "mode": run.mode.value, "status": run.status.value,
+        "attempt": run.attempt, "approved": run.results.get("approved", ""), "rejected": run.results.get("rejected", ""),
+        "took": took, "error": run.error[:60],
+    }  # fmt: skip
+
+
+def runs_answer(runs: list[Run], title: str) -> Answer:
+    """Runs as a table."""
+    from aura_lib.core import encode
+
+    columns = {
+        "run": "run", "slot": "slot", "mode": "mode", "status": "status", "approved": ">orders", "rejected": ">rejected",
+        "took": ">took", "error": "error",
+    }  # fmt: skip
+    return Answer([encode(r) for r in runs], (table(title, columns, [run_row(r) for r in runs]),))
+
+
+def parity_answer(name: str, found: Parity) -> Answer:
+    """A parity as a sentence, and its differences as a table."""
+    rows = [
+        {"slot": str(d.slot)[:10], "kind": d.kind, "what": d.what, "recorded": str(d.recorded), "replayed": str(d.replayed)}
+        for d in found.differences
+    ]
+    data = {"job": name, "compared": dict(found.compared), "differences": rows, "differ": len(rows)}
+    shown: tuple[Any, ...] = (parity_line(found),)
+    if rows:
+        shown += (table("Differences", {n: n for n in ("slot", "kind", "what", "recorded", "replayed")}, rows),)
+    return Answer(data, shown, code=1 if rows else 0)
+
+
+def parity_line(found: Parity) -> str:
+    """How many were compared and how many differ."""
+    compared = ", ".join(f"{count} {kind}" for kind, count in found.compared.items())
+    return f"Parity: compared {compared}; {len(found.differences)} differ."

@@ -1,0 +1,68 @@
+"""`aura backtest` and `aura promote`: test a notebook, and give it leave to trade."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aura_lib.cli.answer import Answer, command
+
+NOTEBOOK = Annotated[Path, typer.Argument(help="A strategy notebook.")]
+PARAMETERS = Annotated[list[str], typer.Option("--set", "-s", help="A parameter as name=value; repeat for more.")]
+
+
+def parsed(pairs: list[str]) -> dict[str, Any]:
+    """`name=value` pairs; values are YAML scalars, so 5 is a number and true a truth value."""
+    import yaml
+
+    from aura_lib.core import InputError
+
+    values = {}
+    for pair in pairs:
+        name, found, text = pair.partition("=")
+        if not found:
+            raise InputError(f"{pair!r} is no parameter: write name=value")
+        values[name] = yaml.safe_load(text)
+    return values
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @command(app)
+    def backtest(notebook: NOTEBOOK, parameters: PARAMETERS = []) -> Answer:  # noqa: B006 - typer reads the default
+        """Run a notebook in research mode and record its evidence."""
+        from aura_lib.cli.progress import cells
+        from aura_lib.core import Settings
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(notebook.name) as on_cell:
+            run = runner.research(notebook, parsed(parameters), on_cell=on_cell)
+        statistics = run.results["statistics"]
+        found = {"run": run.id, "binding": run.binding.id, "output": run.output, "statistics": statistics}
+        lines = [f"{name:>16}  {value:,.4f}" for name, value in statistics.items()]
+        return Answer(found, ("\n".join(lines), f"Evidence recorded by run {run.id}", f"Output: {run.output}"))
+
+    @command(app)
+    def promote(
+        notebook: NOTEBOOK,
+        to: Annotated[str, typer.Option(help="The class of account: paper or live.")] = "paper",
+        parameters: PARAMETERS = [],  # noqa: B006 - typer reads the default
+    ) -> Answer:
+        """Let exactly this notebook, with these parameters, trade on a class of account."""
+        from aura_lib.core import InputError, Settings, project_root
+        from aura_lib.jobs.promotion import promote
+        from aura_lib.ledger import Ledger
+
+        if not notebook.is_file():
+            raise InputError(f"no notebook at {notebook}")
+        settings = Settings.load()
+        root = (project_root() or Path.cwd()).resolve()
+        with Ledger.open(settings) as ledger:
+            made = promote(ledger, settings, notebook.resolve(), parsed(parameters), to, root)
+        found = {"notebook": made.notebook, "to": made.account_class.value, "binding": made.binding.id, "evidence": made.evidence, "who": made.who}
+        return Answer(found, (f"{made.notebook} may trade on {made.account_class.value} accounts, as tested in run {made.evidence}.",))

@@ -1,0 +1,20 @@
+"""plan → desk → `brokers/` → fills → reconciliation"""
+
+from __future__ import annotations
+
+from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
+from aura_lib.execution.propose import Proposal, propose
+from aura_lib.execution.service import DeskProcess, advance, wait_until
+
+__all__ = [
+    "DeskProcess",
+    "Proposal",
+    "Terms",
+    "account_terms",
+    "advance",
+    "find_terms",
+    "open_account",
+    "paper_account",
+    "propose",
+    "wait_until",
+]

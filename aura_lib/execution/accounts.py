@@ -1,0 +1,66 @@
+"""Accounts: on what terms one was opened. Written once to the system chain, read by everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aura_lib.core import InputError, Mode, decode, encode
+from aura_lib.exchange import Costs
+from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.risk import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """An account: its class (paper or live), its broker, its clock, its data, its limits.
+
+    `clock` is "replay" (moved by whoever replays slots) or "wall". `costs` are what the simulated exchange
+    charges; a real broker charges its own.
+    """
+
+    name: str
+    account_class: Mode = Mode.PAPER
+    broker: str = "paper"
+    clock: str = "replay"
+    currency: str = "USD"
+    calendar: str = "XNYS"
+    source: str = "sample"
+    limits: Limits = field(default_factory=Limits)
+    costs: Costs = field(default_factory=Costs)
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("-", "").replace("_", "").isalnum() or self.name.lower() in ("system", "all"):
+            raise InputError(f"an account is named with letters, digits, - and _, and not system or all: {self.name!r}")
+        if self.account_class is not Mode.PAPER or self.broker != "paper":
+            raise InputError(f"account {self.name}: only simulated accounts (class and broker 'paper') exist so far")
+        if self.clock not in ("replay", "wall"):
+            raise InputError(f"account {self.name}: clock must be 'replay' or 'wall', not {self.clock!r}")
+
+
+def open_account(ledger: Ledger, terms: Terms) -> Terms:
+    """Open an account, or return the terms it was opened with. Other terms for an open account are refused."""
+    entry = ledger.journal.append(SYSTEM, "account.opened", encode(terms), key=f"account:{terms.name}")
+    opened = decode(Terms, entry.body)
+    if opened != terms:
+        changed = [n for n in Terms.__slots__ if getattr(opened, n) != getattr(terms, n)]
+        raise InputError(f"account {terms.name} was opened with other terms ({', '.join(changed)}); open another one")
+    return opened
+
+
+def account_terms(ledger: Ledger, name: str) -> Terms:
+    """The terms of an account; one that was never opened raises InputError naming those that were."""
+    entry = ledger.journal.find(SYSTEM, f"account:{name}")
+    if entry is None:
+        known = [e.body["name"] for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+        raise InputError(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
+    return decode(Terms, entry.body)
+
+
+def find_terms(ledger: Ledger, name: str) -> Terms | None:
+    """The terms of an account, or None when it was never opened."""
+    return account_terms(ledger, name) if ledger.journal.find(SYSTEM, f"account:{name}") else None
+
+
+def paper_account(ledger: Ledger, name: str = "paper") -> Terms:
+    """The paper account of this name, opened with the default terms when it is not there."""
+    return find_terms(ledger, name) or open_account(ledger, Terms(name))

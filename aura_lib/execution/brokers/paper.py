@@ -1,0 +1,160 @@
+"""The paper broker: a venue of its own over the simulated exchange, with its own memory on disk.
+
+It stands apart from the ledger on purpose: a desk may die between the venue's answer and its own book,
+and then has to ask, as it would ask a real broker. Client ids are enforced for the life of the account.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aura_lib.core import (
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    Clock,
+    Fill,
+    Order,
+    OrderStatus,
+    canonical,
+    decode,
+    encode,
+    iso,
+    utc,
+)
+from aura_lib.exchange import Costs, Exchange
+from aura_lib.execution.feed import Feed
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), time TEXT NOT NULL, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (
+    client_id TEXT PRIMARY KEY, status TEXT NOT NULL, filled TEXT NOT NULL, reason TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS fills (n INTEGER PRIMARY KEY AUTOINCREMENT, execution_id TEXT UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deposits (key TEXT PRIMARY KEY, amount TEXT NOT NULL);
+"""
+
+
+class PaperBroker:
+    """A simulated venue for one account. Prices come from a feed, time from a clock."""
+
+    name = "paper"
+
+    def __init__(self, file: Path, feed: Feed, clock: Clock, costs: Costs) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._feed, self._clock = feed, clock
+        self._database = sqlite3.connect(file, timeout=30, isolation_level=None)
+        self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
+        fresh = Exchange(Decimal(0), costs).state()
+        self._database.execute(
+            "INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), canonical(fresh))
+        )
+
+    @contextmanager
+    def _session(self) -> Iterator[Exchange]:
+        """The exchange, caught up with the clock; what happens inside is kept whole or not at all."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise BrokerUnavailable(f"the paper venue cannot be written: {error}") from error
+        try:
+            time, state = self._database.execute("SELECT time, state FROM venue").fetchone()
+            exchange = Exchange.restore(json.loads(state))
+            now = max(self._clock.now(), utc(time))
+            for moment in self._feed.moments(utc(time), now):
+                self._book(exchange.match(moment, self._feed.prices(moment)))
+            yield exchange
+            self._database.execute("UPDATE venue SET time = ?, state = ?", (iso(now), canonical(exchange.state())))
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+
+    def _book(self, events: Sequence[Any]) -> None:
+        for event in events:
+            if isinstance(event, Fill):
+                body = canonical(encode(event))
+                self._database.execute(
+                    "INSERT INTO fills (execution_id, body) VALUES (?, ?)", (event.execution_id, body)
+                )
+                self._filled(event)
+            else:
+                self._database.execute(
+                    "UPDATE orders SET status = ?, reason = ? WHERE client_id = ?",
+                    (event.status.value, event.reason, event.client_id),
+                )
+
+    def _filled(self, fill: Fill) -> None:
+        (before,) = self._database.execute(
+            "SELECT filled FROM orders WHERE client_id = ?", (fill.client_id,)
+        ).fetchone()
+        self._database.execute(
+            "UPDATE orders SET filled = ?, status = ? WHERE client_id = ?",
+            (str(Decimal(before) + fill.quantity), OrderStatus.PARTIALLY_FILLED.value, fill.client_id),
+        )
+
+    def submit(self, order: Order) -> BrokerOrder:
+        """Accept an order, or raise BrokerRejected; a client id that was used before is rejected."""
+        with self._session() as exchange:
+            if self._row(order.client_id):
+                raise BrokerRejected(f"client_order_id must be unique: {order.client_id} is known")
+            exchange.submit(order, self._clock.now())
+            self._database.execute(
+                "INSERT INTO orders VALUES (?, ?, '0', '')", (order.client_id, OrderStatus.ACCEPTED.value)
+            )
+        return BrokerOrder(order.client_id, OrderStatus.ACCEPTED)
+
+    def cancel(self, client_id: str) -> None:
+        """Cancel an open order; one that is closed or unknown raises BrokerRejected."""
+        with self._session() as exchange:
+            self._book([exchange.cancel(client_id)])
+
+    def _row(self, client_id: str) -> tuple[str, str, str] | None:
+        query = "SELECT status, filled, reason FROM orders WHERE client_id = ?"
+        row: tuple[str, str, str] | None = self._database.execute(query, (client_id,)).fetchone()
+        return row
+
+    def find(self, client_id: str) -> BrokerOrder | None:
+        """The order with this client id, open or closed; None when the venue never had it."""
+        with self._session():
+            row = self._row(client_id)
+        return BrokerOrder(client_id, OrderStatus(row[0]), Decimal(row[1]), row[2]) if row else None
+
+    def fills(self, after: int = 0) -> list[tuple[int, Fill]]:
+        """Fills with their running number, those above `after`."""
+        with self._session():
+            rows = self._database.execute("SELECT n, body FROM fills WHERE n > ? ORDER BY n", (after,)).fetchall()
+        return [(n, decode(Fill, json.loads(body))) for n, body in rows]
+
+    def positions(self) -> Mapping[str, Decimal]:
+        """Symbol → quantity, where not zero."""
+        with self._session() as exchange:
+            return exchange.account.holdings
+
+    def cash(self) -> Decimal:
+        """Cash at the venue."""
+        with self._session() as exchange:
+            return exchange.account.cash
+
+    def deposit(self, key: str, amount: Decimal) -> None:
+        """Pay money in (or, negative, out) once for each key."""
+        with self._session() as exchange:
+            done = self._database.execute("INSERT OR IGNORE INTO deposits VALUES (?, ?)", (key, str(amount)))
+            if done.rowcount:
+                exchange.deposit(amount)
+
+    def time(self) -> datetime:
+        """Up to where the venue has matched."""
+        (time,) = self._database.execute("SELECT time FROM venue").fetchone()
+        return utc(time)
+
+    def close(self) -> None:
+        """Close the venue's file."""
+        self._database.close()

@@ -1,0 +1,181 @@
+"""The desk as a process of its own: `python -m aura_lib.execution.service ACCOUNT`, and how a command keeps one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, WallClock, utc
+from aura_lib.ledger import Lease, LeaseLost, Ledger, this_process
+
+LEASE_SECONDS = 5.0
+IDLE_SECONDS = 0.01
+PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
+
+
+def serve(settings: Settings, account: str, lease_seconds: float, going: Callable[[], bool]) -> None:
+    """Be the desk of an account: wait for the lease, work, and start afresh whenever the lease is lost."""
+    with Ledger.open(settings) as ledger:
+        while going():
+            lease = ledger.control.acquire(account, lease_seconds)
+            if lease is None:
+                time.sleep(min(0.1, lease_seconds / 5))
+                continue
+            try:
+                _work(settings, ledger, account, lease, going)
+            except LeaseLost as lost:
+                print(f"desk {account}: {lost}; starting from what is written", file=sys.stderr, flush=True)
+            else:
+                ledger.control.release(lease)
+
+
+def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:
+    from aura_lib import data
+    from aura_lib.access import Vault
+    from aura_lib.execution.accounts import account_terms
+    from aura_lib.execution.brokers.paper import PaperBroker
+    from aura_lib.execution.desk import Desk
+    from aura_lib.execution.feed import Feed
+
+    terms = account_terms(ledger, account)
+    feed = Feed(data.load(source=terms.source, settings=settings))
+    clock = WallClock() if terms.clock == "wall" else SimulatedClock(_moment(ledger, account, feed))
+    broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
+    if isinstance(clock, SimulatedClock):
+        clock.advance(max(clock.now(), broker.time()))
+    try:
+        desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key)
+        desk.start()
+        while going():
+            if not desk.cycle():
+                time.sleep(IDLE_SECONDS)
+    finally:
+        broker.close()
+
+
+def _moment(ledger: Ledger, account: str, feed: Feed) -> datetime:
+    """Where the simulated clock stands: up to where the desk before us had processed."""
+    asked = ledger.control.clock(account)
+    return asked[1] if asked and asked[1] else feed.bars.start
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run until told to stop (SIGTERM, SIGINT), or until the parent is gone."""
+    parser = argparse.ArgumentParser(prog="aura desk")
+    parser.add_argument("account")
+    parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
+    parser.add_argument("--child", action="store_true", help="end with the process that started it")
+    options = parser.parse_args(argv)
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+    parent = os.getppid()
+    serve(
+        Settings.load(),
+        options.account,
+        options.lease,
+        going=lambda: not stopped and (not options.child or os.getppid() == parent),
+    )
+
+
+class DeskProcess:
+    """A desk that lives as long as the command that needs it, and is started again if it dies."""
+
+    def __init__(self, settings: Settings, account: str, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._settings, self._account, self._lease = settings, account, lease_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = settings.home / "logs" / f"desk-{account}.log"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the desk while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def ensure(self) -> None:
+        """Start the desk, or start it again when it has died."""
+        if self.pid is not None:
+            return
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "aura_lib.execution.service", self._account, "--child", "--lease", str(self._lease)]
+        environment = {**os.environ, **self._settings.child_environment()}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self) -> None:
+        """Let the desk finish its step and end."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> DeskProcess:
+        self.ensure()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def last_words(self) -> str:
+        """The end of the desk's log, for an error message."""
+        return _tail(self._log)
+
+
+def _tail(file: Path, lines: int = 3) -> str:
+    try:
+        return " | ".join(file.read_text(errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def wait_until(
+    done: Callable[[], bool], what: str, ledger: Ledger, account: str, desk: DeskProcess | None = None, patience: float = PATIENCE
+) -> None:
+    """Wait for the desk. No sign of life from any desk for `patience` seconds raises BrokerUnavailable."""
+    started, pause = time.monotonic(), 0.002
+    while not done():
+        if desk is not None:
+            desk.ensure()
+        age = ledger.control.age(f"desk:{account}")
+        silent = min(time.monotonic() - started, age if age is not None else float("inf"))
+        if silent > patience:
+            words = f" It said last: {desk.last_words()}" if desk else ""
+            raise BrokerUnavailable(f"no desk serves account {account}, waited {silent:.0f} s for {what}.{words}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def advance(ledger: Ledger, account: str, to: datetime, desk: DeskProcess | None = None) -> None:
+    """Move an account's simulated clock and wait until its desk has processed all that was due."""
+    moment = utc(to)
+    ledger.control.set_clock(account, moment)
+
+    def done() -> bool:
+        clock = ledger.control.clock(account)
+        if clock is None:
+            raise LedgerError(f"account {account} lost its simulated clock")
+        return clock[1] is not None and clock[1] >= moment
+
+    wait_until(done, f"its clock to reach {moment.isoformat()}", ledger, account, desk)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""A job file: which notebook runs when, on which book, with which parameters."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from aura_lib.core import InputError, Mode, project_root
+
+_UNITS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
+_CHOICES = {"on_missed": ("skip", "all"), "on_overlap": ("skip", "queue")}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One scheduled job. `timeout` is in seconds; `capital` is the opening cash of its book on a paper account.
+
+    `schedule` may repeat what the notebook says, never change it. `on_missed` says what happens to slots that
+    passed while nothing ran: `skip` or `all` (`once_within: 2h` as a mapping or text).
+    """
+
+    name: str
+    notebook: Path
+    mode: Mode
+    book: str
+    account: str = "paper"
+    capital: Decimal = Decimal(1_000_000)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    schedule: str = ""
+    on_missed: str = "skip"
+    on_overlap: str = "skip"
+    timeout: float = 600.0
+    retries: int = 0
+    notify: tuple[str, ...] = ("default",)
+
+
+def seconds(text: str | int | float) -> float:
+    """A duration such as `10min`, `90s` or `2h` in seconds; a bare number is seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(text).lower())
+    if not match or (match[2] and match[2] not in _UNITS) or float(match[1]) <= 0:
+        raise InputError(f"{text!r} is no duration: write for instance 90s, 10min or 2h")
+    return float(match[1]) * _UNITS.get(match[2], 1)
+
+
+def find(name: str, root: Path | None = None) -> Path:
+    """The file of a job: `jobs/<name>.yaml` of the project, or a path."""
+    base = root or project_root() or Path.cwd()
+    given = Path(name)
+    file = given if given.suffix in (".yaml", ".yml") else base / "jobs" / f"{name}.yaml"
+    if not file.is_file():
+        known = sorted(p.stem for p in (base / "jobs").glob("*.yaml"))
+        raise InputError(f"no job {name!r} at {file}; jobs here: {', '.join(known) or 'none'}")
+    return file
+
+
+def load(name: str, root: Path | None = None) -> Job:
+    """Read and check a job by its name or path. Everything wrong is named; nothing is guessed."""
+    import yaml
+
+    file = find(name, root)
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is no YAML: {error}") from None
+    if not isinstance(given, dict):
+        raise InputError(f"{file} must hold keys such as notebook, mode and book")
+    _known_keys(file, given)
+    base = root or project_root(file.parent) or file.parent
+    return Job(name=file.stem, **_values(file, given, base))
+
+
+def _known_keys(file: Path, given: Mapping[str, Any]) -> None:
+    names = [f.name for f in fields(Job) if f.name != "name"]
+    for key in given:
+        if key not in names:
+            close = difflib.get_close_matches(str(key), names, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(names)}"
+            raise InputError(f"{file}: unknown key {key!r}; {hint}")
+    missing = [name for name in ("notebook", "mode", "book") if name not in given]
+    if missing:
+        raise InputError(f"{file}: missing {', '.join(missing)}")
+
+
+def _values(file: Path, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    values: dict[str, Any] = dict(given)
+    try:
+        values["mode"] = Mode(values["mode"])
+    except ValueError:
+        raise InputError(f"{file}: mode must be paper or live, not {values['mode']!r}") from None
+    if values["mode"] is Mode.RESEARCH:
+        raise InputError(f"{file}: a job trades, so its mode is paper or live; research is run by `aura backtest`")
+    values["notebook"] = _notebook(file, values["notebook"], base)
+    values["parameters"] = _mapping(file, values.get("parameters") or {})
+    if "capital" in values:
+        values["capital"] = _capital(file, values["capital"])
+    for name, choices in _CHOICES.items():
+        if values.get(name, choices[0]) not in choices:
+            raise InputError(f"{file}: {name} must be one of {', '.join(choices)}, not {values[name]!r}")
+    if "timeout" in values:
+        values["timeout"] = seconds(values["timeout"])
+    retries = values.get("retries", 0)
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise InputError(f"{file}: retries must be a whole number from 0, not {retries!r}")
+    for name in ("book", "account"):
+        if name in values and (not isinstance(values[name], str) or not values[name]):
+            raise InputError(f"{file}: {name} must be a name, not {values[name]!r}")
+    values["notify"] = tuple(values.get("notify") or ("default",))
+    return values
+
+
+def _notebook(file: Path, given: Any, base: Path) -> Path:
+    path = (base / str(given)).resolve()
+    if not path.is_file():
+        raise InputError(f"{file}: no notebook at {path}")
+    return path
+
+
+def _mapping(file: Path, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise InputError(f"{file}: parameters must be a mapping of names to values, not {given!r}")
+    return given
+
+
+def _capital(file: Path, given: Any) -> Decimal:
+    try:
+        capital = Decimal(str(given).replace("_", ""))
+    except InvalidOperation:
+        capital = Decimal("NaN")
+    if not capital.is_finite() or capital <= 0:
+        raise InputError(f"{file}: capital must be a positive amount of money, not {given!r}")
+    return capital

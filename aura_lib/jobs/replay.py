@@ -1,0 +1,124 @@
+"""Replaying a job over past slots: one simulated clock drives the desk, the venue and the notebooks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from aura_lib.core import Calendar, InputError, Run, RunFailed, RunStatus, Schedule, iso, utc
+from aura_lib.execution import DeskProcess, advance, paper_account
+from aura_lib.jobs import notebook as notebooks
+from aura_lib.jobs.job import Job
+from aura_lib.jobs.runner import Runner, check_schedule
+
+OnSlot = Callable[[int, int, Run], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The runs of a replay, and up to when the venue was followed afterwards."""
+
+    job: str
+    runs: tuple[Run, ...]
+    until: datetime
+
+
+def slots_of(runner: Runner, job: Job, start: str, end: str) -> list[datetime]:
+    """The slots of a job in [start, end] (session dates or moments), by its notebook's schedule."""
+    data = job.notebook.read_bytes()
+    given = {**job.parameters, "mode": job.mode.value, "as_of": start, "book": job.book}
+    schedule = Schedule.parse(check_schedule(job, notebooks.bind(job.notebook, data, given, runner.root)))
+    calendar = Calendar.of(schedule.calendar)
+    first, last = calendar.moment(start, "start"), calendar.moment(end, "end")
+    if first > last:
+        raise InputError(f"the replay starts at {start}, after its end {end}")
+    slots = [utc(s) for s in schedule.slots(first, last)]
+    if not slots:
+        raise InputError(f"'{schedule}' has no slot between {start} and {end}")
+    return slots
+
+
+def replay(
+    runner: Runner, job: Job, start: str, end: str, *, until: str | None = None, desk: DeskProcess | None = None,
+    on_slot: OnSlot | None = None,
+) -> Replayed:  # fmt: skip
+    """Run a job for each slot in [start, end], then follow the venue to `until` (default: the next close).
+
+    Slots that are done are not run again, so a replay that was interrupted goes on where it stopped.
+    Raises RunFailed at the first slot that fails: what follows it would decide on other holdings.
+    """
+    slots = slots_of(runner, job, start, end)
+    terms = paper_account(runner.ledger, job.account)
+    calendar = Calendar.of(terms.calendar)
+    after = calendar.moment(until, "until") if until else calendar.next_close(slots[-1])
+    fund(runner, job)
+    mine = None if desk else DeskProcess(runner.settings, job.account)
+    try:
+        server = desk or mine
+        runs = []
+        for number, slot in enumerate(slots, start=1):
+            run = _one(runner, job, slot, server)
+            runs.append(run)
+            if on_slot:
+                on_slot(number, len(slots), run)
+        advance(runner.ledger, job.account, after, server)
+    finally:
+        if mine:
+            mine.stop()
+    return Replayed(job.name, tuple(runs), after)
+
+
+def fund(runner: Runner, job: Job) -> None:
+    """Ask the desk to open the job's book with its capital; asking again changes nothing."""
+    key = f"cash:{job.account}:{job.book}:opening"
+    body = {"book": job.book, "amount": job.capital, "why": f"opening capital of job {job.name}"}
+    runner.ledger.inbox.ask(job.account, "cash", body, key)
+
+
+def _one(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None) -> Run:
+    """One slot: the clock moves to it, what is due happens, then the notebook runs."""
+    for attempt in range(job.retries + 1):
+        done = _done(runner, job, slot)
+        if done is not None:
+            return done
+        _not_past(runner, job, slot)
+        advance(runner.ledger, job.account, slot, desk)
+        try:
+            run = runner.slot(job, slot)
+        except RunFailed:
+            if attempt == job.retries:
+                raise
+            continue
+        if run is not None:
+            return run
+        _wait_for_other(runner, job, slot)
+    return _one(runner, job, slot, desk)
+
+
+def _done(runner: Runner, job: Job, slot: datetime) -> Run | None:
+    claimed = runner.ledger.control.slot(job.name, slot)
+    if claimed is None or claimed.status != RunStatus.SUCCEEDED:
+        return None
+    return next(r for r in runner.ledger.runs(job.name) if r.id == claimed.run)
+
+
+def _not_past(runner: Runner, job: Job, slot: datetime) -> None:
+    clock = runner.ledger.control.clock(job.account)
+    if clock is not None and clock[0] > slot and runner.ledger.inbox.find(f"{job.name}@{iso(slot)}") is None:
+        raise InputError(
+            f"slot {iso(slot)} of {job.name} has passed: the clock of account {job.account} is at {iso(clock[0])} "
+            "and does not go back. Replay on another account"
+        )
+
+
+def _wait_for_other(runner: Runner, job: Job, slot: datetime) -> None:
+    """Another living run has the slot: wait until it is over."""
+    deadline = time.monotonic() + job.timeout
+    while time.monotonic() < deadline:
+        claimed = runner.ledger.control.slot(job.name, slot)
+        if claimed is None or claimed.status != "running" or runner.ledger.control.claimable(claimed):
+            return
+        time.sleep(0.05)
+    raise RunFailed(f"slot {iso(slot)} of {job.name} is held by run {claimed.run if claimed else '?'} and did not end")

@@ -1,0 +1,189 @@
+"""`aura.run`: the one call of a strategy notebook, the same in research, paper and live."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aura_lib.core import (
+    Account,
+    Bars,
+    Basket,
+    Calendar,
+    InputError,
+    Intent,
+    Mandate,
+    Market,
+    Mode,
+    PermissionDenied,
+    Schedule,
+    Settings,
+    TargetWeights,
+    digest,
+    encode,
+    iso,
+)
+from aura_lib.exchange import Costs
+from aura_lib.jobs.context import Context, Rehearsal, current, secret
+from aura_lib.risk import Limits
+
+if TYPE_CHECKING:
+    from aura_lib.backtest import Backtest, Replay
+    from aura_lib.execution import Proposal
+
+Decide = Callable[..., TargetWeights | list[Intent]]
+
+
+def run(
+    decide: Decide,
+    bars: Bars,
+    mandate: Mandate,
+    *,
+    schedule: str,
+    as_of: str | datetime,
+    params: Mapping[str, Any] | None = None,
+    mode: str = "research",
+    book: str = "",
+    warmup: int = 0,
+    costs: Costs | None = None,
+    limits: Limits | None = None,
+) -> Backtest | Replay | Proposal:
+    """Research, propose on paper, or propose live: the same call, told apart by `mode` alone.
+
+    Args:
+        decide: `decide(market, account, mandate, **params)` → TargetWeights or a list of Intents; sees only the past.
+        bars: prices the decisions are made on; those after `as_of` are not looked at.
+        mandate: universe, capital and constraints.
+        schedule: when it decides, such as "XNYS month-end close".
+        as_of: research: where history ends; paper and live: the slot to decide for (a session date or a moment).
+        params: keyword arguments of `decide`.
+        mode: research, paper or live.
+        book: the book whose holdings are meant.
+        warmup: research: bars to pass before the first decision.
+        costs: research: what the simulated exchange charges (paper and live: the account's own).
+        limits: research: risk limits (paper and live: the account's own).
+
+    Returns:
+        research: a Backtest; paper and live: the Proposal with the desk's verdict on each intent.
+
+    Raises:
+        InputError: wrong arguments. PermissionDenied: no run token, or live is not allowed.
+    """
+    try:
+        chosen = Mode(mode)
+    except ValueError:
+        raise InputError(f"mode={mode!r} does not exist: use research, paper or live") from None
+    if not callable(decide):
+        raise InputError(f"decide must be a function, not {decide!r}")
+    if not isinstance(bars, Bars) or not isinstance(mandate, Mandate):
+        raise InputError(f"aura.run takes Bars and a Mandate, not {type(bars).__name__} and {type(mandate).__name__}")
+    plan = Schedule.parse(schedule)
+    moment = Calendar.of(plan.calendar).moment(as_of)
+    context, given = current(), dict(params or {})
+    if chosen is not Mode.RESEARCH:
+        return _propose(decide, bars, mandate, given, plan.check(moment), chosen, book, context)
+    if context is not None and context.rehearsal is not None:
+        return _rehearse(decide, bars, mandate, given, context.rehearsal, context)
+    return _research(decide, bars.until(moment), mandate, given, plan, warmup, costs, limits, context)
+
+
+# ---- research ------------------------------------------------------------------------------------------------------
+def _research(
+    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], plan: Schedule, warmup: int,
+    costs: Costs | None, limits: Limits | None, context: Context | None,
+) -> Backtest:  # fmt: skip
+    from aura_lib import backtest
+
+    result = backtest.run(
+        decide, bars, mandate, params=params, schedule=str(plan), warmup=warmup, costs=costs or Costs(),
+        limits=limits or Limits(),
+    )  # fmt: skip
+    statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
+    _count_trial(decide, bars, params, plan, statistics, context)
+    if context is not None:
+        window = [iso(bars.start), iso(bars.end)]
+        context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window})
+    return result
+
+
+def _count_trial(
+    decide: Decide, bars: Bars, params: dict[str, Any], plan: Schedule, statistics: Mapping[str, float],
+    context: Context | None,
+) -> None:  # fmt: skip
+    """Every backtest is counted, whoever ran it; the same one twice counts once."""
+    from aura_lib.ledger import SYSTEM, Ledger
+
+    code = context.binding if context else digest(_source(decide))
+    family = context.notebook if context else f"{decide.__module__}.{getattr(decide, '__qualname__', 'decide')}"
+    parameters = {name: value if isinstance(value, int | float | str | bool) else repr(value) for name, value in params.items()}
+    trial = {
+        "code": code,
+        "parameters": parameters,
+        "snapshot": bars.snapshot,
+        "window": [iso(bars.start), iso(bars.end)],
+        "schedule": str(plan),
+    }
+    with Ledger.open() as ledger:
+        body = {**trial, "family": family, "statistics": dict(statistics), "interactive": context is None}
+        ledger.journal.append(SYSTEM, "trial", body, key=f"trial:{digest(trial)}")
+
+
+def _source(decide: Decide) -> str:
+    try:
+        return inspect.getsource(decide)
+    except (OSError, TypeError):
+        return repr(decide)
+
+
+# ---- parity --------------------------------------------------------------------------------------------------------
+def _rehearse(
+    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], asked: Rehearsal, context: Context
+) -> Replay:
+    from aura_lib import backtest
+
+    account = Account(context.book, asked.capital, mandate.currency)
+    replay = backtest.replay(
+        decide, bars, mandate, params=params, slots=asked.slots, costs=asked.costs, limits=asked.limits, account=account
+    )
+    slots = [
+        {"slot": iso(s.slot), "intents": [encode(i) for i in s.intents], "decisions": [encode(d) for d in s.decisions]}
+        for s in replay.slots
+    ]
+    context.report({"slots": slots, "fills": [encode(f) for f in replay.fills], "snapshot": bars.snapshot})
+    return replay
+
+
+# ---- paper and live ------------------------------------------------------------------------------------------------
+def _propose(
+    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], slot: datetime, mode: Mode, book: str,
+    context: Context | None,
+) -> Proposal:  # fmt: skip
+    from aura_lib import plan
+    from aura_lib.execution import account_terms, propose
+    from aura_lib.ledger import Ledger
+
+    if mode is Mode.LIVE and not Settings.load().allow_live:
+        raise PermissionDenied("mode='live' needs AURA_ALLOW_LIVE=1, a promotion to live and a live account")
+    if context is None or not context.job or context.slot is None:
+        raise PermissionDenied(
+            f"mode={mode.value!r} works only in a run that `aura job run` started: this kernel holds no run token. "
+            "Use mode='research' here"
+        )
+    if (slot, book) != (context.slot, context.book):
+        raise InputError(f"this run is for {context.book} at {iso(context.slot)}, not for {book} at {iso(slot)}")
+    market = Market.at(bars, slot)
+    if market.bars.end != slot:
+        raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    with Ledger.open() as ledger:
+        if account_terms(ledger, context.account).account_class is not mode:
+            raise PermissionDenied(f"account {context.account} is no {mode.value} account")
+        account = ledger.account(context.account).account(book, slot)
+        intents = plan.propose(decide, market, account, mandate, params)
+        basket = Basket(context.job, slot, context.account, book, slot, intents, bars.snapshot, context.run)
+        proposal = propose(ledger, basket, secret())
+    verdict = {"approved": proposal.approved, "rejected": len(proposal.rejected)}
+    context.report({"basket": proposal.basket.id, "snapshot": bars.snapshot, **verdict})
+    return proposal

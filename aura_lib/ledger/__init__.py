@@ -1,0 +1,27 @@
+"""the append-only, hash-chained journal; orders, positions, cash, P&L, runs and audit are views of it"""
+
+from __future__ import annotations
+
+from aura_lib.ledger.ledger import Ledger
+from aura_lib.ledger.control import ALL, Lease, LeaseLost, Slot, Token, surely_dead, this_process
+from aura_lib.ledger.inbox import Received, Request
+from aura_lib.ledger.journal import SYSTEM, Entry, Verification
+from aura_lib.ledger.views import AccountView, Verdict
+
+__all__ = [
+    "ALL",
+    "SYSTEM",
+    "AccountView",
+    "Entry",
+    "Lease",
+    "LeaseLost",
+    "Ledger",
+    "Received",
+    "Request",
+    "Slot",
+    "Token",
+    "Verdict",
+    "Verification",
+    "surely_dead",
+    "this_process",
+]

@@ -1,0 +1,266 @@
+"""Control: leases, heartbeats, clocks, slots, tokens and the kill switch. Mutable, not chained."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from aura_lib.core import InputError, LedgerError, iso, utc
+from aura_lib.ledger import schema
+from aura_lib.ledger.database import Database
+from aura_lib.ledger.journal import SYSTEM, Journal
+
+ALL = "ALL"
+
+
+class LeaseLost(LedgerError):
+    """Another desk took over, or this one slept past its lease: stop, and start from what is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act for an account. The epoch rises with every new holder."""
+
+    account: str
+    holder: str
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a one-run token stands for. Only its hash is kept."""
+
+    run: str
+    origin: str
+    slot: str
+    account: str
+    book: str
+    binding: str
+
+    @staticmethod
+    def of(row: sa.Row[Any]) -> Token:
+        """A token from its row."""
+        return Token(row.run, row.origin, row.slot, row.account, row.book, row.binding)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A claimed slot of a job: which run has it and how it stands (running, or a final run status)."""
+
+    job: str
+    slot: str
+    run: str
+    attempt: int
+    holder: str
+    status: str
+
+
+def this_process(pid: int | None = None) -> str:
+    """Name of a process that survives pid reuse: host, pid and when it started."""
+    number = os.getpid() if pid is None else pid
+    return f"{socket.gethostname()}:{number}:{_started(number)}"
+
+
+def _started(pid: int) -> str:
+    try:  # field 22 of /proc/PID/stat, after the command, which may hold spaces; state Z is dead already
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "" if Path("/proc/self").exists() else str(_exists(pid))
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _exists(pid: int) -> int:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return 0
+    except PermissionError:
+        return 1
+    return 1
+
+
+def surely_dead(holder: str) -> bool:
+    """Whether the process is provably gone. A process on another host never is."""
+    host, pid, started = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    return _started(int(pid)) != started
+
+
+class Control:
+    """The mutable part of the ledger."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+
+    # ---- leases ----------------------------------------------------------------------------------------------------
+    def acquire(self, account: str, seconds: float, holder: str | None = None) -> Lease | None:
+        """The lease of an account, or None while another living holder has it."""
+        me, now, table = holder or this_process(), time.time(), schema.leases
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(table).where(table.c.account == account).with_for_update()).first()
+            if row and row.holder != me and row.expires > now and not surely_dead(row.holder):
+                return None
+            epoch = row.epoch + 1 if row else 1
+            values = {"holder": me, "epoch": epoch, "expires": now + seconds}
+            if row:
+                connection.execute(table.update().where(table.c.account == account).values(**values))
+            else:
+                connection.execute(table.insert().values(account=account, **values))
+        return Lease(account, me, epoch, seconds)
+
+    def renew(self, lease: Lease) -> None:
+        """Prolong a lease; LeaseLost when it is no longer ours or has run out."""
+        with self._database.write() as connection:
+            self.hold(connection, lease)
+            expires = schema.leases.update().where(schema.leases.c.account == lease.account)
+            connection.execute(expires.values(expires=time.time() + lease.seconds))
+
+    def hold(self, connection: sa.Connection, lease: Lease) -> None:
+        """Within a transaction: LeaseLost unless the lease is ours and has not run out."""
+        table = schema.leases
+        row = connection.execute(sa.select(table).where(table.c.account == lease.account).with_for_update()).first()
+        if row is None or (row.holder, row.epoch) != (lease.holder, lease.epoch):
+            raise LeaseLost(f"the lease of {lease.account} (epoch {lease.epoch}) was taken over")
+        if row.expires < time.time():
+            raise LeaseLost(f"the lease of {lease.account} (epoch {lease.epoch}) ran out before it was renewed")
+
+    def check(self, lease: Lease) -> None:
+        """LeaseLost unless the lease is ours and has not run out: asked before every send."""
+        with self._database.read() as connection:
+            self.hold(connection, lease)
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back at once, if it is still ours."""
+        table = schema.leases
+        mine = (table.c.account == lease.account) & (table.c.holder == lease.holder) & (table.c.epoch == lease.epoch)
+        with self._database.write() as connection:
+            connection.execute(table.update().where(mine).values(expires=0.0))
+
+    # ---- heartbeats ------------------------------------------------------------------------------------------------
+    def beat(self, name: str, note: str = "", holder: str | None = None) -> None:
+        """Say that something is alive."""
+        table, values = schema.heartbeats, {"holder": holder or this_process(), "at": time.time(), "note": note}
+        with self._database.write() as connection:
+            done = connection.execute(table.update().where(table.c.name == name).values(**values))
+            if not done.rowcount:
+                connection.execute(table.insert().values(name=name, **values))
+
+    def age(self, name: str) -> float | None:
+        """Seconds since the last beat of a living holder; None when there never was one or its process is gone."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(schema.heartbeats).where(schema.heartbeats.c.name == name)).first()
+        return None if row is None or surely_dead(row.holder) else time.time() - row.at
+
+    # ---- simulated clocks ------------------------------------------------------------------------------------------
+    def set_clock(self, account: str, target: datetime) -> None:
+        """Ask the desk to process all that is due up to `target`. A clock never goes back: an earlier one does nothing."""
+        moment, table = iso(target), schema.clocks
+        with self._database.write() as connection:
+            now = connection.scalar(sa.select(table.c.target).where(table.c.account == account).with_for_update())
+            if now is None:
+                connection.execute(table.insert().values(account=account, target=moment, done=""))
+            elif moment > now:
+                connection.execute(table.update().where(table.c.account == account).values(target=moment))
+
+    def clock(self, account: str) -> tuple[datetime, datetime | None] | None:
+        """(target, done) of an account's simulated clock; None when it lives by the wall clock."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(schema.clocks).where(schema.clocks.c.account == account)).first()
+        return None if row is None else (utc(row.target), utc(row.done) if row.done else None)
+
+    def clock_done(self, connection: sa.Connection, account: str, moment: datetime) -> None:
+        """Within the desk's transaction: all that was due up to `moment` is written."""
+        connection.execute(
+            schema.clocks.update().where(schema.clocks.c.account == account).values(done=iso(moment))
+        )
+
+    # ---- slots -----------------------------------------------------------------------------------------------------
+    def claim(self, job: str, slot: datetime, run: str) -> Slot | None:
+        """Claim a slot for a run: None when it is done, or a living process is at it.
+
+        A slot whose run failed, or whose holder is dead, is claimed again with the next attempt.
+        """
+        table, moment = schema.slots, iso(slot)
+        here = (table.c.job == job) & (table.c.slot == moment)
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(table).where(here).with_for_update()).first()
+            if row and not self.claimable(Slot(row.job, row.slot, row.run, row.attempt, row.holder, row.status)):
+                return None
+            attempt = row.attempt + 1 if row else 1
+            claim = Slot(job, moment, run, attempt, this_process(), "running")
+            values = {"run": run, "attempt": attempt, "holder": claim.holder, "status": "running", "at": time.time()}
+            if row:
+                connection.execute(table.update().where(here).values(**values))
+            else:
+                connection.execute(table.insert().values(job=job, slot=moment, **values))
+        return claim
+
+    @staticmethod
+    def claimable(claimed: Slot) -> bool:
+        """Whether a claimed slot may be claimed again: its run failed, or its holder is dead."""
+        return claimed.status != "succeeded" and (claimed.status != "running" or surely_dead(claimed.holder))
+
+    def finish(self, connection: sa.Connection, claim: Slot, status: str) -> None:
+        """Within a transaction: write how a claimed slot ended, unless another run has claimed it since."""
+        table = schema.slots
+        mine = (table.c.job == claim.job) & (table.c.slot == claim.slot) & (table.c.run == claim.run)
+        connection.execute(table.update().where(mine).values(status=status, at=time.time()))
+
+    def slot(self, job: str, slot: datetime) -> Slot | None:
+        """How a slot stands; None when nobody claimed it."""
+        return next((s for s in self.slots(job) if s.slot == iso(slot)), None)
+
+    def slots(self, job: str) -> list[Slot]:
+        """All claimed slots of a job, in order."""
+        table = schema.slots
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(table).where(table.c.job == job).order_by(table.c.slot)).all()
+        return [Slot(r.job, r.slot, r.run, r.attempt, r.holder, r.status) for r in rows]
+
+    # ---- tokens ----------------------------------------------------------------------------------------------------
+    def issue(self, token: Token, seconds: float) -> str:
+        """A one-run token: the secret is returned once, its hash is kept."""
+        secret = secrets.token_urlsafe(32)
+        values = {name: getattr(token, name) for name in Token.__slots__}
+        line = {"hash": hashlib.sha256(secret.encode()).hexdigest(), "expires": time.time() + seconds, **values}
+        with self._database.write() as connection:
+            connection.execute(schema.tokens.insert().values(**line))
+        return secret
+
+    def revoke(self, run: str) -> None:
+        """End the tokens of a run: an orphaned kernel can propose nothing after this."""
+        with self._database.write() as connection:
+            connection.execute(schema.tokens.update().where(schema.tokens.c.run == run).values(expires=0.0))
+
+    # ---- kill switch -----------------------------------------------------------------------------------------------
+    def switch(self, scope: str, halted: bool, reason: str, who: str) -> None:
+        """Halt or resume an account, or ALL: written to the journal and effective in the same transaction."""
+        if not reason.strip():
+            raise InputError("a halt or resume needs a reason")
+        table, body = schema.switches, {"scope": scope, "reason": reason, "who": who}
+        with self._database.write() as connection:
+            self._journal.append_in(connection, SYSTEM, "halt" if halted else "resume", body)
+            values = {"halted": halted, "reason": reason}
+            done = connection.execute(table.update().where(table.c.scope == scope).values(**values))
+            if not done.rowcount:
+                connection.execute(table.insert().values(scope=scope, **values))
+
+    def halted(self, account: str) -> str:
+        """Why an account is halted, itself or with ALL; empty when it is not."""
+        table = schema.switches
+        query = sa.select(table).where(table.c.scope.in_([account, ALL]), table.c.halted.is_(True))
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return f"{row.scope} halted: {row.reason}" if row else ""

@@ -1,0 +1,86 @@
+"""Opening the ledger's database: SQLite in WAL mode with full sync, or whatever AURA_DATABASE_URL names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from aura_lib.core import LedgerError
+from aura_lib.ledger import schema
+
+BUSY_SECONDS = 30
+
+
+class Database:
+    """Connections to one ledger. `read` sees a consistent moment, `write` is one serialised transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = sa.create_engine(url, connect_args=self._arguments(url))
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        with self._errors():
+            self._create()
+
+    @staticmethod
+    def _arguments(url: str) -> dict[str, Any]:
+        return {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {}
+
+    def _create(self) -> None:
+        with self._engine.connect() as connection:
+            known = sa.inspect(connection).has_table("meta")
+            version = connection.scalar(sa.select(schema.meta.c.value)) if known else None
+        if version is None:
+            with self.write() as connection:
+                schema.metadata.create_all(connection)
+                if self._engine.dialect.name == "sqlite":
+                    for trigger in schema.APPEND_ONLY:
+                        connection.exec_driver_sql(trigger)
+                if connection.scalar(sa.select(schema.meta.c.value)) is None:
+                    connection.execute(schema.meta.insert().values(key="version", value=str(schema.VERSION)))
+        elif int(version) > schema.VERSION:
+            raise LedgerError(
+                f"the ledger at {self.url} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura"
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        with self._errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that writes: all of it or nothing, one writer at a time."""
+        with self._errors(), self._engine.connect().execution_options(aura_write=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, DatabaseError) as error:
+            if isinstance(error, sa.exc.IntegrityError):
+                raise
+            raise LedgerError(f"the ledger at {self.url} cannot be used: {error.orig}. Nothing was written") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("aura_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,155 @@
+"""The journal: append-only, one hash chain per account and one for the system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from aura_lib.core import canonical, digest, iso
+from aura_lib.ledger import schema
+from aura_lib.ledger.database import Database
+
+SYSTEM = "system"
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal. `n` counts within its chain from 1, `seq` over the whole journal."""
+
+    seq: int
+    chain: str
+    n: int
+    time: str
+    kind: str
+    key: str | None
+    body: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found: how many entries in how many chains, and the first bad one, if any."""
+
+    entries: int
+    chains: int
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every chain holds."""
+        return not self.problem
+
+
+def chained(chain: str, n: int, time: str, kind: str, key: str | None, body: str, prev: str) -> str:
+    """The hash of an entry: SHA-256 over its content and the hash of the one before."""
+    return digest([chain, n, time, kind, key, body, prev])
+
+
+class Journal:
+    """Append entries and read them back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, chain: str, kind: str, body: Mapping[str, Any], key: str | None = None) -> Entry:
+        """Append one entry in its own transaction; with a `key` that is taken, return the entry that has it."""
+        with self._database.write() as connection:
+            return self.append_in(connection, chain, kind, body, key)
+
+    def append_in(
+        self, connection: sa.Connection, chain: str, kind: str, body: Mapping[str, Any], key: str | None = None
+    ) -> Entry:
+        """Append within a transaction the caller has open."""
+        # the lock on the head comes first: whoever holds it is the only writer of the chain
+        head = connection.execute(sa.select(schema.heads).where(schema.heads.c.chain == chain).with_for_update()).first()
+        if key is not None and (taken := self._find(connection, chain, key)):
+            return taken
+        n, prev = (head.n + 1, head.hash) if head else (1, GENESIS)
+        text, time = canonical(body), iso(datetime.now(UTC))
+        line = {"chain": chain, "n": n, "time": time, "kind": kind, "key": key, "body": text, "prev": prev}
+        line["hash"] = chained(chain, n, time, kind, key, text, prev)
+        seq = connection.execute(schema.journal.insert().values(**line)).inserted_primary_key[0]
+        if head:
+            change = schema.heads.update().where(schema.heads.c.chain == chain).values(n=n, hash=line["hash"])
+        else:
+            change = schema.heads.insert().values(chain=chain, n=n, hash=line["hash"])
+        connection.execute(change)
+        return Entry(seq, chain, n, time, kind, key, json.loads(text), line["hash"])
+
+    @staticmethod
+    def _find(connection: sa.Connection, chain: str, key: str) -> Entry | None:
+        table = schema.journal
+        row = connection.execute(sa.select(table).where(table.c.chain == chain, table.c.key == key)).first()
+        return _entry(row) if row else None
+
+    def find(self, chain: str, key: str) -> Entry | None:
+        """The entry with this key, or None."""
+        with self._database.read() as connection:
+            return self._find(connection, chain, key)
+
+    def entries(self, chain: str, *, after: int = 0, kinds: Sequence[str] = ()) -> list[Entry]:
+        """The entries of a chain with n > `after`, in order; of some kinds only, if any are given."""
+        table = schema.journal
+        query = sa.select(table).where(table.c.chain == chain, table.c.n > after).order_by(table.c.n)
+        if kinds:
+            query = query.where(table.c.kind.in_(kinds))
+        with self._database.read() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def last(self) -> int:
+        """The highest `seq` so far; 0 for an empty journal."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.max(schema.journal.c.seq))) or 0
+
+    def chains(self) -> list[str]:
+        """Names of all chains."""
+        with self._database.read() as connection:
+            return list(connection.scalars(sa.select(schema.heads.c.chain).order_by(schema.heads.c.chain)))
+
+    def verify(self) -> Verification:
+        """Recompute every hash. The first entry that was changed, removed, inserted or moved is named."""
+        entries = 0
+        names: set[str] = set()
+        with self._database.read() as connection:
+            heads = {row.chain: row for row in connection.execute(sa.select(schema.heads))}
+            names.update(heads, connection.scalars(sa.select(schema.journal.c.chain).distinct()))
+            for name in sorted(names):
+                n, prev = 0, GENESIS
+                for row in self._rows(connection, name):
+                    problem = _problem(row, n, prev)
+                    if problem:
+                        return Verification(entries, len(names), problem)
+                    n, prev, entries = row.n, row.hash, entries + 1
+                head = heads.get(name)
+                if head is None or (head.n, head.hash) != (n, prev):
+                    there = f"entry {head.n}" if head else "nothing"
+                    text = f"chain {name} ends at entry {n}, but {there} was written last: its tail is missing"
+                    return Verification(entries, len(names), text)
+        return Verification(entries, len(names))
+
+    @staticmethod
+    def _rows(connection: sa.Connection, chain: str) -> Iterator[sa.Row[Any]]:
+        table = schema.journal
+        query = sa.select(table).where(table.c.chain == chain).order_by(table.c.n)
+        yield from connection.execution_options(yield_per=10_000).execute(query)
+
+
+def _problem(row: sa.Row[Any], n: int, prev: str) -> str:
+    where = f"chain {row.chain}, entry {row.n} ({row.kind}, {row.time})"
+    if row.n != n + 1:
+        return f"{where}: expected entry {n + 1} here; one was removed, inserted or moved"
+    if row.prev != prev:
+        return f"{where}: it does not follow entry {n}"
+    if row.hash != chained(row.chain, row.n, row.time, row.kind, row.key, row.body, row.prev):
+        return f"{where}: its content was changed after it was written"
+    return ""
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    return Entry(row.seq, row.chain, row.n, row.time, row.kind, row.key, json.loads(row.body), row.hash)

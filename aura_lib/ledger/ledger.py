@@ -1,0 +1,65 @@
+"""The ledger as one thing: journal, inbox and control over one database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from aura_lib.core import Evidence, Run, Settings, decode
+from aura_lib.ledger.control import Control
+from aura_lib.ledger.database import Database
+from aura_lib.ledger.inbox import Inbox
+from aura_lib.ledger.journal import SYSTEM, Journal
+from aura_lib.ledger.views import AccountView
+
+
+class Ledger:
+    """Journal, inbox and control over one database."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.journal = Journal(self._database)
+        self.control = Control(self._database, self.journal)
+        self.inbox = Inbox(self._database)
+
+    @staticmethod
+    def open(settings: Settings | None = None) -> Ledger:
+        """The ledger of these settings (of the environment when none are given), created when it is not there."""
+        settings = settings or Settings.load()
+        settings.ensure_home()
+        return Ledger(settings.database_url)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction over all parts."""
+        with self._database.write() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def account(self, name: str, into: AccountView | None = None) -> AccountView:
+        """The view of an account: all of it, or what is new since `into` was last fed."""
+        view = into or AccountView(name)
+        return view.apply(self.journal.entries(name, after=view.n))
+
+    def runs(self, job: str | None = None) -> list[Run]:
+        """Every Run as it was last written, in the order they began; of one job if it is named."""
+        latest: dict[str, Run] = {}
+        for entry in self.journal.entries(SYSTEM, kinds=("run",)):
+            run = decode(Run, entry.body)
+            latest[run.id] = run
+        return [run for run in latest.values() if job in (None, run.job)]
+
+    def evidence(self) -> list[Evidence]:
+        """All evidence that runners wrote, oldest first."""
+        return [decode(Evidence, entry.body) for entry in self.journal.entries(SYSTEM, kinds=("evidence",))]
