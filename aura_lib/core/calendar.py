@@ -56,7 +56,7 @@ class Calendar:
         """Close of every session, UTC, ascending."""
         import pandas as pd
 
-        return pd.DatetimeIndex(self._calendar.closes.to_numpy(), tz="UTC").as_unit("us")
+        return pd.DatetimeIndex(self._calendar.closes.array).as_unit("us")
 
     @cached_property
     def sessions(self) -> pd.DatetimeIndex:

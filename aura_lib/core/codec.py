@@ -25,7 +25,7 @@ def _adapter(kind: Any) -> Any:
 
 def encode(noun: Any) -> Any:
     """A noun as plain JSON values: Decimal as text, times as UTC ISO text."""
-    return _adapter(type(noun)).dump_python(noun, mode="json", fallback=dict)
+    return _adapter(type(noun)).dump_python(noun, mode="json", fallback=dict, warnings=False)
 
 
 def decode(kind: type[T], data: Any) -> T:

@@ -178,10 +178,11 @@ def _propose(
     if market.bars.end != slot:
         raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
     with Ledger.open() as ledger:
-        if account_terms(ledger, context.account).account_class is not mode:
+        terms = account_terms(ledger, context.account)
+        if terms.account_class is not mode:
             raise PermissionDenied(f"account {context.account} is no {mode.value} account")
         account = ledger.account(context.account).account(book, slot)
-        intents = plan.propose(decide, market, account, mandate, params)
+        intents = plan.propose(decide, market, account, mandate, params, costs=terms.costs)
         basket = Basket(context.job, slot, context.account, book, slot, intents, bars.snapshot, context.run)
         proposal = propose(ledger, basket, secret())
     verdict = {"approved": proposal.approved, "rejected": len(proposal.rejected)}

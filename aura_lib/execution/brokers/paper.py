@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from aura_lib.core import (
     BrokerOrder,
@@ -21,22 +20,19 @@ from aura_lib.core import (
     BrokerUnavailable,
     Clock,
     Fill,
+    InputError,
     Order,
-    OrderStatus,
     canonical,
     decode,
     encode,
     iso,
     utc,
 )
-from aura_lib.exchange import Costs, Exchange
+from aura_lib.exchange import Costs, Event, Exchange
 from aura_lib.execution.feed import Feed
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), time TEXT NOT NULL, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS orders (
-    client_id TEXT PRIMARY KEY, status TEXT NOT NULL, filled TEXT NOT NULL, reason TEXT NOT NULL
-);
 CREATE TABLE IF NOT EXISTS fills (n INTEGER PRIMARY KEY AUTOINCREMENT, execution_id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deposits (key TEXT PRIMARY KEY, amount TEXT NOT NULL);
 """
@@ -69,63 +65,41 @@ class PaperBroker:
             exchange = Exchange.restore(json.loads(state))
             now = max(self._clock.now(), utc(time))
             for moment in self._feed.moments(utc(time), now):
+                if not exchange.open_orders:
+                    break  # nothing can happen at the bars that are left
                 self._book(exchange.match(moment, self._feed.prices(moment)))
             yield exchange
-            self._database.execute("UPDATE venue SET time = ?, state = ?", (iso(now), canonical(exchange.state())))
+            after = (iso(now), canonical(exchange.state()))
+            if after != (time, state):  # a question writes nothing
+                self._database.execute("UPDATE venue SET time = ?, state = ?", after)
             self._database.execute("COMMIT")
         except BaseException:
             self._database.execute("ROLLBACK")
             raise
 
-    def _book(self, events: Sequence[Any]) -> None:
+    def _book(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Fill):
-                body = canonical(encode(event))
-                self._database.execute(
-                    "INSERT INTO fills (execution_id, body) VALUES (?, ?)", (event.execution_id, body)
-                )
-                self._filled(event)
-            else:
-                self._database.execute(
-                    "UPDATE orders SET status = ?, reason = ? WHERE client_id = ?",
-                    (event.status.value, event.reason, event.client_id),
-                )
-
-    def _filled(self, fill: Fill) -> None:
-        (before,) = self._database.execute(
-            "SELECT filled FROM orders WHERE client_id = ?", (fill.client_id,)
-        ).fetchone()
-        self._database.execute(
-            "UPDATE orders SET filled = ?, status = ? WHERE client_id = ?",
-            (str(Decimal(before) + fill.quantity), OrderStatus.PARTIALLY_FILLED.value, fill.client_id),
-        )
+                line = (event.execution_id, canonical(encode(event)))
+                self._database.execute("INSERT INTO fills (execution_id, body) VALUES (?, ?)", line)
 
     def submit(self, order: Order) -> BrokerOrder:
         """Accept an order, or raise BrokerRejected; a client id that was used before is rejected."""
         with self._session() as exchange:
-            if self._row(order.client_id):
-                raise BrokerRejected(f"client_order_id must be unique: {order.client_id} is known")
-            exchange.submit(order, self._clock.now())
-            self._database.execute(
-                "INSERT INTO orders VALUES (?, ?, '0', '')", (order.client_id, OrderStatus.ACCEPTED.value)
-            )
-        return BrokerOrder(order.client_id, OrderStatus.ACCEPTED)
+            try:
+                return exchange.submit(order, self._clock.now())
+            except InputError as error:
+                raise BrokerRejected(str(error)) from error
 
     def cancel(self, client_id: str) -> None:
         """Cancel an open order; one that is closed or unknown raises BrokerRejected."""
         with self._session() as exchange:
-            self._book([exchange.cancel(client_id)])
-
-    def _row(self, client_id: str) -> tuple[str, str, str] | None:
-        query = "SELECT status, filled, reason FROM orders WHERE client_id = ?"
-        row: tuple[str, str, str] | None = self._database.execute(query, (client_id,)).fetchone()
-        return row
+            exchange.cancel(client_id)
 
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order with this client id, open or closed; None when the venue never had it."""
-        with self._session():
-            row = self._row(client_id)
-        return BrokerOrder(client_id, OrderStatus(row[0]), Decimal(row[1]), row[2]) if row else None
+        with self._session() as exchange:
+            return exchange.find(client_id)
 
     def fills(self, after: int = 0) -> list[tuple[int, Fill]]:
         """Fills with their running number, those above `after`."""
