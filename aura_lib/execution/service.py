@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +20,7 @@ from aura_lib.ledger import Lease, LeaseLost, Ledger, this_process
 LEASE_SECONDS = 5.0
 IDLE_SECONDS = 0.01
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
+HUNG = 25.0  # seconds without a sign of life after which a desk is replaced
 
 
 def serve(settings: Settings, account: str, lease_seconds: float, going: Callable[[], bool]) -> None:
@@ -92,46 +94,72 @@ def main(argv: list[str] | None = None) -> None:
 
 
 class DeskProcess:
-    """A desk that lives as long as the command that needs it, and is started again if it dies."""
+    """A desk that lives as long as the command that needs it. One that dies or hangs is replaced."""
 
     def __init__(self, settings: Settings, account: str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._settings, self._account, self._lease = settings, account, lease_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._log = settings.home / "logs" / f"desk-{account}.log"
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name=f"watch-desk-{account}", daemon=True)
 
     @property
     def pid(self) -> int | None:
         """Process id of the desk while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    def start(self) -> None:
+        """Start the desk and keep it running until `stop`."""
+        self.ensure()
+        self._watcher.start()
+
     def ensure(self) -> None:
-        """Start the desk, or start it again when it has died."""
+        """Start the desk process, unless it lives."""
         if self.pid is not None:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "aura_lib.execution.service", self._account, "--child", "--lease", str(self._lease)]
-        environment = {**os.environ, **self._settings.child_environment()}
+        options = [self._account, "--child", "--lease", str(self._lease)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+                [sys.executable, "-m", "aura_lib.execution.service", *options],
+                env={**os.environ, **self._settings.child_environment()},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self._born = time.monotonic()
+
+    def _watch(self) -> None:
+        with Ledger.open(self._settings) as ledger:
+            while not self._over.wait(0.1):
+                age = ledger.control.age(f"desk:{self._account}")
+                if self.pid is not None and time.monotonic() - self._born > HUNG and (age is None or age > HUNG):
+                    self._kill()
+                self.ensure()
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()  # SIGKILL ends a stopped process too
+            self._process.wait()
 
     def stop(self) -> None:
         """Let the desk finish its step and end."""
+        self._over.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         if self._process is None:
             return
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
 
     def __enter__(self) -> DeskProcess:
-        self.ensure()
+        self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def last_words(self) -> str:
@@ -152,8 +180,6 @@ def wait_until(
     """Wait for the desk. No sign of life from any desk for `patience` seconds raises BrokerUnavailable."""
     started, pause = time.monotonic(), 0.002
     while not done():
-        if desk is not None:
-            desk.ensure()
         age = ledger.control.age(f"desk:{account}")
         silent = min(time.monotonic() - started, age if age is not None else float("inf"))
         if silent > patience:

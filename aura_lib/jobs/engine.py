@@ -6,17 +6,17 @@ import asyncio
 import logging
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -27,7 +27,7 @@ from aura_lib.core import RunStatus
 from aura_lib.jobs.kernels import Process, Zygote
 
 ENGINE = "aura"
-TICK, GRACE, SHUTDOWN = 0.05, 3.0, 5.0  # seconds: between looks; after an interrupt; for the kernel's own exit hooks
+TICK, GRACE, SHUTDOWN = 0.05, 3.0, 2.0  # seconds: between looks; after an interrupt; for the kernel's own exit hooks
 SAVE_EVERY = 5.0  # seconds between two writes of an unfinished output
 DROPPED = ("PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "JPY_PARENT_PID", "JPY_SESSION_NAME")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -57,7 +57,6 @@ class Session:
     on_cell: Callable[[int, int], None]
     failure: Failure | None = None
     pid: int | None = None
-    notebook: NotebookNode | None = field(default=None, repr=False)
 
     def due(self) -> Failure | None:
         """The reason to end it now, if there is one."""
@@ -69,7 +68,7 @@ class Session:
 
 
 # ---- the kernel ----------------------------------------------------------------------------------------------------
-class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
+class ForkProvisioner(LocalProvisioner):
     """Starts the kernel's process through a Zygote instead of `subprocess`."""
 
     zygote: Zygote
@@ -77,8 +76,8 @@ class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the process; `env` and `cwd` are exactly what it gets."""
-        self.process: Process = self.zygote.spawn(cmd, kwargs["env"], Path(kwargs["cwd"]), self.log_file)
-        self.pid = self.process.pid
+        process = self.zygote.spawn(cmd, kwargs["env"], Path(kwargs["cwd"]), self.log_file)
+        self.process, self.pid = process, process.pid  # type: ignore[assignment]
         return self.connection_info
 
 
@@ -109,7 +108,9 @@ class Kernel(AsyncKernelManager):
     def log_tail(self) -> list[str]:
         """The last lines the process itself wrote: a crash report, a failed import."""
         file = self.directory / "kernel.log"
-        return file.read_text(errors="replace").splitlines()[-12:] if file.exists() else []
+        lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+        crash = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), None)
+        return lines[-12:] if crash is None else lines[crash : crash + 12]
 
 
 # ---- the output notebook -------------------------------------------------------------------------------------------
@@ -131,7 +132,8 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
     def write(self) -> None:
         """Write the notebook aside, then put it in place."""
         aside = self.session.output.with_name(f".{self.session.output.name}.part")
-        aside.write_text(nbformat.v4.writes(self.nb) + "\n", encoding="utf-8")
+        text: str = nbformat.v4.writes(self.nb)  # type: ignore[no-untyped-call]
+        aside.write_text(text + "\n", encoding="utf-8")
         aside.replace(self.session.output)
         self._saved = time.monotonic()
 
@@ -161,13 +163,15 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
         cell.metadata.papermill["end_time"] = self.end_time.isoformat()
         if not any(output.output_type == "error" for output in cell.outputs):
             said = {"ename": failure.name, "evalue": failure.message, "traceback": list(failure.traceback)}
-            cell.outputs.append(nbformat.v4.new_output("error", **said))
-        head, anchor = (
-            nbformat.v4.new_markdown_cell(text, metadata={"tags": [ERROR_MARKER_TAG], "papermill": {"status": None}})
-            for text in (ERROR_MESSAGE_TEMPLATE % cell.execution_count, ERROR_ANCHOR_MSG)
-        )
-        self.nb.cells.insert(index, anchor)
-        self.nb.cells.insert(0, head)
+            cell.outputs.append(nbformat.v4.new_output("error", **said))  # type: ignore[no-untyped-call]
+        self.nb.cells.insert(index, _marker(ERROR_ANCHOR_MSG))
+        self.nb.cells.insert(0, _marker(ERROR_MESSAGE_TEMPLATE % cell.execution_count))
+
+
+def _marker(text: str) -> NotebookNode:
+    metadata = {"tags": [ERROR_MARKER_TAG], "papermill": {"status": NotebookExecutionManager.COMPLETED}}
+    cell: NotebookNode = nbformat.v4.new_markdown_cell(text, metadata=metadata)  # type: ignore[no-untyped-call]
+    return cell
 
 
 # ---- the run -------------------------------------------------------------------------------------------------------
@@ -178,7 +182,8 @@ class Client(NotebookClient):
         self.kernel = Kernel(session.zygote)
         super().__init__(
             manager.nb, km=self.kernel, force_raise_errors=True, skip_cells_with_tag="", raise_on_iopub_timeout=True,
-            iopub_timeout=30, store_widget_state=False, coalesce_streams=True, log=_quiet(),
+            iopub_timeout=30, store_widget_state=False, coalesce_streams=True, on_cell_executed=self._answered,
+            log=_quiet(),
         )  # fmt: skip
         self.manager, self.session = manager, session
         self._index: int | None = None
@@ -192,6 +197,7 @@ class Client(NotebookClient):
             return self._cause or self._outcome(main)
         finally:
             main.cancel()
+            await asyncio.gather(main, return_exceptions=True)
             await self._end()
 
     async def _phases(self) -> None:
@@ -224,20 +230,23 @@ class Client(NotebookClient):
     async def _connect(self) -> None:
         """Open the channels and wait until both ways are open (jupyter_client would add 0.2 s of silence to that)."""
         self.kc = client = self.kernel.client()
+        client.context.rcvhwm = 0
         client.start_channels(hb=False, stdin=False)
         while True:
             client.kernel_info()
             try:
                 reply = await client.get_shell_msg(timeout=1)
                 await client.get_iopub_msg(timeout=0.2)
-            except TimeoutError:
-                continue
-            except Exception as nothing:
-                if type(nothing).__name__ != "Empty":
-                    raise
+            except Empty:
                 continue
             self.nb.metadata["language_info"] = reply["content"]["language_info"]
             return
+
+    def _answered(self, execute_reply: dict[str, Any], **_: Any) -> None:
+        """`exit()` in a cell ends nothing by itself: the next cells would run."""
+        sources = [part.get("source") for part in execute_reply["content"].get("payload", [])]
+        if "ask_exit" in sources:
+            raise CellExecutionError("", "SystemExit", "the cell asked the kernel to exit")
 
     async def _async_poll_kernel_alive(self) -> None:
         """Nbclient would look once a second; `_watch` does that."""
@@ -263,7 +272,7 @@ class Client(NotebookClient):
                 return
 
     def _at(self, failure: Failure) -> Failure:
-        return Failure(failure.name, failure.message, self._index, failure.traceback)
+        return replace(failure, cell=self._index)
 
     def _outcome(self, main: asyncio.Future[None]) -> Failure | None:
         """What the phases came to."""
@@ -311,7 +320,7 @@ def _quiet() -> logging.Logger:
     return quiet
 
 
-class Ended(Exception):  # noqa: N818
+class Ended(Exception):
     """The run is over and its output written: leave papermill without its own verdict."""
 
 
@@ -324,7 +333,6 @@ class AuraEngine(Engine):  # type: ignore[misc]
         manager = Manager(nb, session)
         manager.notebook_start()
         manager.write()
-        session.notebook = nb
         session.failure = Failure("Interrupted", "the runner stopped")
         try:
             session.failure = asyncio.run(Client(manager, session).run())
@@ -345,4 +353,3 @@ class AuraEngine(Engine):  # type: ignore[misc]
 
 papermill_engines.register(ENGINE, AuraEngine)
 logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of every parameter it cannot parse: ours are checked
-_ = threading

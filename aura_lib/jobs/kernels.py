@@ -199,12 +199,12 @@ def _import_path() -> dict[str, str]:
 class Server:
     """One warm parent process, as its owner sees it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, modules: Sequence[str]) -> None:
         self.log_file = directory / "warm-parent.log"
         self._control, theirs = socket.socketpair()
         self._ready = False
         env = {**environment(), **SINGLE_THREADED, **_import_path(), "PYTHONHASHSEED": "0"}
-        command = _python("serve", str(theirs.fileno()), str(os.getpid()), str(directory))
+        command = _python("serve", str(theirs.fileno()), str(os.getpid()), str(directory), *modules)
         with self.log_file.open("ab") as written, theirs:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=env, cwd="/",
@@ -264,10 +264,11 @@ class Zygote:
 
     One that died is started again, and so is one whose aura_lib was edited since: no run may execute code that is
     not on disk any more. Where forking is not possible (`warm=False`, another system than Linux, a warm parent that
-    cannot start) `spawn` starts cold kernels.
+    cannot start) `spawn` starts cold kernels. `preload` names the modules it imports, by default what paper runs need.
     """
 
-    def __init__(self, *, warm: bool | None = None) -> None:
+    def __init__(self, *, warm: bool | None = None, preload: Sequence[str] = ()) -> None:
+        self._preload = preload
         self._directory = _private_directory()
         self._lock = threading.Lock()
         self._numbers = count(1)
@@ -293,6 +294,7 @@ class Zygote:
 
     def new_directory(self) -> Path:
         """A new private folder for one kernel's sockets and log, short enough for a socket's address."""
+        self._check_open()
         directory = self._directory / str(next(self._numbers))
         directory.mkdir(mode=0o700)
         return directory
@@ -316,13 +318,16 @@ class Zygote:
             server.close()
         return Cold(argv, env, cwd, log_file)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RunFailed("the warm parent was closed: no kernel can be started from it")
+
     def _current(self) -> Server | None:
         """The warm parent of the sources as they are now."""
         if not self._warm:
             return None
         with self._lock:
-            if self._closed:
-                raise RunFailed("the warm parent was closed: no kernel can be started from it")
+            self._check_open()
             sources = _fingerprint()
             if self._server is not None and not self._server.alive:
                 if not self._server.wait(0):
@@ -335,7 +340,7 @@ class Zygote:
                 self._released.append(self._server)
                 self._server = None
             if self._server is None and sources != self._broken:
-                self._server, self._sources = Server(self._directory), sources
+                self._server, self._sources = Server(self._directory, self._preload), sources
             return self._server
 
     def close(self) -> None:
@@ -351,11 +356,8 @@ class Zygote:
 def _fingerprint() -> str:
     """Changes when any source of aura_lib does."""
     package = Path(__file__).resolve().parents[1]
-    found = []
-    for folder, _, names in os.walk(package):
-        stats = ((os.path.join(folder, name), os.stat(os.path.join(folder, name))) for name in names if name[-3:] == ".py")
-        found += [f"{path}:{stat.st_mtime_ns}:{stat.st_size}" for path, stat in stats]
-    return "\n".join(sorted(found))
+    stats = ((path, path.stat()) for path in sorted(package.rglob("*.py")))
+    return "\n".join(f"{path}:{stat.st_mtime_ns}:{stat.st_size}" for path, stat in stats)
 
 
 def _private_directory() -> Path:

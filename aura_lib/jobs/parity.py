@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aura_lib.backtest import Parity, SlotRecord, parity
-from aura_lib.core import Decision, Fill, InputError, Intent, decode, utc
+from aura_lib.backtest import Parity, Replay, SlotRecord, SlotResult, parity
+from aura_lib.core import Account, Decision, Fill, InputError, Intent, decode, fold, utc
 from aura_lib.execution import account_terms
 from aura_lib.jobs.context import Rehearsal
 from aura_lib.jobs.job import Job
@@ -26,17 +26,18 @@ def job_parity(runner: Runner, job: Job) -> Parity:
     records = tuple(SlotRecord(v.basket.slot, v.basket.intents, v.decisions) for v in verdicts)
     fills = tuple(f for f in view.fills if f.book == job.book)
     asked = Rehearsal(tuple(r.slot for r in records), view.opening(job.book).cash, terms.costs, terms.limits)
-    told = runner.rehearse(job, clock[1], asked)
-    return parity(records, _slots(told), fills, tuple(decode(Fill, f) for f in told["fills"]))
+    return parity(records, _replay(runner.rehearse(job, clock[1], asked), asked, view.opening(job.book)), fills)
 
 
-def _slots(told: dict[str, Any]) -> tuple[SlotRecord, ...]:
-    return tuple(
-        SlotRecord(
+def _replay(told: dict[str, Any], asked: Rehearsal, opening: Account) -> Replay:
+    """What the kernel reported, as the Replay it came from."""
+    slots = tuple(
+        SlotResult(
             utc(s["slot"]),
             tuple(decode(Intent, i) for i in s["intents"]),
             tuple(decode(Decision, d) for d in s["decisions"]),
         )
         for s in told["slots"]
     )
-
+    fills = tuple(decode(Fill, f) for f in told["fills"])
+    return Replay(slots, fills, (), opening, fold(opening, fills), asked.costs, asked.limits)

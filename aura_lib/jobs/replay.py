@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,19 +55,14 @@ def replay(
     calendar = Calendar.of(terms.calendar)
     after = calendar.moment(until, "until") if until else calendar.next_close(slots[-1])
     fund(runner, job)
-    mine = None if desk else DeskProcess(runner.settings, job.account)
-    try:
-        server = desk or mine
-        runs = []
+    runs = []
+    with nullcontext(desk) if desk else DeskProcess(runner.settings, job.account) as server:
         for number, slot in enumerate(slots, start=1):
             run = _one(runner, job, slot, server)
             runs.append(run)
             if on_slot:
                 on_slot(number, len(slots), run)
         advance(runner.ledger, job.account, after, server)
-    finally:
-        if mine:
-            mine.stop()
     return Replayed(job.name, tuple(runs), after)
 
 

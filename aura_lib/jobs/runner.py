@@ -65,12 +65,14 @@ class Runner:
         self.settings, self.ledger = settings, ledger
         self.root = (root or project_root() or Path.cwd()).resolve()
         self._zygote: Zygote | None = None
-        self._warm = ""  # the sources the warm parent has imported
 
     def __enter__(self) -> Runner:
+        self.warm_up()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -80,11 +82,9 @@ class Runner:
             self._zygote = None
 
     def warm_up(self) -> Zygote:
-        """The warm parent, started when there is none, and again when the sources it imported have changed."""
-        sources = digest(notebooks.deciding_sources(self.root))
-        if self._zygote is None or self._warm != sources:
-            self.close()
-            self._zygote, self._warm = Zygote(), sources
+        """The warm parent, started in the background when there is none."""
+        if self._zygote is None:
+            self._zygote = Zygote()
         return self._zygote
 
     # ---- research --------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The warm parent: it imports once what a paper run needs, then forks a kernel for each run.
 
-    python -m aura_lib.jobs.zygote serve FD PARENT DIRECTORY    the warm parent
-    python -m aura_lib.jobs.zygote kernel PATH ARGUMENT...      one cold kernel, where forking is not possible
+    python -m aura_lib.jobs.zygote serve FD PARENT DIRECTORY MODULE...   the warm parent
+    python -m aura_lib.jobs.zygote kernel PATH ARGUMENT...               one cold kernel, where it cannot fork
 
 The life of a fork. Over the control socket (FD) comes one byte with a socket of its own for the kernel, its
 *channel*; over the channel one line of JSON {argv, env, cwd, log}. Lines of JSON go back: {"pid"} when it is forked,
@@ -30,13 +30,12 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 
 SINGLE_THREADED = {
     **{
@@ -59,14 +58,15 @@ ROOMS = (
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
-def preload() -> None:
-    """Import what runs need, and build the calendar they ask for first."""
+def preload(modules: Sequence[str] = ()) -> None:
+    """Import these modules, or else what paper runs need, with the calendar they ask for first."""
     os.environ.update({name: value for name, value in SINGLE_THREADED.items() if name not in os.environ})
-    for name in (*LIBRARIES, *_rooms()):
+    for name in modules or (*LIBRARIES, *_rooms()):
         importlib.import_module(name)
-    from aura_lib.core import Calendar
+    if not modules:
+        from aura_lib.core import Calendar
 
-    _ = Calendar.of("XNYS").closes
+        _ = Calendar.of("XNYS").closes
 
 
 def _rooms() -> list[str]:
@@ -107,7 +107,8 @@ class Server:
 
     def serve(self) -> tuple[Request, socket.socket] | None:
         """Serve until nobody needs it: None. In a forked kernel it returns that kernel's request and channel."""
-        self._open = self._announce()
+        with contextlib.suppress(OSError):  # nobody listens any more: the socket will say why
+            self.control.sendall(b"r")
         while self._open or self._channels:
             if os.getppid() != self.parent:
                 self.orphaned = True
@@ -120,13 +121,6 @@ class Server:
         for pid in list(self._channels):
             _kill(pid, signal.SIGKILL)
         return None
-
-    def _announce(self) -> bool:
-        try:
-            self.control.sendall(b"r")
-        except OSError:
-            self.orphaned = True
-        return not self.orphaned
 
     def leave(self) -> None:
         """In a fork: close what belongs to the warm parent."""
@@ -218,33 +212,20 @@ def _kill(pid: int, number: int) -> None:
 
 
 # ---- a kernel ------------------------------------------------------------------------------------------------------
-def _become(request: Request, channel: socket.socket, zygote: int) -> None:
-    """In the fork: leave everything of the warm parent behind but its imports, and be a kernel. Never returns."""
-    code = 1
-    try:
-        _die_with(zygote)
-        os.setsid()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _redirect(request.log)
-        os.environ.clear()
-        os.environ.update(request.env)
-        time.tzset()
-        os.chdir(request.cwd)
-        _reseed()
-        faulthandler.enable(_log_file(request.log))
-        run_kernel(request.argv, request.env.get("PYTHONPATH", ""), lambda: _ready(channel))
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc(file=sys.__stderr__)
-    finally:
-        atexit._run_exitfuncs()
-        for stream in (sys.__stdout__, sys.__stderr__):
-            if stream is not None:
-                stream.flush()
-        os._exit(code)
+def _become(request: Request, channel: socket.socket, zygote: int) -> NoReturn:
+    """In the fork: leave everything of the warm parent behind but its imports, and be a kernel."""
+    _die_with(zygote)
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _redirect(request.log)
+    os.environ.clear()
+    os.environ.update(request.env)
+    time.tzset()
+    os.chdir(request.cwd)
+    _reseed()
+    faulthandler.enable(_log_file(request.log), all_threads=False)
+    run_kernel(request.argv, request.env.get("PYTHONPATH", ""), lambda: _ready(channel))
 
 
 def _die_with(zygote: int) -> None:
@@ -277,7 +258,7 @@ def _reseed() -> None:
     if "numpy" in sys.modules:
         import numpy as np
 
-        np.random.seed()
+        np.random.seed()  # noqa: NPY002 - the generator libraries share, not one of ours
 
 
 def _ready(channel: socket.socket) -> None:
@@ -285,19 +266,35 @@ def _ready(channel: socket.socket) -> None:
     channel.close()
 
 
-def run_kernel(argv: Sequence[str], path: str, ready: Callable[[], None]) -> None:
+def run_kernel(argv: Sequence[str], path: str, ready: Callable[[], None]) -> NoReturn:
     """Be an IPython kernel until it is shut down, as if nobody had configured IPython on this machine.
+
+    It ends the process: exit hooks run, but not ipykernel's own, which closes the output thread while the control
+    thread may still wait for it (10 s, seen in ipykernel 7.4 in every third run).
 
     Args:
         argv: arguments of ipykernel, such as `-f connection.json`.
         path: folders to import from before all others, as in PYTHONPATH; their modules are compiled from source.
         ready: called when the kernel's sockets are bound.
     """
+    app = _application(argv, path)
+    ready()
+    app.start()
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
+def _application(argv: Sequence[str], path: str) -> Any:
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
 
     class JobKernelApp(IPKernelApp):
-        def load_config_file(self, suppress_errors: bool | None = True) -> None:
+        def init_iopub(self, context: Any) -> None:
+            """Output waits for its reader: by default what is more than 1,000 messages ahead is thrown away."""
+            context.sndhwm = context.rcvhwm = 0
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
+
+        def load_config_file(self, *_: Any, **__: Any) -> None:
             """No configuration file counts."""
 
         def init_extensions(self) -> None:
@@ -314,9 +311,9 @@ def run_kernel(argv: Sequence[str], path: str, ready: Callable[[], None]) -> Non
     config.HistoryManager.enabled = False
     config.InteractiveShellApp.ignore_cwd = True
     app = JobKernelApp.instance(config=config)
-    app.initialize(list(argv))
-    ready()
-    app.start()
+    app.initialize(list(argv))  # type: ignore[no-untyped-call]
+    atexit.unregister(app.close)
+    return app
 
 
 class _SourceLoader(SourceFileLoader):
@@ -333,7 +330,7 @@ def import_from_source(folders: Sequence[str]) -> None:
     """
     make = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (_SourceLoader, SOURCE_SUFFIXES))
 
-    def hook(path: str) -> FileFinder:
+    def hook(path: str) -> Any:
         if "site-packages" in path or not any(path == f or path.startswith(f + os.sep) for f in folders):
             raise ImportError(f"{path} is not of this project")
         return make(path)
@@ -348,11 +345,10 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[0] == "kernel":
         os.environ["PYTHONPATH"] = arguments[1]
         run_kernel(arguments[2:], arguments[1], lambda: None)
-        return
     descriptor, parent, directory = int(arguments[1]), int(arguments[2]), arguments[3]
     control = socket.socket(fileno=descriptor)
     import_from_source([str(Path(__file__).resolve().parents[2])])
-    preload()
+    preload(arguments[4:])
     gc.collect()
     gc.freeze()  # what is shared now stays shared: the collector does not touch it in the forks
     zygote, server = os.getpid(), Server(control, parent)

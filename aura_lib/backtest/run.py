@@ -1,0 +1,119 @@
+"""One call from a strategy to a Backtest: window, slots, loop, arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from aura_lib.backtest.arrays import simulate
+from aura_lib.backtest.replay import Progress, replay
+from aura_lib.backtest.result import Backtest
+from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, utc
+from aura_lib.exchange import Costs
+from aura_lib.plan import Decide
+from aura_lib.risk import Limits
+
+Moment = str | date | datetime
+
+
+def run(
+    decide: Decide,
+    bars: Bars,
+    mandate: Mandate,
+    *,
+    params: Mapping[str, Any] | None = None,
+    schedule: str,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    warmup: int = 0,
+    costs: Costs | None = None,
+    limits: Limits | None = None,
+    name: str = "book",
+    progress: Progress | None = None,
+) -> Backtest:
+    """Backtest a strategy: `decide` at every slot of `schedule` from `start` to `end`, filled at the next bar.
+
+    `decide(market, account, mandate, **params)` returns TargetWeights or a list of Intents. `start` and `end` are
+    session dates (a day without a session means the next, or the one before) or moments with a zone; without
+    them the bars' first and last. Slots before `bars[warmup]` are left out: a strategy that looks back needs it,
+    or a later `start`; bars before the start stay visible to it. `progress(done, total)` is told every slot.
+
+    Raises InputError for dates outside the bars, a universe the bars do not have, or no slot in the window;
+    DataError when the schedule's session has no bar; and what the strategy raises, with its slot.
+    """
+    unknown = [symbol for symbol in mandate.universe if symbol not in bars.instruments]
+    if unknown:
+        raise InputError(f"the mandate's universe names {unknown}; these bars ({bars.source}) do not have them")
+    began = perf_counter()
+    first, last = _window(bars, start, end, warmup)
+    history = bars.until(last)
+    slots = _slots(Schedule.parse(schedule), history, first, last)
+    planned = perf_counter()
+    result = replay(
+        decide,
+        history,
+        mandate,
+        slots=slots,
+        params=params,
+        costs=costs,
+        limits=limits,
+        name=name,
+        progress=progress,
+    )
+    replayed = perf_counter()
+    window = history.between(first, last)
+    traded = {fill.symbol for fill in result.fills}
+    symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
+    arrays = simulate(result.fills, window, symbols, mandate.capital)
+    timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
+    return Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
+
+
+def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -> tuple[datetime, datetime]:
+    calendar = Calendar.of(bars.calendar)
+    first = bars.start if start is None else _edge(calendar, start, "start")
+    last = bars.end if end is None else _edge(calendar, end, "end")
+    span = f"these bars ({bars.source}) run from {bars.start:%Y-%m-%d} to {bars.end:%Y-%m-%d}"
+    if first < bars.start or last > bars.end:
+        raise InputError(f"start={first:%Y-%m-%d}, end={last:%Y-%m-%d} reach outside the data: {span}")
+    if warmup not in range(len(bars)):
+        raise InputError(f"warmup={warmup!r} must be a number of bars from 0 to {len(bars) - 1}: {span}")
+    first = max(first, utc(bars.times[warmup]))
+    if first > last:
+        raise InputError(
+            f"the window is empty: it would start {first:%Y-%m-%d}, warm-up included, and end {last:%Y-%m-%d}"
+        )
+    return first, last
+
+
+def _edge(calendar: Calendar, when: Moment, name: str) -> datetime:
+    """A moment; a date means its session's close, and a day without one the next session (start) or the last (end)."""
+    if isinstance(when, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", when.strip()):
+        try:
+            when = date.fromisoformat(when.strip())
+        except ValueError as error:
+            raise InputError(f"{name}={when!r}: {error}") from None
+    if isinstance(when, datetime) or not isinstance(when, date):
+        return utc(when, name)
+    day = pd.Timestamp(when)
+    position = int(calendar.sessions.searchsorted(day, side="left" if name == "start" else "right"))
+    position -= name == "end"
+    if not 0 <= position < len(calendar.sessions):
+        raise InputError(f"{name}={when} is outside the {calendar.name} calendar")
+    return utc(calendar.closes[position])
+
+
+def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> list[datetime]:
+    slots = schedule.slots(first, last)
+    if not len(slots):
+        raise InputError(f"'{schedule}' has no slot between {first:%Y-%m-%d} and {last:%Y-%m-%d}")
+    missing = slots.difference(bars.times)
+    if len(missing) and schedule.calendar == bars.calendar and bars.frequency != "1w":
+        some = ", ".join(f"{slot:%Y-%m-%d}" for slot in missing[:5])
+        raise DataError(f"{len(missing)} slots of '{schedule}' have no bar ({some}): the data miss their sessions")
+    return [utc(slot) for slot in slots]

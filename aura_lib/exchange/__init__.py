@@ -1,0 +1,8 @@
+"""the simulated exchange: one matching engine (fees, slippage, partial fills, halts, faults) that the backtest, the paper broker and the rehearsal broker all use"""  # noqa: E501
+
+from __future__ import annotations
+
+from aura_lib.exchange.costs import FEE_QUANTUM, PRICE_QUANTUM, Costs
+from aura_lib.exchange.matching import Closed, Event, Exchange
+
+__all__ = ["FEE_QUANTUM", "PRICE_QUANTUM", "Closed", "Costs", "Event", "Exchange"]

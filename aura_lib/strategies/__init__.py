@@ -1,0 +1,1 @@
+"""`decide(...)`: the same in test and live"""

@@ -1,0 +1,70 @@
+"""The figures against textbook loops (tests/oracle), the library the field used before, and cases known by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aura_lib.backtest import statistics
+from aura_lib.core import DataError
+from tests.oracle import oracle_statistics
+
+
+def curve(values: list[float]) -> pd.Series:
+    return pd.Series(values, index=pd.bdate_range("2020-01-01", periods=len(values), tz="UTC"))
+
+
+@pytest.mark.parametrize("periods", [252, 52])
+@pytest.mark.parametrize("seed", range(5))
+def test_figures_equal_a_plain_recomputation(seed: int, periods: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = (1e6 * np.exp(np.cumsum(rng.normal(0.0002, 0.012, 500)))).tolist()
+    ours, plain = statistics(curve(values), periods), oracle_statistics.figures(values, periods)
+    assert ours.keys() == plain.keys()
+    for name, value in plain.items():
+        assert ours[name] == pytest.approx(value, rel=1e-9), name
+
+
+def test_a_year_that_doubles_and_halves_has_the_figures_of_arithmetic() -> None:
+    stats = statistics(curve([100.0, 200.0, 100.0, 121.0]), periods=3)
+    assert stats["total_return"] == pytest.approx(0.21)
+    assert stats["annual_return"] == pytest.approx(0.21)
+    assert stats["max_drawdown"] == pytest.approx(-0.5)
+    assert stats["calmar"] == pytest.approx(0.42)
+    assert stats["years"] == 1.0
+    # returns 1, -0.5, 0.21: mean 0.2366667, sample deviation 0.7503555
+    assert stats["volatility"] == pytest.approx(0.750355 * math.sqrt(3), rel=1e-5)
+    assert stats["sharpe"] == pytest.approx(0.2366667 / 0.7503555 * math.sqrt(3), rel=1e-5)
+    assert stats["sortino"] == pytest.approx(0.2366667 * 3 / (math.sqrt(0.25 / 3) * math.sqrt(3)), rel=1e-5)
+
+
+def test_the_first_bar_is_part_of_the_running_maximum() -> None:
+    assert statistics(curve([100.0, 80.0, 90.0]))["max_drawdown"] == pytest.approx(-0.2)
+
+
+def test_a_figure_that_divides_by_zero_is_nan() -> None:
+    flat = statistics(curve([100.0] * 10))
+    assert (flat["total_return"], flat["volatility"], flat["max_drawdown"]) == (0.0, 0.0, 0.0)
+    assert all(math.isnan(flat[name]) for name in ("sharpe", "sortino", "calmar"))
+    rising = statistics(curve([100.0, 101.0, 103.0]))
+    assert math.isnan(rising["sortino"])
+    assert math.isnan(rising["calmar"])
+
+
+def test_one_bar_has_no_returns_and_two_have_no_deviation() -> None:
+    one = statistics(curve([100.0]))
+    assert one["years"] == 0
+    assert math.isnan(one["annual_return"])
+    two = statistics(curve([100.0, 99.0]))
+    assert two["total_return"] == pytest.approx(-0.01)
+    assert math.isnan(two["volatility"])
+    assert math.isnan(two["sharpe"])
+
+
+@pytest.mark.parametrize("values", [[], [100.0, float("nan")], [100.0, 0.0], [100.0, -5.0]])
+def test_a_curve_that_is_none_is_refused(values: list[float]) -> None:
+    with pytest.raises(DataError, match="positive numbers"):
+        statistics(curve(values))

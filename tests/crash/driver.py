@@ -1,0 +1,378 @@
+"""The crash matrix: kill or freeze one process between two steps of an order's life, run again, compare.
+
+    python tests/crash/driver.py FOLDER SEED [SEED ...]      prints one JSON line a seed
+
+A world is a ledger, a venue, a job over six weekly slots, and the processes of the real thing: a command that
+replays the job, its desk, and a kernel for each slot. They are forks of this one instead of fresh interpreters,
+and the kernel calls `aura.run` without papermill; everything else is the shipped code. A step is each transaction
+of the ledger, each call of the venue and each report of a kernel: before it begins, and after it is through.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+
+from aura_lib import data
+from aura_lib.access import Vault
+from aura_lib.core import (
+    Bars,
+    Calendar,
+    Mandate,
+    Mode,
+    Promotion,
+    RunFailed,
+    RunStatus,
+    Settings,
+    TargetWeights,
+    encode,
+)
+from aura_lib.execution import DeskProcess, paper_account
+from aura_lib.execution.brokers.paper import PaperBroker
+from aura_lib.execution.service import serve
+from aura_lib.jobs import run as aura_run
+from aura_lib.jobs.context import Context
+from aura_lib.jobs.execute import Execution
+from aura_lib.jobs.job import Job, load
+from aura_lib.jobs.notebook import bind
+from aura_lib.jobs.replay import replay
+from aura_lib.jobs.runner import Runner, Task
+from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.ledger.database import Database
+
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+START, END = "2021-01-08", "2021-02-12"  # six Fridays
+LEASE = 0.4  # seconds; a frozen desk has slept past it when another one answers
+ROLES = ("desk", "runner", "kernel")
+SIGNS_OF_LIFE = ("renew", "beat")  # transactions that come by the clock, not by the life of an order
+PARAMETERS = """\
+schedule: str = "XNYS week-end close"  # when it decides
+mode: str = "paper"  # research, paper or live
+as_of: str = "2021-01-08"  # the slot
+book: str = "m"  # whose holdings
+"""
+
+
+def made_up() -> Bars:
+    closes = Calendar.of("XNYS").closes
+    first = int(closes.searchsorted(pd.Timestamp("2021-01-04", tz="UTC")))
+    steps = np.random.default_rng(3).normal(0, 0.02, (40, len(SYMBOLS)))
+    prices = np.round(np.array([100.0, 50.0, 20.0, 5.0]) * np.exp(steps.cumsum(axis=0)), 2)
+    return Bars({"close": pd.DataFrame(prices, closes[first : first + 40], list(SYMBOLS))}, source="sample", snapshot="made-up")
+
+
+BARS = made_up()
+data.load = lambda *_, **__: BARS  # type: ignore[assignment]
+
+
+def decide(market: Any, account: Any, mandate: Mandate) -> TargetWeights:
+    """Two of the four names, others every week, so that each slot sells and buys."""
+    week = len(market.bars) // 5
+    chosen = [SYMBOLS[week % 4], SYMBOLS[(week + 1 + week // 4) % 4]]
+    return TargetWeights(dict.fromkeys(chosen, 0.45), market.as_of)
+
+
+@dataclass
+class Fault:
+    """What happens to whom at which step; at most once in a world."""
+
+    role: str = ""
+    step: int = 0
+    signal: int = signal.SIGKILL
+    orphans: bool = False  # a kernel outlives its runner
+
+
+@dataclass
+class World:
+    folder: Path
+    fault: Fault
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.load({"AURA_HOME": str(self.folder / "home")})
+
+    def build(self) -> None:
+        notebook = nbformat.v4.new_notebook(
+            cells=[
+                nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+                nbformat.v4.new_code_cell("import aura_lib as aura"),
+            ]
+        )
+        self.folder.mkdir(parents=True)
+        (self.folder / "pyproject.toml").touch()
+        (self.folder / "jobs").mkdir()
+        nbformat.write(notebook, self.folder / "s.ipynb")
+        (self.folder / "jobs" / "weekly.yaml").write_text("notebook: s.ipynb\nmode: paper\nbook: m\ncapital: 100000\n")
+        self.settings.ensure_home()
+        with Ledger.open(self.settings) as ledger:
+            paper_account(ledger)
+            self._promote(ledger)
+
+    def _promote(self, ledger: Ledger) -> None:
+        job = self.job()
+        bound = bind(job.notebook, job.notebook.read_bytes(), {}, self.folder)
+        vault = Vault(self.settings.home)
+        promotion = Promotion(bound.binding, Mode.PAPER, "s.ipynb", "r", "me", datetime.now(UTC), vault.public_key)
+        signed = replace(promotion, signature=vault.sign(promotion.message()))
+        ledger.journal.append(SYSTEM, "promotion", encode(signed))
+
+    def job(self) -> Job:
+        return load("weekly", self.folder)
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+    def play(self, role: str) -> None:
+        """From here on this process is a desk, runner or kernel, and its steps count."""
+        counter = self.folder / f"steps-{role}"
+
+        def reach() -> None:
+            with counter.open("ab") as file:  # counted over all processes of the role
+                file.write(b".")
+            if role != self.fault.role or counter.stat().st_size != self.fault.step:
+                return
+            fired = self.folder / "fired"
+            if not fired.exists():
+                fired.write_text(str(os.getpid()))
+                os.kill(os.getpid(), self.fault.signal)
+
+        STAGE.reach = reach
+
+    # ---- processes -------------------------------------------------------------------------------------------------
+    def command(self) -> None:
+        """`aura job run weekly`: ends with exit code 0 when all slots are done, 3 when a run failed."""
+        self.play("runner")
+        with Ledger.open(self.settings) as ledger, ForkRunner(self.settings, ledger, self) as runner:
+            with ForkDesk(self) as desk:
+                try:
+                    replay(runner, self.job(), START, END, desk=desk)
+                except RunFailed:
+                    os._exit(3)
+
+    def desk(self) -> None:
+        self.play("desk")
+        parent = os.getppid()
+        stopped = []
+        signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+        serve(self.settings, "paper", LEASE, going=lambda: not stopped and os.getppid() == parent)
+
+
+class STAGE:
+    """What this process does at each of its steps."""
+
+    reach: Callable[[], None] = staticmethod(lambda: None)
+
+
+def instrument(kind: Any, name: str) -> None:
+    """Make a transaction of the shipped code two steps: before it begins, and after it is through."""
+    original = getattr(kind, name)
+
+    @contextmanager
+    def stepping(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        counts = sys._getframe(2).f_code.co_name not in SIGNS_OF_LIFE
+        if counts:
+            STAGE.reach()
+        with original(self, *args, **kwargs) as value:
+            yield value
+        if counts:
+            STAGE.reach()
+
+    setattr(kind, name, stepping)
+
+
+def _reporting(context: Context, results: Any, report: Any = Context.report) -> None:
+    STAGE.reach()
+    report(context, results)
+    STAGE.reach()
+
+
+instrument(Database, "write")
+instrument(PaperBroker, "_session")
+Context.report = _reporting  # type: ignore[method-assign]
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Run `work` in a child; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class ForkDesk(DeskProcess):
+    """A DeskProcess whose process is a fork."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.settings, "paper", LEASE)
+        self._world, self._child = world, 0
+
+    @property
+    def pid(self) -> int | None:
+        if self._child and os.waitpid(self._child, os.WNOHANG) != (0, 0):
+            self._child = 0
+        return self._child or None
+
+    def ensure(self) -> None:
+        self._born = time.monotonic()
+        if self.pid is None:
+            self._child = fork(self._world.desk)
+
+    def stop(self) -> None:
+        self._over.set()
+        self._watcher.join()
+        if self.pid is not None:
+            os.kill(self._child, signal.SIGTERM)
+            if self._world.fault.signal != signal.SIGSTOP:
+                os.waitpid(self._child, 0)
+
+
+class ForkRunner(Runner):
+    """A Runner whose kernels are forks that call `aura.run` at once."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, world: World) -> None:
+        super().__init__(settings, ledger, world.folder)
+        self._world = world
+
+    def warm_up(self) -> Any:
+        return None
+
+    def _execute(self, task: Task, context: Context, secret: str, on_cell: Any) -> Execution:
+        def kernel() -> None:
+            if not self._world.fault.orphans:
+                ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+            os.environ.update({**self.settings.child_environment(), **context.environment(secret)})
+            self._world.play("kernel")
+            given = task.bound.resolved
+            mandate = Mandate(SYMBOLS, capital=100_000)
+            aura_run.run(
+                decide, BARS, mandate, schedule=given["schedule"], as_of=given["as_of"], mode=given["mode"], book=given["book"]
+            )
+
+        code = os.waitstatus_to_exitcode(os.waitpid(fork(kernel), 0)[1])
+        return _execution(code)
+
+
+def _execution(code: int) -> Execution:
+    status = RunStatus.SUCCEEDED if code == 0 else RunStatus.FAILED
+    return Execution(status=status, error="" if code == 0 else f"kernel ended with {code}", cell=None, seconds=0.0, kernel_pid=None)
+
+
+# ---- what came of it -----------------------------------------------------------------------------------------------
+def outcome(world: World) -> dict[str, Any]:
+    """Everything that must be the same whatever was killed."""
+    with Ledger.open(world.settings) as ledger:
+        view = ledger.account("paper")
+        verified = ledger.journal.verify()
+        slots = [(s.slot, s.status) for s in ledger.control.slots("weekly")]
+        good = [r.slot for r in ledger.runs("weekly") if r.status == "succeeded"]
+        orders = sorted((o.client_id, o.basket, o.leg, o.status.value, str(o.filled), str(o.intent.quantity)) for o in view.orders.values())
+        fills = sorted((f.execution_id, str(f.quantity), str(f.price), str(f.fee), f.time.isoformat()) for f in view.fills)
+        venue = venue_of(world)
+        return {
+            "verified": verified.problem, "slots": slots, "succeeded": sorted(good), "orders": orders, "fills": fills,
+            "cash": str(view.account("m").cash), "holdings": {s: str(q) for s, q in sorted(view.account("m").holdings.items())},
+            "drift": view.drift, **venue,
+        }  # fmt: skip
+
+
+def venue_of(world: World) -> dict[str, Any]:
+    with sqlite3.connect(world.folder / "home" / "brokers" / "paper.db") as database:
+        state = json.loads(database.execute("SELECT state FROM venue").fetchone()[0])
+        fills = sorted(row[0] for row in database.execute("SELECT execution_id FROM fills"))
+    database.close()
+    known = [o["client_id"] for o in state["closed"]] + [o["order"]["client_id"] for o in state["working"]]
+    return {"venue orders": sorted(known), "venue fills": fills, "venue cash": state["account"]["cash"]}
+
+
+def finish(pid: int, seconds: float = 20) -> int:
+    """Exit code of a child; killed when it takes too long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return 999
+
+
+def live(world: World) -> list[int]:
+    """Build a world and run its command, again and again until it succeeds; the exit codes."""
+    world.build()
+    standby = fork(world.desk) if world.fault.signal == signal.SIGSTOP else 0
+    codes = [finish(fork(world.command))]
+    while codes[-1] != 0 and len(codes) < 4:
+        codes.append(finish(fork(world.command)))
+    frozen = world.folder / "fired"
+    if standby:
+        if frozen.exists():
+            wake(int(frozen.read_text()))
+        os.kill(standby, signal.SIGTERM)
+        finish(standby, 10)
+    return codes
+
+
+def wake(pid: int) -> None:
+    """Let a frozen desk go on for a moment, then end it."""
+    try:
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(2 * LEASE)
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def fault_of(seed: int, steps: dict[str, int]) -> Fault:
+    """The fault of a seed: roles in turn, every fourth desk fault a freeze, the step drawn over all there are."""
+    rng = random.Random(seed)
+    role = ROLES[seed % 3]
+    frozen = role == "desk" and seed % 4 == 0
+    return Fault(role, rng.randint(1, steps[role]), signal.SIGSTOP if frozen else signal.SIGKILL, rng.random() < 0.5)
+
+
+def main(folder: Path, seeds: list[int]) -> None:
+    reference = World(folder / "reference", Fault())
+    assert live(reference) == [0]
+    expected = outcome(reference)
+    steps = {role: (reference.folder / f"steps-{role}").stat().st_size for role in ROLES}
+    print(json.dumps({"steps": steps, "expected": expected}), flush=True)
+    for seed in seeds:
+        world = World(folder / f"seed-{seed}", fault_of(seed, steps))
+        codes = live(world)
+        found = outcome(world)
+        differs = {key: [expected[key], found[key]] for key in expected if found[key] != expected[key]}
+        fired = (world.folder / "fired").exists()
+        line = {"seed": seed, "role": world.fault.role, "step": world.fault.step, "signal": int(world.fault.signal)}
+        print(json.dumps({**line, "fired": fired, "codes": codes, "differs": differs}), flush=True)
+        if not differs:
+            shutil.rmtree(world.folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(seed) for seed in sys.argv[2:]])

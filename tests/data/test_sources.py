@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import doctest
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from skfolio.datasets import load_sp500_dataset, load_sp500_index
+
+from aura_lib.core import AssetClass, Bars, Calendar, DataError, DataSource, InputError
+from aura_lib.data import quality, sources
+from aura_lib.data.sources import sample
+
+EVERY = sources.names()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_source_keeps_the_contract_of_its_port(name: str) -> None:
+    source = sources.get(name)
+    assert isinstance(source, DataSource)
+    assert source.name == name
+    assert set(source.universe()) <= set(source.symbols())
+    assert len(set(source.symbols())) == len(source.symbols())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_source_refuses_what_it_does_not_have(name: str) -> None:
+    source = sources.get(name)
+    with pytest.raises(InputError, match="NO-SUCH"):
+        source.fetch(["NO-SUCH"])
+    with pytest.raises(InputError, match="empty"):
+        source.fetch([])
+    with pytest.raises(InputError, match="fortnight"):
+        source.fetch(source.symbols()[:1], frequency="fortnight")
+
+
+def test_an_unknown_source_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"no data source 'smaple'; there is: .*sample"):
+        sources.get("smaple")
+    with pytest.raises(InputError):
+        sources.get("../sample")
+
+
+@pytest.fixture(scope="module")
+def fetched() -> Bars:
+    source = sample.Source()
+    return source.fetch(source.symbols())
+
+
+def test_the_sample_holds_the_prices_of_the_package_to_the_last_bit(fetched: Bars) -> None:
+    prices, index = load_sp500_dataset(), load_sp500_index()
+    assert fetched.symbols == (*prices.columns, *index.columns)
+    assert (fetched.close[list(prices.columns)].to_numpy() == prices.to_numpy()).all()
+    assert (fetched.close["SP500"].to_numpy() == index["SP500"].to_numpy()).all()
+
+
+def test_the_sample_is_every_session_from_1990_to_2022_and_has_no_gap(fetched: Bars) -> None:
+    calendar = Calendar.of("XNYS")
+    assert len(fetched) == 8313
+    assert fetched.times.equals(calendar.closes_between(fetched.start, fetched.end))
+    assert (fetched.start, fetched.end) == (
+        datetime(1990, 1, 2, 21, tzinfo=UTC),
+        datetime(2022, 12, 28, 21, tzinfo=UTC),
+    )
+    assert not fetched.close.isna().any(axis=None)
+    assert quality.check(fetched).ok
+
+
+def test_the_bar_of_a_half_day_is_stamped_when_the_exchange_closed(fetched: Bars) -> None:
+    # the day after Thanksgiving 2021: XNYS closed at 13:00 New York, 18:00 UTC
+    assert fetched.between(datetime(2021, 11, 26, tzinfo=UTC), datetime(2021, 11, 27, tzinfo=UTC)).end == datetime(
+        2021, 11, 26, 18, tzinfo=UTC
+    )
+
+
+def test_the_sample_knows_what_its_symbols_are(fetched: Bars) -> None:
+    assert fetched.instruments["SP500"].asset_class is AssetClass.INDEX
+    assert "SP500" not in sample.Source().universe()
+    stocks = [fetched.instruments[s] for s in sample.Source().universe()]
+    assert {s.asset_class for s in stocks} == {AssetClass.EQUITY}
+    assert {s.tick for s in stocks} == {Decimal("0.0001")}
+    assert fetched.instruments["AAPL"].venue == "XNAS"
+    assert (fetched.source, fetched.frequency, fetched.adjustment) == ("sample", "1d", "splits and dividends")
+
+
+def test_every_price_is_a_multiple_of_its_tick(fetched: Bars) -> None:
+    for symbol in fetched.symbols:
+        tick = fetched.instruments[symbol].tick
+        assert all(Decimal(repr(price)) % tick == 0 for price in fetched.close[symbol].tolist())
+
+
+def test_the_order_asked_for_is_the_order_given() -> None:
+    assert sample.Source().fetch(["SP500", "XOM", "AAPL"]).symbols == ("SP500", "XOM", "AAPL")
+
+
+def test_without_the_package_the_sample_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skfolio.datasets", None)
+    with pytest.raises(DataError, match="pip install skfolio"):
+        sample.Source().fetch(["AAPL"])
+
+
+def test_a_dataset_that_lost_a_symbol_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skfolio.datasets.load_sp500_dataset", lambda: load_sp500_dataset().drop(columns="KO"))
+    with pytest.raises(DataError, match=r"no longer has \['KO'\]"):
+        sample.Source().fetch(["AAPL", "KO"])
+
+
+def test_a_dataset_with_a_price_on_a_holiday_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = load_sp500_dataset().rename(
+        index={load_sp500_dataset().index[0]: load_sp500_dataset().index[0].replace(day=1)}
+    )
+    monkeypatch.setattr("skfolio.datasets.load_sp500_dataset", lambda: moved)
+    with pytest.raises(DataError, match="price on 1990-01-01, which is no XNYS session"):
+        sample.Source().fetch(["AAPL"])
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(sources).failed == 0

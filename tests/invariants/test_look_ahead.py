@@ -1,0 +1,135 @@
+"""No value at t moves when what comes after t is cut off or changed. Every indicator and strategy, by discovery."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aura_lib import indicators, strategies
+from aura_lib.core import Account, Bars, Mandate, Market
+
+Indicator = Callable[..., pd.DataFrame]
+Decide = Callable[..., Any]
+
+ROWS, CUTS, WINDOW = 700, 12, 21
+
+
+def every_indicator() -> dict[str, Indicator]:
+    found = inspect.getmembers(indicators, inspect.isfunction)
+    return {name: f for name, f in found if not name.startswith("_") and f.__module__.startswith(indicators.__name__)}
+
+
+def every_strategy() -> dict[str, Decide]:
+    names = [module.name for module in pkgutil.iter_modules(strategies.__path__)]
+    modules = {name: importlib.import_module(f"{strategies.__name__}.{name}") for name in names}
+    return {name: module.decide for name, module in modules.items() if hasattr(module, "decide")}
+
+
+def required(indicator: Indicator) -> dict[str, int]:
+    """A value for every parameter without a default but the prices."""
+    parameters = list(inspect.signature(indicator).parameters.values())[1:]
+    return {p.name: WINDOW for p in parameters if p.default is p.empty}
+
+
+def cuts(rows: int, seed: int, first: int = 1) -> list[int]:
+    return sorted({first, rows - 1, *np.random.default_rng(seed).integers(first, rows, CUTS).tolist()})
+
+
+def other_future(close: pd.DataFrame, cut: int, seed: int) -> pd.DataFrame:
+    """The same past; after it prices that jump, crash and stop."""
+    rng = np.random.default_rng(seed)
+    changed = close.copy()
+    future = changed.iloc[cut:] * rng.lognormal(0, 2, (len(close) - cut, close.shape[1]))
+    changed.iloc[cut:] = future.mask(rng.random(future.shape) < 0.2)
+    return changed
+
+
+def looks_ahead(indicator: Indicator, close: pd.DataFrame) -> str:
+    """Where the past moved when the future was cut off or changed; empty when nowhere."""
+    params = required(indicator)
+    whole = indicator(close, **params)
+    for cut in cuts(len(close), seed=1):
+        for what, prices in (("cut off", close.iloc[:cut]), ("changed", other_future(close, cut, seed=cut))):
+            past = indicator(prices, **params).iloc[:cut]
+            if not past.equals(whole.iloc[:cut]):
+                return f"rows before {cut} move when the rows from {cut} on are {what}"
+    return ""
+
+
+def decides_ahead(decide: Decide, bars: Bars, market_at: Callable[[Bars, Any], Market] = Market.at) -> str:
+    """Where a decision moved when the future was cut off or changed; empty when nowhere."""
+    account, mandate = Account("book", Decimal(1_000_000)), Mandate(bars.symbols, max_weight=0.35)
+    for cut in cuts(len(bars), seed=2, first=300):
+        moment = bars.times[cut - 1]
+        decided = [
+            decide(market_at(seen, moment), account, mandate)
+            for seen in (bars, bars.until(moment), Bars({"close": other_future(bars.close, cut, seed=cut)}, "changed"))
+        ]
+        for what, other in zip(("cut off", "changed"), decided[1:], strict=True):
+            if other != decided[0]:
+                return f"the decision at {moment} moves when what follows is {what}"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def bars(sample_bars: Bars) -> Bars:
+    return sample_bars.select(sample_bars.symbols[:8]).until(sample_bars.times[ROWS - 1])
+
+
+@pytest.mark.parametrize("name", every_indicator())
+def test_an_indicator_knows_nothing_of_the_future(name: str, bars: Bars) -> None:
+    assert looks_ahead(every_indicator()[name], bars.close) == ""
+
+
+@pytest.mark.parametrize("name", every_strategy())
+def test_a_strategy_knows_nothing_of_the_future(name: str, bars: Bars) -> None:
+    assert decides_ahead(every_strategy()[name], bars) == ""
+
+
+def test_discovery_finds_all_there_is() -> None:
+    assert set(every_indicator()) == set(indicators.__all__)
+    assert "momentum" in every_strategy()
+
+
+LEAKS: dict[str, Indicator] = {
+    "the next bar": lambda prices: prices.shift(-1),
+    "a centred window": lambda prices: prices.rolling(5, center=True).mean(),
+    "a mean of all rows": lambda prices: prices / prices.mean(),
+    "a gap filled from behind": lambda prices: prices.mask(prices > prices.shift(1)).bfill(),
+    "the last row": lambda prices: prices - prices.iloc[-1],
+    "a rank over time": lambda prices: prices.rank(),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_the_check_catches_an_indicator_that_leaks(leak: str, bars: Bars) -> None:
+    assert "move when" in looks_ahead(LEAKS[leak], bars.close)
+
+
+def peek_behind_the_view(market: Market, account: Account, mandate: Mandate) -> float:
+    """A slice is a view: numpy shows the whole array behind it."""
+    whole = market.close.to_numpy()
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    return float(whole.ravel()[-1])
+
+
+def last_price(market: Market, account: Account, mandate: Mandate) -> float:
+    return float(market.prices.iloc[0])
+
+
+def test_the_check_catches_a_strategy_that_peeks_behind_its_market(bars: Bars) -> None:
+    assert "the decision at" in decides_ahead(peek_behind_the_view, bars)
+
+
+def test_the_check_catches_a_market_that_holds_the_future(bars: Bars) -> None:
+    assert decides_ahead(last_price, bars) == ""
+    assert "the decision at" in decides_ahead(last_price, bars, lambda seen, moment: Market(seen, moment))
