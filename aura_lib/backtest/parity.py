@@ -74,7 +74,10 @@ def parity(recorded: Sequence[SlotRecord], replayed: Replay, recorded_fills: Ite
     here, there = _by_slot(recorded_fills, slots), _by_slot(replayed.fills, slots)
     for slot in sorted(here.keys() | there.keys()):
         tally.compare(slot, "fill", here.get(slot, []), there.get(slot, []), _FILL)
-    return Parity(dict(tally.compared), tuple(tally.differences))
+    differences = sorted(
+        tally.differences, key=lambda d: (d.slot, KINDS.index(d.kind))
+    )  # what comes first caused the rest
+    return Parity(dict(tally.compared), tuple(differences))
 
 
 Fields = Mapping[str, Any]  # name → how to read it off one thing

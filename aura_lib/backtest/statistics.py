@@ -18,7 +18,8 @@ PERIODS = {"1d": 252, "1w": 52}  # returns a year, by frequency of the bars
 def periods_per_year(frequency: str) -> int:
     """Returns a year for bars of a frequency; one that has no agreed figure raises InputError."""
     if frequency not in PERIODS:
-        raise InputError(f"statistics know {', '.join(PERIODS)} bars, not {frequency}: resample to daily bars first")
+        known = " and ".join(PERIODS)
+        raise InputError(f"no figures for {frequency} bars: give `statistics` a curve resampled to {known}")
     return PERIODS[frequency]
 
 

@@ -35,7 +35,14 @@ def register(app: typer.Typer) -> None:
         from aura_lib.core import Settings
         from aura_lib.data.store import Store
 
-        rows = Store(Settings.load().home).status()
+        store = Store(Settings.load().home)
+        rows = [
+            {
+                "source": bars.source, "frequency": bars.frequency, "snapshot": bars.snapshot,
+                "symbols": len(bars.symbols), "bars": len(bars), "start": f"{bars.start:%Y-%m-%d}", "end": f"{bars.end:%Y-%m-%d}",
+            }
+            for bars in map(store.get, store.snapshots())
+        ]  # fmt: skip
         columns = {"source": "source", "frequency": "frequency", "snapshot": "snapshot", "symbols": ">symbols", "start": "from", "end": "to"}
         return Answer(rows, (table("Store", columns, rows, "empty: `aura data fetch`"),))
 
@@ -43,11 +50,16 @@ def register(app: typer.Typer) -> None:
     def verify(source: SOURCE = "sample") -> Answer:
         """Check stored data: content hashes, then sessions, gaps, jumps and stale prices."""
         from aura_lib import data
+        from aura_lib.core import DataError, Settings
 
+        damaged = data.Store(Settings.load().home).verify()
+        if damaged:
+            raise DataError("; ".join(damaged))
         report = data.quality.check(data.load(source=source))
         rows = report.table().astype(str).to_dict("records")
         columns = {str(name): str(name) for name in (rows[0] if rows else {})}
-        return Answer({"ok": report.ok, "findings": rows}, (table(f"Quality of {source}", columns, rows, "no finding"),), code=0 if report.ok else 3)
+        shown = table(f"Quality of {source}", columns, rows, "no finding")
+        return Answer({"ok": report.ok, "findings": rows}, (shown,), code=0 if report.ok else 3)
 
 
 def _facts(found: dict[str, object]) -> str:

@@ -76,7 +76,8 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the process; `env` and `cwd` are exactly what it gets."""
-        process = self.zygote.spawn(cmd, kwargs["env"], Path(kwargs["cwd"]), self.log_file)
+        env, cwd = kwargs["env"], Path(kwargs["cwd"])
+        process = await asyncio.to_thread(self.zygote.spawn, cmd, env, cwd, self.log_file)
         self.process, self.pid = process, process.pid  # type: ignore[assignment]
         return self.connection_info
 

@@ -213,9 +213,12 @@ class Server:
 
     def wait(self, seconds: float) -> bool:
         """Whether its imports are done, waiting so long at most."""
-        if not self._ready and select.select([self._control], [], [], seconds)[0]:
-            with contextlib.suppress(OSError):
-                self._ready = self._control.recv(1) == b"r"
+        deadline = time.monotonic() + seconds
+        while not self._ready and select.select([self._control], [], [], max(deadline - time.monotonic(), 0))[0]:
+            with contextlib.suppress(BlockingIOError):  # another thread was faster
+                if self._control.recv(1, socket.MSG_DONTWAIT) != b"r":
+                    break
+                self._ready = True
         return self._ready
 
     @property
@@ -301,7 +304,9 @@ class Zygote:
 
     def ready(self) -> bool:
         """Whether `spawn` would answer at once."""
-        server = self._current()
+        server = self._server
+        if server is None or not server.alive:
+            server = self._current()
         return server is None or server.wait(0)
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log_file: Path) -> Process:

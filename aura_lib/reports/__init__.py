@@ -5,6 +5,7 @@ from __future__ import annotations
 from aura_lib.reports import figures, formats, tables
 from aura_lib.reports.about import About
 from aura_lib.reports.html import Check, Section, report
+from aura_lib.reports.outcome import outcome_figure, outcome_table
 from aura_lib.reports.tables import Link
 
-__all__ = ["About", "Check", "Link", "Section", "figures", "formats", "report", "tables"]
+__all__ = ["About", "Check", "Link", "Section", "figures", "formats", "outcome_figure", "outcome_table", "report", "tables"]

@@ -99,7 +99,7 @@ def test_what_the_strategy_raises_later_names_its_slot_and_keeps_its_kind(error:
             raise error("no solution")
         return TargetWeights({}, market.as_of)
 
-    with pytest.raises(error, match="no solution .slot 2015-03-31T") as caught:
+    with pytest.raises(error, match=r"no solution \(slot 2015-03-31T") as caught:
         run(decide)
     assert "warmup" not in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_a_call_that_cannot_be_is_refused_with_the_reason(given: dict[str, Any],
 
 def test_a_session_the_data_miss_is_said() -> None:
     holed = Bars({"close": BARS.close.drop(pd.Timestamp("2015-03-31 20:00Z"))}, source="holed")
-    with pytest.raises(DataError, match="1 slots of 'XNYS month-end close' have no bar .2015-03-31"):
+    with pytest.raises(DataError, match=r"1 slots of 'XNYS month-end close' have no bar \(2015-03-31"):
         run(bars=holed)
 
 

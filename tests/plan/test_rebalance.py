@@ -190,7 +190,7 @@ costs = st.builds(
 
 
 @given(
-    raw=st.fixed_dictionaries({name: weight for name in NAMES}),
+    raw=st.fixed_dictionaries(dict.fromkeys(NAMES, weight)),
     held=book,
     cash=st.decimals("0", "100000", places=4),
     costs=costs,

@@ -276,6 +276,15 @@ def test_a_figure_made_elsewhere_keeps_its_own_title(tmp_path: Path) -> None:
     assert drawn["layout"]["title"]["text"] == "their own" and page.figure.strong is None
 
 
+def test_a_figure_made_elsewhere_cannot_end_its_data_block(tmp_path: Path) -> None:
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(x=[1], y=[3], name=EVIL), layout={"title": EVIL})
+    page = BeautifulSoup(write(tmp_path / "r.html", figures=[figure]).read_text("utf-8"), "html.parser")
+    assert json.loads(page.find(id="drawn").string)["figures"][0]["data"][0]["name"] == EVIL
+    assert len(page.find_all("script")) == 4 and not page.find_all("img")
+
+
 def test_it_creates_the_folder_and_returns_where_it_is(tmp_path: Path) -> None:
     path = write(tmp_path / "deep" / "er" / "report.html")
     assert path.is_absolute() and path.exists()
