@@ -27,13 +27,10 @@ if TYPE_CHECKING:
     )
     from aura_lib.jobs.run import run
 
-_ROOMS = (
-    "backtest", "data", "exchange", "indicators", "jobs", "ledger", "optimizers", "plan", "reports", "risk", "strategies",
-)  # fmt: skip
-_NOUNS = (
-    "Account", "AuraError", "Bars", "Instrument", "Intent", "Mandate", "Market", "Schedule", "Settings", "Side",
-    "TargetWeights",
-)  # fmt: skip
+_ROOMS = frozenset("backtest data exchange indicators jobs ledger optimizers plan reports risk strategies".split())
+_NOUNS = frozenset(
+    "Account AuraError Bars Instrument Intent Mandate Market Schedule Settings Side TargetWeights".split()
+)
 
 
 def __getattr__(name: str) -> Any:

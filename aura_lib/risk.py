@@ -120,8 +120,6 @@ class _Book:
         self.cash -= self.value(symbol, intent.signed)
         self.gross += abs(self.value(symbol, before + intent.signed)) - abs(self.value(symbol, before))
         self.held[symbol] = before + intent.signed
-        if intent.side is Side.SELL:
-            self.sellable[symbol] -= intent.quantity
 
 
 def _first_refusal(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:

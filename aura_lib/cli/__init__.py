@@ -16,9 +16,14 @@ Simulated trading is the default everywhere. `aura demo` shows the whole journey
 """
 
 app = typer.Typer(
-    name="aura", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+    name="aura",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 for room in (demo, data, research, jobs, accounts, ledger):
     room.register(app)
 
@@ -31,7 +36,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 

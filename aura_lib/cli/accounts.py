@@ -28,17 +28,40 @@ def register(app: typer.Typer) -> None:
             terms, view = account_terms(ledger, account), ledger.account(account)
             halted = ledger.control.halted(account)
         rows = [
-            {"book": book, "symbol": symbol, "quantity": str(p.quantity), "average cost": f"{p.average_cost:,.4f}", "realised": f"{p.realised:,.2f}"}
+            {
+                "book": book,
+                "symbol": symbol,
+                "quantity": str(p.quantity),
+                "average cost": f"{p.average_cost:,.4f}",
+                "realised": f"{p.realised:,.2f}",
+            }
             for book in view.cash
             for symbol, p in sorted(view.account(book).positions.items())
             if p.quantity
         ]
         cash = {book: str(view.account(book).cash) for book in view.cash}
-        data = {"account": account, "class": terms.account_class.value, "currency": terms.currency, "cash": cash, "positions": rows,
-                "open_orders": len(view.live_orders()), "halted": halted, "drift": view.drift}  # fmt: skip
-        lines = [f"{account} ({terms.account_class.value}, {terms.broker}, {terms.currency})" + (f"  {halted}" if halted else "")]
+        data = {
+            "account": account,
+            "class": terms.account_class.value,
+            "currency": terms.currency,
+            "cash": cash,
+            "positions": rows,
+            "open_orders": len(view.live_orders()),
+            "halted": halted,
+            "drift": view.drift,
+        }
+        lines = [
+            f"{account} ({terms.account_class.value}, {terms.broker}, {terms.currency})"
+            + (f"  {halted}" if halted else "")
+        ]
         lines += [f"cash of {book}: {Decimal(amount):,.2f} {terms.currency}" for book, amount in cash.items()]
-        columns = {"book": "book", "symbol": "symbol", "quantity": ">quantity", "average cost": ">average cost", "realised": ">realised"}
+        columns = {
+            "book": "book",
+            "symbol": "symbol",
+            "quantity": ">quantity",
+            "average cost": ">average cost",
+            "realised": ">realised",
+        }
         return Answer(data, ("\n".join(lines), table("Holdings", columns, rows)))
 
     @command(app)

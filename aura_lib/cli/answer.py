@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -52,7 +52,12 @@ def _run(function: Callable[..., Answer], args: tuple[Any, ...], options: dict[s
     except AuraError as error:
         _fail(type(error).__name__, str(error), exit_code(error), as_json)
     except KeyboardInterrupt as error:
-        _fail("Interrupted", "stopped on request; what was written stays, run it again to go on", exit_code(error), as_json)
+        _fail(
+            "Interrupted",
+            "stopped on request; what was written stays, run it again to go on",
+            exit_code(error),
+            as_json,
+        )
     else:
         _print(answer, as_json)
         if answer.code:
@@ -65,7 +70,9 @@ def _fail(kind: str, message: str, code: int, as_json: bool) -> None:
     else:
         from rich.console import Console
 
-        Console(stderr=True, highlight=False).print(f"[bold red]{kind}[/]: ", message, sep="", soft_wrap=True, markup=True)
+        Console(stderr=True, highlight=False).print(
+            f"[bold red]{kind}[/]: ", message, sep="", soft_wrap=True, markup=True
+        )
     raise typer.Exit(code)
 
 
@@ -91,7 +98,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | str | bool) or value is None else str(value)
 
 
-def table(title: str, columns: Mapping[str, str], rows: list[Mapping[str, Any]], empty: str = "nothing yet") -> Any:
+def table(title: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], empty: str = "nothing yet") -> Any:
     """A table for people: column key → heading; a heading that starts with '>' is aligned right."""
     if not rows:
         return f"{title}: {empty}"

@@ -24,9 +24,14 @@ def register(app: typer.Typer) -> None:
         bars = data.load(source=source)
         report = data.quality.check(bars)
         found = {
-            "source": source, "snapshot": bars.snapshot, "symbols": len(bars.symbols), "bars": len(bars),
-            "start": bars.start.isoformat(), "end": bars.end.isoformat(), "ok": report.ok,
-        }  # fmt: skip
+            "source": source,
+            "snapshot": bars.snapshot,
+            "symbols": len(bars.symbols),
+            "bars": len(bars),
+            "start": bars.start.isoformat(),
+            "end": bars.end.isoformat(),
+            "ok": report.ok,
+        }
         return Answer(found, (_facts(found),), code=0 if report.ok else 3)
 
     @command(group)
@@ -38,12 +43,24 @@ def register(app: typer.Typer) -> None:
         store = Store(Settings.load().home)
         rows = [
             {
-                "source": bars.source, "frequency": bars.frequency, "snapshot": bars.snapshot,
-                "symbols": len(bars.symbols), "bars": len(bars), "start": f"{bars.start:%Y-%m-%d}", "end": f"{bars.end:%Y-%m-%d}",
+                "source": bars.source,
+                "frequency": bars.frequency,
+                "snapshot": bars.snapshot,
+                "symbols": len(bars.symbols),
+                "bars": len(bars),
+                "start": f"{bars.start:%Y-%m-%d}",
+                "end": f"{bars.end:%Y-%m-%d}",
             }
             for bars in map(store.get, store.snapshots())
-        ]  # fmt: skip
-        columns = {"source": "source", "frequency": "frequency", "snapshot": "snapshot", "symbols": ">symbols", "start": "from", "end": "to"}
+        ]
+        columns = {
+            "source": "source",
+            "frequency": "frequency",
+            "snapshot": "snapshot",
+            "symbols": ">symbols",
+            "start": "from",
+            "end": "to",
+        }
         return Answer(rows, (table("Store", columns, rows, "empty: `aura data fetch`"),))
 
     @command(group)
@@ -51,12 +68,14 @@ def register(app: typer.Typer) -> None:
         """Check stored data: content hashes, then sessions, gaps, jumps and stale prices."""
         from aura_lib import data
         from aura_lib.core import DataError, Settings
+        from aura_lib.data.store import Store
 
-        damaged = data.Store(Settings.load().home).verify()
+        damaged = Store(Settings.load().home).verify()
         if damaged:
             raise DataError("; ".join(damaged))
         report = data.quality.check(data.load(source=source))
-        rows = report.table().astype(str).to_dict("records")
+        found = report.table().astype(str)
+        rows = [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
         columns = {str(name): str(name) for name in (rows[0] if rows else {})}
         shown = table(f"Quality of {source}", columns, rows, "no finding")
         return Answer({"ok": report.ok, "findings": rows}, (shown,), code=0 if report.ok else 3)

@@ -59,7 +59,9 @@ def alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another `aura demo` is at work in {home}: wait for it, or set another AURA_HOME") from None
+            raise InputError(
+                f"another `aura demo` is at work in {home}: wait for it, or set another AURA_HOME"
+            ) from None
         yield
 
 
@@ -77,7 +79,7 @@ class Journey:
         """All steps, in order."""
         from aura_lib.execution import DeskProcess, paper_account
 
-        threading.Thread(target=_import_vectorbt, daemon=True).start()  # needed for the figures at the end
+        threading.Thread(target=_warm_up_statistics, daemon=True).start()
         self._step("Data", self._data)
         paper_account(self.ledger, self.job.account)
         with DeskProcess(self.settings, self.job.account) as desk:
@@ -97,7 +99,9 @@ class Journey:
         with console.status(f"{name} …") as status:
             found, told = work(lambda text: status.update(f"{name}: {text}"))
         self.said.append(told)
-        console.print(f"[green]✓[/] [bold]{name:<11}[/] {told} [dim]{time.monotonic() - began:.1f} s[/]", soft_wrap=True)
+        console.print(
+            f"[green]✓[/] [bold]{name:<11}[/] {told} [dim]{time.monotonic() - began:.1f} s[/]", soft_wrap=True
+        )
         return found
 
     # ---- the steps -------------------------------------------------------------------------------------------------
@@ -122,7 +126,9 @@ class Journey:
             self.job.notebook, self.job.parameters, on_cell=lambda n, of: say(f"{now.path}, cell {n} of {of}")
         )
         found = run.results["statistics"]
-        sentence = f"{found['annual_return']:.1%} a year at {found['volatility']:.1%} volatility, Sharpe {found['sharpe']:.2f}"
+        sentence = (
+            f"{found['annual_return']:.1%} a year at {found['volatility']:.1%} volatility, Sharpe {found['sharpe']:.2f}"
+        )
         return None, f"{now.path} tested to November 2021: {sentence}, after costs. Evidence recorded."
 
     def _promotion(self, say: Callable[[str], None]) -> tuple[Promotion, str]:
@@ -136,9 +142,14 @@ class Journey:
 
         say(f"12 month-ends from {FIRST}")
         done = replay(
-            self.runner, self.job, FIRST, LAST, until=UNTIL, desk=desk,
+            self.runner,
+            self.job,
+            FIRST,
+            LAST,
+            until=UNTIL,
+            desk=desk,
             on_slot=lambda n, of, run: say(f"{n} of {of}, {run.slot[:10]}: {run.results.get('approved', 0)} orders"),
-        )  # fmt: skip
+        )
         orders = sum(int(run.results.get("approved", 0)) for run in done.runs)
         return done.runs, f"{len(done.runs)} runs of the same notebook, {orders} orders, {FIRST} to {LAST}."
 
@@ -175,10 +186,15 @@ class Journey:
         summary = comparison(traded, self.settings, runs)
         ok = parity.holds and audit.ok
         found = {
-            "runs": len(runs), "statistics": summary.to_dict("index"), "parity": dict(parity.compared),
-            "differences": [str(d) for d in parity.differences], "ledger": audit.data(), "report": str(file),
-            "seconds": round(seconds, 1), "ok": ok,
-        }  # fmt: skip
+            "runs": len(runs),
+            "statistics": summary.to_dict("index"),
+            "parity": dict(parity.compared),
+            "differences": [str(d) for d in parity.differences],
+            "ledger": audit.data(),
+            "report": str(file),
+            "seconds": round(seconds, 1),
+            "ok": ok,
+        }
         shown = (
             "",
             tables.as_text(tables.against(summary), title=f"Paper trading, {FIRST} to {UNTIL}"),
@@ -186,10 +202,16 @@ class Journey:
             f"Parity: {parity}.",
             audit.line(),
             f"Report: {file}",
-            f"Done in {seconds:.0f} s. Next: `aura runs`, `aura account show`, `aura ledger verify`; open {self.job.notebook.name} in JupyterLab.",
+            f"Done in {seconds:.0f} s. Next: `aura runs`, `aura account show`, `aura ledger verify`;",
+            f"open {self.job.notebook.name} in JupyterLab, change it, and see `aura promote` refuse it.",
         )
         return Answer(found, shown, code=0 if ok else 1)
 
 
-def _import_vectorbt() -> None:
-    import vectorbt  # noqa: F401
+def _warm_up_statistics() -> None:
+    """The first figures take seconds (an import); let them pass while notebooks run in other processes."""
+    import pandas as pd
+
+    from aura_lib.backtest import statistics
+
+    statistics(pd.Series([1.0, 1.01, 1.0], index=pd.date_range("2022-01-03", periods=3, tz="UTC")))

@@ -31,7 +31,13 @@ def register(app: typer.Typer) -> None:
         root = project_root() or Path.cwd()
         jobs = [load(str(file)) for file in sorted((root / "jobs").glob("*.yaml"))]
         rows = [
-            {"job": j.name, "mode": j.mode.value, "account": j.account, "book": j.book, "notebook": str(j.notebook.relative_to(root))}
+            {
+                "job": j.name,
+                "mode": j.mode.value,
+                "account": j.account,
+                "book": j.book,
+                "notebook": str(j.notebook.relative_to(root)),
+            }
             for j in jobs
         ]
         return Answer(rows, (table("Jobs", {n: n for n in ("job", "mode", "account", "book", "notebook")}, rows),))
@@ -41,7 +47,9 @@ def register(app: typer.Typer) -> None:
         name: NAME,
         start: Annotated[str, typer.Option("--from", help="First slot to replay: a session date.")],
         end: Annotated[str, typer.Option("--to", help="Last slot to replay: a session date.")],
-        until: Annotated[str | None, typer.Option(help="Follow the venue until this session (default: the next close).")] = None,
+        until: Annotated[
+            str | None, typer.Option(help="Follow the venue until this session (default: the next close).")
+        ] = None,
     ) -> Answer:
         """Replay a job over past slots, on its simulated account. Slots that are done are left alone."""
         from aura_lib.cli.progress import cells
@@ -104,10 +112,17 @@ def run_row(run: Run) -> dict[str, Any]:
     """One run as a row of a table."""
     took = f"{(run.ended - run.started).total_seconds():.1f} s" if run.ended else ""
     return {
-        "run": run.id, "job": run.job, "slot": run.slot[:10], "mode": run.mode.value, "status": run.status.value,
-        "attempt": run.attempt, "approved": run.results.get("approved", ""), "rejected": run.results.get("rejected", ""),
-        "took": took, "error": run.error[:60],
-    }  # fmt: skip
+        "run": run.id,
+        "job": run.job,
+        "slot": run.slot[:10],
+        "mode": run.mode.value,
+        "status": run.status.value,
+        "attempt": run.attempt,
+        "approved": run.results.get("approved", ""),
+        "rejected": run.results.get("rejected", ""),
+        "took": took,
+        "error": run.error[:60],
+    }
 
 
 def runs_answer(runs: list[Run], title: str) -> Answer:
@@ -115,16 +130,28 @@ def runs_answer(runs: list[Run], title: str) -> Answer:
     from aura_lib.core import encode
 
     columns = {
-        "run": "run", "slot": "slot", "mode": "mode", "status": "status", "approved": ">orders", "rejected": ">rejected",
-        "took": ">took", "error": "error",
-    }  # fmt: skip
+        "run": "run",
+        "slot": "slot",
+        "mode": "mode",
+        "status": "status",
+        "approved": ">orders",
+        "rejected": ">rejected",
+        "took": ">took",
+        "error": "error",
+    }
     return Answer([encode(r) for r in runs], (table(title, columns, [run_row(r) for r in runs]),))
 
 
 def parity_answer(name: str, found: Parity) -> Answer:
     """A parity as a sentence, and its differences as a table."""
     rows = [
-        {"slot": str(d.slot)[:10], "kind": d.kind, "what": d.what, "recorded": str(d.recorded), "replayed": str(d.replayed)}
+        {
+            "slot": str(d.slot)[:10],
+            "kind": d.kind,
+            "what": d.what,
+            "recorded": str(d.recorded),
+            "replayed": str(d.replayed),
+        }
         for d in found.differences
     ]
     data = {"job": name, "compared": dict(found.compared), "differences": rows, "differ": len(rows)}

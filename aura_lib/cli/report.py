@@ -59,7 +59,11 @@ def book_report(traded: Backtest, runs: Sequence[Run], parity: Parity, audit: Au
             draw.weights(traded.weights, about=about),
             draw.costs(traded.fills_table(), about=about),
         ],
-        sections=[reports.Section("Runs", _runs(runs, file), "One execution of the same notebook each; the link opens its output.")],
+        sections=[
+            reports.Section(
+                "Runs", _runs(runs, file), "One execution of the same notebook each; the link opens its output."
+            )
+        ],
         checks=[
             reports.Check("Parity", parity.holds, f"{parity}"),
             reports.Check("Ledger", audit.ok, audit.line().removeprefix("Ledger: ")),
@@ -77,10 +81,13 @@ def _runs(runs: Sequence[Run], file: Path) -> pd.DataFrame:
 
     rows = [
         {
-            "slot": pd.Timestamp(run.slot), "run": Link(run.id, os.path.relpath(run.output, file.parent)),
-            "approved": run.results.get("approved"), "rejected": run.results.get("rejected"), "status": run.status.value,
+            "slot": pd.Timestamp(run.slot),
+            "run": Link(run.id, os.path.relpath(run.output, file.parent)),
+            "approved": run.results.get("approved"),
+            "rejected": run.results.get("rejected"),
+            "status": run.status.value,
             "seconds": round((run.ended - run.started).total_seconds(), 1) if run.ended else None,
         }
         for run in runs
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)

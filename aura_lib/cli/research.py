@@ -10,7 +10,9 @@ import typer
 from aura_lib.cli.answer import Answer, command
 
 NOTEBOOK = Annotated[Path, typer.Argument(help="A strategy notebook.")]
-PARAMETERS = Annotated[list[str], typer.Option("--set", "-s", help="A parameter as name=value; repeat for more.")]
+PARAMETERS = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="A parameter as name=value; repeat for more.")
+]
 
 
 def parsed(pairs: list[str]) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
 
     @command(app)
-    def backtest(notebook: NOTEBOOK, parameters: PARAMETERS = []) -> Answer:  # noqa: B006 - typer reads the default
+    def backtest(notebook: NOTEBOOK, parameters: PARAMETERS = None) -> Answer:
         """Run a notebook in research mode and record its evidence."""
         from aura_lib.cli.progress import cells
         from aura_lib.core import Settings
@@ -41,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
         settings = Settings.load()
         with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(notebook.name) as on_cell:
-            run = runner.research(notebook, parsed(parameters), on_cell=on_cell)
+            run = runner.research(notebook, parsed(parameters or []), on_cell=on_cell)
         statistics = run.results["statistics"]
         found = {"run": run.id, "binding": run.binding.id, "output": run.output, "statistics": statistics}
         lines = [f"{name:>16}  {value:,.4f}" for name, value in statistics.items()]
@@ -51,7 +53,7 @@ def register(app: typer.Typer) -> None:
     def promote(
         notebook: NOTEBOOK,
         to: Annotated[str, typer.Option(help="The class of account: paper or live.")] = "paper",
-        parameters: PARAMETERS = [],  # noqa: B006 - typer reads the default
+        parameters: PARAMETERS = None,
     ) -> Answer:
         """Let exactly this notebook, with these parameters, trade on a class of account."""
         from aura_lib.core import InputError, Settings, project_root
@@ -63,6 +65,15 @@ def register(app: typer.Typer) -> None:
         settings = Settings.load()
         root = (project_root() or Path.cwd()).resolve()
         with Ledger.open(settings) as ledger:
-            made = promote(ledger, settings, notebook.resolve(), parsed(parameters), to, root)
-        found = {"notebook": made.notebook, "to": made.account_class.value, "binding": made.binding.id, "evidence": made.evidence, "who": made.who}
-        return Answer(found, (f"{made.notebook} may trade on {made.account_class.value} accounts, as tested in run {made.evidence}.",))
+            made = promote(ledger, settings, notebook.resolve(), parsed(parameters or []), to, root)
+        found = {
+            "notebook": made.notebook,
+            "to": made.account_class.value,
+            "binding": made.binding.id,
+            "evidence": made.evidence,
+            "who": made.who,
+        }
+        return Answer(
+            found,
+            (f"{made.notebook} may trade on {made.account_class.value} accounts, as tested in run {made.evidence}.",),
+        )

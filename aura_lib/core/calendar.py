@@ -61,7 +61,9 @@ class Calendar:
     @cached_property
     def sessions(self) -> pd.DatetimeIndex:
         """Every session as a naive midnight, ascending."""
-        return self._calendar.sessions.as_unit("us")
+        import pandas as pd
+
+        return pd.DatetimeIndex(self._calendar.sessions).as_unit("us")
 
     @property
     def zone(self) -> str:
@@ -85,7 +87,7 @@ class Calendar:
         import pandas as pd
 
         self._bounded(session)
-        position = self.sessions.searchsorted(pd.Timestamp(session))
+        position = int(self.sessions.searchsorted(pd.Timestamp(session)))
         if self.sessions[position].date() != session:
             before, after = self.sessions[position - 1].date(), self.sessions[position].date()
             raise InputError(
@@ -95,14 +97,14 @@ class Calendar:
 
     def next_close(self, moment: datetime) -> datetime:
         """The first close strictly after a moment."""
-        position = self.closes.searchsorted(_stamp(moment), side="right")
+        position = int(self.closes.searchsorted(_stamp(moment), side="right"))
         if position == len(self.closes):
             raise InputError(f"the {self.name} calendar ends at {self.closes[-1]}: nothing follows {moment}")
         return utc(self.closes[position])
 
     def last_close(self, moment: datetime) -> datetime:
         """The last close at or before a moment."""
-        position = self.closes.searchsorted(_stamp(moment), side="right")
+        position = int(self.closes.searchsorted(_stamp(moment), side="right"))
         if position == 0:
             raise InputError(f"the {self.name} calendar starts at {self.closes[0]}: nothing precedes {moment}")
         return utc(self.closes[position - 1])

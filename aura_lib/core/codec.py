@@ -25,7 +25,8 @@ def _adapter(kind: Any) -> Any:
 
 def encode(noun: Any) -> Any:
     """A noun as plain JSON values: Decimal as text, times as UTC ISO text."""
-    return _adapter(type(noun)).dump_python(noun, mode="json", fallback=dict, warnings=False)
+    kind: Any = type(noun)
+    return _adapter(kind).dump_python(noun, mode="json", fallback=dict, warnings=False)
 
 
 def decode(kind: type[T], data: Any) -> T:
@@ -36,7 +37,8 @@ def decode(kind: type[T], data: Any) -> T:
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_python(data)  # type: ignore[no-any-return]
+        wanted: Any = kind
+        return _adapter(wanted).validate_python(data)  # type: ignore[no-any-return]
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or kind.__name__}: {e['msg']}" for e in error.errors())
         raise InputError(f"this is not a {kind.__name__}: {problems}") from None

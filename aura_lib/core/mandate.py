@@ -54,7 +54,12 @@ class Mandate:
             if isinstance(value, int) and not isinstance(value, bool):
                 value = Decimal(value)
                 object.__setattr__(self, name, value)
-            if not isinstance(value, Decimal) or not value.is_finite() or value < 0 or (name == "capital" and not value):
+            if (
+                not isinstance(value, Decimal)
+                or not value.is_finite()
+                or value < 0
+                or (name == "capital" and not value)
+            ):
                 raise InputError(f"{name} must be a positive Decimal in {self.currency}, not {value!r}")
         _fraction("max_weight", self.max_weight, 0.0, 1.0)
         _fraction("cash_buffer", self.cash_buffer, 0.0, 0.9999)

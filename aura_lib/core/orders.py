@@ -137,7 +137,9 @@ class Decision:
 
     def __str__(self) -> str:
         verdict = "approved" if self.approved else "rejected"
-        return f"{self.symbol} {verdict} by {self.rule}" + (f": {self.value} against {self.limit}" if self.limit else "")
+        return f"{self.symbol} {verdict} by {self.rule}" + (
+            f": {self.value} against {self.limit}" if self.limit else ""
+        )
 
 
 class OrderStatus(StrEnum):

@@ -34,10 +34,7 @@ class Position:
         closed = min(abs(change), abs(self.quantity))
         direction = 1 if self.quantity > 0 else -1
         gain = closed * (fill.price - self.average_cost) * direction * self.instrument.multiplier
-        if quantity == 0:
-            average = ZERO
-        else:
-            average = self.average_cost if quantity * self.quantity > 0 else fill.price
+        average = ZERO if quantity == 0 else self.average_cost if quantity * self.quantity > 0 else fill.price
         return replace(self, quantity=quantity, average_cost=average, realised=self.realised + gain)
 
     def value(self, price: Decimal) -> Decimal:

@@ -112,7 +112,7 @@ class Exchange:
         return tuple(working.order for working in self._working.values())
 
     def submit(self, order: Order, at: datetime) -> BrokerOrder:
-        """Accept an order at a moment; one that arrives behind the last match counts as arriving with it.
+        """Accept an order at a moment; one that arrives behind the last match waits for the next.
 
         A client id that was used before, or an instrument that is only an index, raises BrokerRejected;
         an order type, time in force or currency this venue does not know raises InputError. Nothing changes then.
@@ -120,8 +120,7 @@ class Exchange:
         if order.client_id in self._working or order.client_id in self._closed:
             raise BrokerRejected(f"client id must be unique: {order.client_id} is known here, it was not placed again")
         self._check(order)
-        since = utc(at, "at") if self._matched is None else max(utc(at, "at"), self._matched)
-        self._working[order.client_id] = _Working(replace(order, status=OrderStatus.ACCEPTED), since)
+        self._working[order.client_id] = _Working(replace(order, status=OrderStatus.ACCEPTED), utc(at, "at"))
         return BrokerOrder(order.client_id, OrderStatus.ACCEPTED)
 
     def _check(self, order: Order) -> None:

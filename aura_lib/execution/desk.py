@@ -21,8 +21,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
 from aura_lib.core import (
     LIVE,
     TERMINAL,
@@ -44,7 +42,7 @@ from aura_lib.execution.accounts import Terms
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import judge
-from aura_lib.ledger import AccountView, Lease, Ledger, Received, Request
+from aura_lib.ledger import AccountView, Connection, Lease, Ledger, Received, Request
 
 ASK_AGAIN = 0.5  # seconds before an order the broker could not tell about is asked for again
 
@@ -58,7 +56,14 @@ class Desk:
     """One account's desk, for as long as it holds the lease. Call `cycle` again and again."""
 
     def __init__(
-        self, ledger: Ledger, terms: Terms, lease: Lease, broker: PaperBroker, feed: Feed, clock: SimulatedClock | WallClock, key: str
+        self,
+        ledger: Ledger,
+        terms: Terms,
+        lease: Lease,
+        broker: PaperBroker,
+        feed: Feed,
+        clock: SimulatedClock | WallClock,
+        key: str,
     ) -> None:
         self._ledger, self._terms, self._lease = ledger, terms, lease
         self._broker, self._feed, self._clock, self._key = broker, feed, clock, key
@@ -115,7 +120,7 @@ class Desk:
 
     # ---- writing ---------------------------------------------------------------------------------------------------
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _writing(self) -> Iterator[Connection]:
         """One fenced transaction; afterwards the view has taken in what was written."""
         with self._ledger.write() as connection:
             self._ledger.control.hold(connection, self._lease)
@@ -125,7 +130,7 @@ class Desk:
     def _read(self) -> None:
         self._ledger.account(self._terms.name, into=self._view)
 
-    def _append(self, connection: sa.Connection, kind: str, body: dict[str, Any], key: str | None = None) -> None:
+    def _append(self, connection: Connection, kind: str, body: dict[str, Any], key: str | None = None) -> None:
         self._ledger.journal.append_in(connection, self._terms.name, kind, body, key)
 
     def _status(self, order: Order, status: OrderStatus, reason: str = "") -> Order:
@@ -264,7 +269,9 @@ class Desk:
         """Fills since the last one booked, and how every live order stands."""
         try:
             booked = self._book_fills()
-            for order in [o for o in self._view.orders.values() if o.status in LIVE - UNSETTLED - {OrderStatus.APPROVED}]:
+            for order in [
+                o for o in self._view.orders.values() if o.status in LIVE - UNSETTLED - {OrderStatus.APPROVED}
+            ]:
                 answer = self._broker.find(order.client_id)
                 if answer is not None:
                     self._follow(order, answer)

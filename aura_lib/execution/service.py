@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 
 from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, WallClock, utc
-from aura_lib.ledger import Lease, LeaseLost, Ledger, this_process
+from aura_lib.ledger import Lease, LeaseLost, Ledger
+
+log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
 IDLE_SECONDS = 0.01
@@ -34,7 +37,7 @@ def serve(settings: Settings, account: str, lease_seconds: float, going: Callabl
             try:
                 _work(settings, ledger, account, lease, going)
             except LeaseLost as lost:
-                print(f"desk {account}: {lost}; starting from what is written", file=sys.stderr, flush=True)
+                log.warning("desk %s: %s; starting from what is written", account, lost)
             else:
                 ledger.control.release(lease)
 
@@ -49,7 +52,7 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
 
     terms = account_terms(ledger, account)
     feed = Feed(data.load(source=terms.source, settings=settings))
-    clock = WallClock() if terms.clock == "wall" else SimulatedClock(_moment(ledger, account, feed))
+    clock = WallClock() if terms.clock == "wall" else SimulatedClock(_moment(ledger, account, feed.bars.start))
     broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
     if isinstance(clock, SimulatedClock):
         clock.advance(max(clock.now(), broker.time()))
@@ -63,10 +66,10 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
         broker.close()
 
 
-def _moment(ledger: Ledger, account: str, feed: Feed) -> datetime:
+def _moment(ledger: Ledger, account: str, first: datetime) -> datetime:
     """Where the simulated clock stands: up to where the desk before us had processed."""
     asked = ledger.control.clock(account)
-    return asked[1] if asked and asked[1] else feed.bars.start
+    return asked[1] if asked and asked[1] else first
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -76,6 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--lease", type=float, default=LEASE_SECONDS)
     parser.add_argument("--child", action="store_true", help="end with the process that started it")
     options = parser.parse_args(argv)
+    logging.basicConfig(format="%(asctime)s %(message)s")
     stopped = False
 
     def stop(*_: object) -> None:
@@ -175,7 +179,12 @@ def _tail(file: Path, lines: int = 3) -> str:
 
 
 def wait_until(
-    done: Callable[[], bool], what: str, ledger: Ledger, account: str, desk: DeskProcess | None = None, patience: float = PATIENCE
+    done: Callable[[], bool],
+    what: str,
+    ledger: Ledger,
+    account: str,
+    desk: DeskProcess | None = None,
+    patience: float = PATIENCE,
 ) -> None:
     """Wait for the desk. No sign of life from any desk for `patience` seconds raises BrokerUnavailable."""
     started, pause = time.monotonic(), 0.002

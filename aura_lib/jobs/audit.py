@@ -58,12 +58,19 @@ class Audit:
             return f"Ledger: BROKEN. {self.chain.problem}"
         wrong = [f"{b.account}/{b.book}" for b in self.books if not b.ok]
         sums = f"WRONG in {', '.join(wrong)}" if wrong else f"holds in {len(self.books)} book(s)"
-        return f"Ledger: {self.chain.entries} entries in {self.chain.chains} chains verified; cash + positions = equity {sums}."
+        counted = f"{self.chain.entries} entries in {self.chain.chains} chains verified"
+        return f"Ledger: {counted}; cash + positions = equity {sums}."
 
     def data(self) -> dict[str, Any]:
         """The same for machines."""
         books = [{n: getattr(b, n) for n in (*Sums.__slots__, "equity", "ok")} for b in self.books]
-        return {"ok": self.ok, "entries": self.chain.entries, "chains": self.chain.chains, "problem": self.chain.problem, "books": books}
+        return {
+            "ok": self.ok,
+            "entries": self.chain.entries,
+            "chains": self.chain.chains,
+            "problem": self.chain.problem,
+            "books": books,
+        }
 
 
 def audit(ledger: Ledger) -> Audit:
@@ -92,5 +99,13 @@ def _sums(view: AccountView, book: str, account: Account, prices: Any) -> Sums:
     cost = sum((p.value(p.average_cost) for p in held), Decimal(0))
     realised = sum((p.realised for p in account.positions.values()), Decimal(0))
     return Sums(
-        view.name, book, account.currency, account.cash, positions, view.cash[book], realised, positions - cost, account.fees
+        view.name,
+        book,
+        account.currency,
+        account.cash,
+        positions,
+        view.cash[book],
+        realised,
+        positions - cost,
+        account.fees,
     )

@@ -35,7 +35,9 @@ def relative(path: Path, root: Path) -> str:
     return str(resolved.relative_to(root)) if resolved.is_relative_to(root) else str(resolved)
 
 
-def promote(ledger: Ledger, settings: Settings, path: Path, parameters: Mapping[str, Any], to: str, root: Path) -> Promotion:
+def promote(
+    ledger: Ledger, settings: Settings, path: Path, parameters: Mapping[str, Any], to: str, root: Path
+) -> Promotion:
     """Promote a notebook, as it is now, to a class of account.
 
     Raises NotPromoted when no evidence was recorded for exactly these code cells, parameters and sources,

@@ -118,7 +118,9 @@ def _count_trial(
 
     code = context.binding if context else digest(_source(decide))
     family = context.notebook if context else f"{decide.__module__}.{getattr(decide, '__qualname__', 'decide')}"
-    parameters = {name: value if isinstance(value, int | float | str | bool) else repr(value) for name, value in params.items()}
+    parameters = {
+        name: value if isinstance(value, int | float | str | bool) else repr(value) for name, value in params.items()
+    }
     trial = {
         "code": code,
         "parameters": parameters,

@@ -89,7 +89,12 @@ class Runner:
 
     # ---- research --------------------------------------------------------------------------------------------------
     def research(
-        self, path: Path, parameters: Mapping[str, Any] | None = None, *, timeout: float = 3600, on_cell: OnCell | None = None
+        self,
+        path: Path,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = 3600,
+        on_cell: OnCell | None = None,
     ) -> Run:
         """Execute a notebook in research mode and record what it showed as Evidence. Raises RunFailed."""
         path = _existing(path)
@@ -228,7 +233,9 @@ def check_schedule(job: Job, bound: Bound) -> str:
     if not isinstance(schedule, str):
         raise InputError(f"{job.notebook} has no parameter `schedule`: add it to its parameters cell")
     if job.schedule and job.schedule != schedule:
-        raise InputError(f"job {job.name} says schedule {job.schedule!r}, its notebook {schedule!r}: the notebook counts")
+        raise InputError(
+            f"job {job.name} says schedule {job.schedule!r}, its notebook {schedule!r}: the notebook counts"
+        )
     return schedule
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from aura_lib.ledger.ledger import Ledger
+from sqlalchemy import Connection
+
 from aura_lib.ledger.control import ALL, Lease, LeaseLost, Slot, Token, surely_dead, this_process
 from aura_lib.ledger.inbox import Received, Request
 from aura_lib.ledger.journal import SYSTEM, Entry, Verification
+from aura_lib.ledger.ledger import Ledger
 from aura_lib.ledger.views import AccountView, Verdict
 
 __all__ = [
     "ALL",
     "SYSTEM",
     "AccountView",
+    "Connection",
     "Entry",
     "Lease",
     "LeaseLost",

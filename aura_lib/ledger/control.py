@@ -165,7 +165,7 @@ class Control:
 
     # ---- simulated clocks ------------------------------------------------------------------------------------------
     def set_clock(self, account: str, target: datetime) -> None:
-        """Ask the desk to process all that is due up to `target`. A clock never goes back: an earlier one does nothing."""
+        """Ask the desk to process all that is due up to `target`. A clock never goes back: an earlier one is ignored."""
         moment, table = iso(target), schema.clocks
         with self._database.write() as connection:
             now = connection.scalar(sa.select(table.c.target).where(table.c.account == account).with_for_update())
@@ -182,9 +182,7 @@ class Control:
 
     def clock_done(self, connection: sa.Connection, account: str, moment: datetime) -> None:
         """Within the desk's transaction: all that was due up to `moment` is written."""
-        connection.execute(
-            schema.clocks.update().where(schema.clocks.c.account == account).values(done=iso(moment))
-        )
+        connection.execute(schema.clocks.update().where(schema.clocks.c.account == account).values(done=iso(moment)))
 
     # ---- slots -----------------------------------------------------------------------------------------------------
     def claim(self, job: str, slot: datetime, run: str) -> Slot | None:

@@ -58,7 +58,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: all of it or nothing, one writer at a time."""
-        with self._errors(), self._engine.connect().execution_options(aura_write=True) as connection, connection.begin():
+        with (
+            self._errors(),
+            self._engine.connect().execution_options(aura_write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager

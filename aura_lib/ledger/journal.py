@@ -67,20 +67,22 @@ class Journal:
     ) -> Entry:
         """Append within a transaction the caller has open."""
         # the lock on the head comes first: whoever holds it is the only writer of the chain
-        head = connection.execute(sa.select(schema.heads).where(schema.heads.c.chain == chain).with_for_update()).first()
+        head = connection.execute(
+            sa.select(schema.heads).where(schema.heads.c.chain == chain).with_for_update()
+        ).first()
         if key is not None and (taken := self._find(connection, chain, key)):
             return taken
         n, prev = (head.n + 1, head.hash) if head else (1, GENESIS)
         text, time = canonical(body), iso(datetime.now(UTC))
-        line = {"chain": chain, "n": n, "time": time, "kind": kind, "key": key, "body": text, "prev": prev}
-        line["hash"] = chained(chain, n, time, kind, key, text, prev)
-        seq = connection.execute(schema.journal.insert().values(**line)).inserted_primary_key[0]
+        own = chained(chain, n, time, kind, key, text, prev)
+        line = {"chain": chain, "n": n, "time": time, "kind": kind, "key": key, "body": text, "prev": prev, "hash": own}
+        inserted = connection.execute(schema.journal.insert().values(**line)).inserted_primary_key
+        assert inserted is not None
         if head:
-            change = schema.heads.update().where(schema.heads.c.chain == chain).values(n=n, hash=line["hash"])
+            connection.execute(schema.heads.update().where(schema.heads.c.chain == chain).values(n=n, hash=own))
         else:
-            change = schema.heads.insert().values(chain=chain, n=n, hash=line["hash"])
-        connection.execute(change)
-        return Entry(seq, chain, n, time, kind, key, json.loads(text), line["hash"])
+            connection.execute(schema.heads.insert().values(chain=chain, n=n, hash=own))
+        return Entry(inserted[0], chain, n, time, kind, key, json.loads(text), own)
 
     @staticmethod
     def _find(connection: sa.Connection, chain: str, key: str) -> Entry | None:

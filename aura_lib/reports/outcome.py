@@ -45,7 +45,10 @@ def _(outcome: Proposal, benchmark: pd.Series | None = None) -> pd.DataFrame:
 
 @outcome_table.register(Replay)
 def _(outcome: Replay, benchmark: pd.Series | None = None) -> pd.DataFrame:
-    rows = [{"slot": s.slot, "orders": len(s.intents), "approved": sum(d.approved for d in s.decisions)} for s in outcome.slots]
+    rows = [
+        {"slot": s.slot, "orders": len(s.intents), "approved": sum(d.approved for d in s.decisions)}
+        for s in outcome.slots
+    ]
     return pd.DataFrame(rows, columns=["slot", "orders", "approved"])
 
 

@@ -51,12 +51,17 @@ def decide(
     """
     for name, value, least in (("lookback", lookback, 1), ("top", top, 1), ("skip", skip, 0), ("window", window, 3)):
         _whole(name, value, least)
-    close = _closes(market, mandate)
-    score = _scores(close, lookback, skip, window)
+    needed = max(lookback + skip + 1, window)
+    close = _closes(market, mandate, needed)
+    score = _scores(close, lookback, skip, window) if len(close) == needed else pd.Series(dtype="float64")
     if score.empty:
-        raise DataError(_nothing_to_rank(market, close, lookback, skip, window))
+        raise DataError(
+            f"no name can be ranked at {market.as_of.isoformat()}: lookback={lookback}, skip={skip}, window={window} "
+            f"need {needed} closes without a gap; the market has {len(market.close)} bar(s), and {close.shape[1]} "
+            "unrestricted name(s). Start later, load more history, or use a shorter lookback and window"
+        )
     held = sorted(score.index, key=lambda symbol: (-score[symbol], symbol))[:top]
-    weights = min_volatility(close[held].iloc[-window:], max_weight=mandate.max_weight)
+    weights = min_volatility(close.iloc[-window:][held], max_weight=mandate.max_weight)
     return TargetWeights({s: w for s, w in weights.items() if w > 0}, market.as_of)
 
 
@@ -69,28 +74,15 @@ def _whole(name: str, value: Any, least: int) -> None:
         raise InputError(f"{name} must be a whole number, at least {least}, not {value!r}")
 
 
-def _closes(market: Market, mandate: Mandate) -> pd.DataFrame:
-    """Closes of the names that may be bought."""
+def _closes(market: Market, mandate: Mandate, rows: int) -> pd.DataFrame:
+    """The last `rows` closes of the names that may be bought."""
     missing = [s for s in mandate.universe if s not in market.symbols]
     if missing:
         raise InputError(f"the mandate names {missing}, which these bars do not have: load them, or leave them out")
-    return market.close[[s for s in mandate.universe if s not in mandate.restricted]]
+    return market.close.iloc[-rows:][[s for s in mandate.universe if s not in mandate.restricted]]
 
 
 def _scores(close: pd.DataFrame, lookback: int, skip: int, window: int) -> pd.Series:
-    """Momentum at the last bar of every name that can be ranked."""
-    needed = lookback + skip + 1
-    if len(close) < max(needed, window):
-        return pd.Series(dtype="float64")
-    score = momentum(close.iloc[-needed:], lookback, skip).iloc[-1]
-    whole = close.iloc[-window:].notna().all()
-    return score[whole].dropna()
-
-
-def _nothing_to_rank(market: Market, close: pd.DataFrame, lookback: int, skip: int, window: int) -> str:
-    return (
-        f"no name can be ranked at {market.as_of.isoformat()}: lookback={lookback}, skip={skip} and window={window} "
-        f"need {max(lookback + skip + 1, window)} closes without a gap; {close.shape[1]} unrestricted name(s) have "
-        f"{len(close)} bar(s), of which at most {int(close.count().max()) if close.size else 0} with a price. "
-        "Start later, load more history, or use a shorter lookback and window"
-    )
+    """Momentum at the last bar of every name without a gap in the window."""
+    score = momentum(close.iloc[-(lookback + skip + 1) :], lookback, skip).iloc[-1]
+    return score[close.iloc[-window:].notna().all()].dropna()

@@ -169,6 +169,7 @@ from aura_lib import backtest
 from aura_lib.core import Mandate
 from tests.backtest.scenarios import hold, market_of
 bars = market_of(np.random.default_rng(0), sessions=60)
+bars.close.iloc[:30:7, 3] = float("nan")
 mandate = Mandate(bars.symbols)
 backtest.replay(hold({"S00": 0.3}), bars, mandate, slots=list(bars.times[10:20]))
 print("vectorbt" in sys.modules)

@@ -32,9 +32,8 @@ def rows() -> Iterator[Row]:
 
 
 def _environment(home: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AURA_")}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return kept | {"AURA_HOME": home}
+    ours = ("AURA_", "MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {"AURA_HOME": home}
 
 
 def _command(*command: str | Path) -> float:
@@ -51,21 +50,23 @@ def _journey() -> float:
 
 
 def _first_word(*command: str) -> float:
-    """Time until a command prints its first line; then it is stopped with all its children."""
-    taken = []
-    for _ in range(3):
+    """Median time until a command prints its first line; then it is stopped with all its children."""
+
+    def once() -> float:
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
             began = perf_counter()
             child = subprocess.Popen(
-                command, env=_environment(f"{folder}/home"), cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
+                command, env=_environment(f"{folder}/home"), cwd=ROOT, start_new_session=True, **streams
             )
             assert child.stdout is not None
             assert child.stdout.readline(), f"{command} printed nothing"
-            taken.append(perf_counter() - began)
-            os.killpg(child.pid, signal.SIGINT)
-            child.stdout.close()
-            child.wait(30)
-    return median(taken)
+            taken = perf_counter() - began
+            os.killpg(child.pid, signal.SIGTERM)
+            child.communicate()
+            return taken
+
+    return median(once() for _ in range(3))
 
 
 def _backtest() -> tuple[float, float]:

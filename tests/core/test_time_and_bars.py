@@ -80,7 +80,9 @@ def test_the_number_of_slots_a_rule_makes_in_ten_years() -> None:
     assert len(Schedule("XNYS", "daily").slots(start, end)) == 2516  # sessions NYSE held in the decade
 
 
-@pytest.mark.parametrize("text", ["", "XNYS", "XNYS monthly close", "XNYS month-end open", "NOPE month-end close", None])
+@pytest.mark.parametrize(
+    "text", ["", "XNYS", "XNYS monthly close", "XNYS month-end open", "NOPE month-end close", None]
+)
 def test_a_schedule_nobody_knows_is_refused(text: object) -> None:
     with pytest.raises(InputError):
         Schedule.parse(text)  # type: ignore[arg-type]
@@ -112,7 +114,7 @@ def test_home_is_beside_the_nearest_project_and_absolute(tmp_path: Path) -> None
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="AURA_HOME=.*cannot be written"):
+    with pytest.raises(InputError, match=r"AURA_HOME=.*cannot be written"):
         Settings.load({"AURA_HOME": str(tmp_path / "file" / "home")}).ensure_home()
 
 

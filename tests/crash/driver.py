@@ -76,7 +76,9 @@ def made_up() -> Bars:
     first = int(closes.searchsorted(pd.Timestamp("2021-01-04", tz="UTC")))
     steps = np.random.default_rng(3).normal(0, 0.02, (40, len(SYMBOLS)))
     prices = np.round(np.array([100.0, 50.0, 20.0, 5.0]) * np.exp(steps.cumsum(axis=0)), 2)
-    return Bars({"close": pd.DataFrame(prices, closes[first : first + 40], list(SYMBOLS))}, source="sample", snapshot="made-up")
+    return Bars(
+        {"close": pd.DataFrame(prices, closes[first : first + 40], list(SYMBOLS))}, source="sample", snapshot="made-up"
+    )
 
 
 BARS = made_up()
@@ -159,12 +161,15 @@ class World:
     def command(self) -> None:
         """`aura job run weekly`: ends with exit code 0 when all slots are done, 3 when a run failed."""
         self.play("runner")
-        with Ledger.open(self.settings) as ledger, ForkRunner(self.settings, ledger, self) as runner:
-            with ForkDesk(self) as desk:
-                try:
-                    replay(runner, self.job(), START, END, desk=desk)
-                except RunFailed:
-                    os._exit(3)
+        with (
+            Ledger.open(self.settings) as ledger,
+            ForkRunner(self.settings, ledger, self) as runner,
+            ForkDesk(self) as desk,
+        ):
+            try:
+                replay(runner, self.job(), START, END, desk=desk)
+            except RunFailed:
+                os._exit(3)
 
     def desk(self) -> None:
         self.play("desk")
@@ -217,7 +222,7 @@ def fork(work: Callable[[], None]) -> int:
     try:
         work()
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child must not go on as its parent
         traceback.print_exc()
     finally:
         sys.stderr.flush()
@@ -270,7 +275,13 @@ class ForkRunner(Runner):
             given = task.bound.resolved
             mandate = Mandate(SYMBOLS, capital=100_000)
             aura_run.run(
-                decide, BARS, mandate, schedule=given["schedule"], as_of=given["as_of"], mode=given["mode"], book=given["book"]
+                decide,
+                BARS,
+                mandate,
+                schedule=given["schedule"],
+                as_of=given["as_of"],
+                mode=given["mode"],
+                book=given["book"],
             )
 
         code = os.waitstatus_to_exitcode(os.waitpid(fork(kernel), 0)[1])
@@ -279,7 +290,9 @@ class ForkRunner(Runner):
 
 def _execution(code: int) -> Execution:
     status = RunStatus.SUCCEEDED if code == 0 else RunStatus.FAILED
-    return Execution(status=status, error="" if code == 0 else f"kernel ended with {code}", cell=None, seconds=0.0, kernel_pid=None)
+    return Execution(
+        status=status, error="" if code == 0 else f"kernel ended with {code}", cell=None, seconds=0.0, kernel_pid=None
+    )
 
 
 # ---- what came of it -----------------------------------------------------------------------------------------------
@@ -290,12 +303,18 @@ def outcome(world: World) -> dict[str, Any]:
         verified = ledger.journal.verify()
         slots = [(s.slot, s.status) for s in ledger.control.slots("weekly")]
         good = [r.slot for r in ledger.runs("weekly") if r.status == "succeeded"]
-        orders = sorted((o.client_id, o.basket, o.leg, o.status.value, str(o.filled), str(o.intent.quantity)) for o in view.orders.values())
-        fills = sorted((f.execution_id, str(f.quantity), str(f.price), str(f.fee), f.time.isoformat()) for f in view.fills)
+        orders = sorted(
+            (o.client_id, o.basket, o.leg, o.status.value, str(o.filled), str(o.intent.quantity))
+            for o in view.orders.values()
+        )
+        fills = sorted(
+            (f.execution_id, str(f.quantity), str(f.price), str(f.fee), f.time.isoformat()) for f in view.fills
+        )
         venue = venue_of(world)
         return {
             "verified": verified.problem, "slots": slots, "succeeded": sorted(good), "orders": orders, "fills": fills,
-            "cash": str(view.account("m").cash), "holdings": {s: str(q) for s, q in sorted(view.account("m").holdings.items())},
+            "cash": str(view.account("m").cash),
+            "holdings": {s: str(q) for s, q in sorted(view.account("m").holdings.items())},
             "drift": view.drift, **venue,
         }  # fmt: skip
 

@@ -17,7 +17,9 @@ BATCH, IN_TEST, IN_SOAK = 15, 60, 3000
 def matrix(folder: Path, seeds: range) -> tuple[dict, list[dict]]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(DRIVER), str(folder), *map(str, seeds)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60 + 30 * len(seeds), check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60 + 30 * len(seeds), check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     first, *lines = map(json.loads, done.stdout.splitlines())
     return first, lines

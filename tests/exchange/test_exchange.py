@@ -123,6 +123,13 @@ def test_a_sell_above_the_holding_is_cut_to_it() -> None:
     assert closed == Closed("sell-A", OrderStatus.CANCELLED, "insufficient holdings")
 
 
+def test_a_fraction_of_a_lot_stays_when_whole_lots_are_sold() -> None:
+    exchange = Exchange(Decimal(0), FREE, positions={"A": Position(A, Decimal("10.5"), Decimal(10))})
+    exchange.submit(order("A", Side.SELL, 11), SLOT)
+    assert [f.quantity for f in fills(exchange.match(SLOT + DAY, prices(A=10)))] == [10]
+    assert exchange.account.holdings == {"A": Decimal("0.5")}
+
+
 def test_a_sell_whose_fee_nobody_can_pay_is_cancelled() -> None:
     exchange = holding(1, costs=Costs(Decimal(0), Decimal(50), Decimal(0)))
     exchange.submit(order("A", Side.SELL, 1), SLOT)

@@ -68,12 +68,19 @@ class Floor:
         signature = self.vault.sign(promotion.message() if signed else b"something else")
         self.ledger.journal.append(SYSTEM, "promotion", encode(replace(promotion, signature=signature)))
 
-    def secret(self, session: int, origin: str = "job", book: str = "m", seconds: float = 60, binding: Binding = BINDING) -> str:
+    def secret(
+        self, session: int, origin: str = "job", book: str = "m", seconds: float = 60, binding: Binding = BINDING
+    ) -> str:
         token = Token("r1", origin, iso(self.time(session)), "paper", book, binding.id)
         return self.ledger.control.issue(token, seconds)
 
     def propose(
-        self, session: int, *wishes: tuple[str, str, int], origin: str = "job", book: str = "m", binding: Binding = BINDING
+        self,
+        session: int,
+        *wishes: tuple[str, str, int],
+        origin: str = "job",
+        book: str = "m",
+        binding: Binding = BINDING,
     ) -> Basket:
         """Put a basket in the inbox: (symbol, side, quantity) each."""
         intents = tuple(Intent(self.bars.instruments[s], Side(side), Decimal(q)) for s, side, q in wishes)

@@ -45,7 +45,9 @@ def test_an_untouched_journal_verifies_and_counts_its_entries(tmp_path: Path) ->
 @pytest.mark.parametrize("column", ["time", "kind", "key", "body", "prev", "hash"])
 @pytest.mark.parametrize("n", [1, 7, ENTRIES])
 def test_one_changed_byte_is_found_and_its_entry_named(tmp_path: Path, column: str, n: int) -> None:
-    change = f"UPDATE journal SET {column} = 'X' || substr(coalesce({column}, 'x'), 2) WHERE chain = 'paper' AND n = {n}"
+    change = (
+        f"UPDATE journal SET {column} = 'X' || substr(coalesce({column}, 'x'), 2) WHERE chain = 'paper' AND n = {n}"
+    )
     assert problem_after(filled(tmp_path), change).startswith(f"chain paper, entry {n} ")
 
 
@@ -68,27 +70,34 @@ def test_a_removed_entry_is_found(tmp_path: Path) -> None:
 
 
 def test_two_swapped_entries_are_found(tmp_path: Path) -> None:
-    swap = [f"UPDATE journal SET n = {new} WHERE chain = 'paper' AND n = {old}" for old, new in ((3, 99), (4, 3), (99, 4))]
+    swap = [
+        f"UPDATE journal SET n = {new} WHERE chain = 'paper' AND n = {old}" for old, new in ((3, 99), (4, 3), (99, 4))
+    ]
     assert "entry 3 " in problem_after(filled(tmp_path), *swap)
 
 
 def test_an_entry_put_at_the_end_without_its_hash_is_found(tmp_path: Path) -> None:
     forged = (
         "INSERT INTO journal (chain, n, time, kind, body, prev, hash) "
-        f"SELECT chain, {ENTRIES + 1}, time, kind, body, hash, 'forged' FROM journal WHERE chain = 'paper' AND n = {ENTRIES}"
+        f"SELECT chain, {ENTRIES + 1}, time, kind, body, hash, 'forged' FROM journal "
+        f"WHERE chain = 'paper' AND n = {ENTRIES}"
     )
     assert f"entry {ENTRIES + 1} " in problem_after(filled(tmp_path), forged)
 
 
 def test_a_cut_off_tail_is_found(tmp_path: Path) -> None:
     problem = problem_after(filled(tmp_path), f"DELETE FROM journal WHERE chain = 'paper' AND n > {ENTRIES - 2}")
-    assert problem == f"chain paper ends at entry {ENTRIES - 2}, but entry {ENTRIES} was written last: its tail is missing"
+    assert (
+        problem == f"chain paper ends at entry {ENTRIES - 2}, but entry {ENTRIES} was written last: its tail is missing"
+    )
 
 
 def test_the_hash_is_sha256_of_the_content_and_the_hash_before(tmp_path: Path) -> None:
     """Recomputed with nothing of ours: JSON with sorted keys and no spaces, then SHA-256."""
     with sqlite3.connect(filled(tmp_path)) as database:
-        rows = database.execute("SELECT chain, n, time, kind, key, body, prev, hash FROM journal ORDER BY chain, n").fetchall()
+        rows = database.execute(
+            "SELECT chain, n, time, kind, key, body, prev, hash FROM journal ORDER BY chain, n"
+        ).fetchall()
     before = {}
     for *content, prev, found in rows:
         assert prev == before.get(content[0], "0" * 64)
@@ -140,7 +149,7 @@ def test_a_ledger_of_a_newer_schema_is_refused_by_name(tmp_path: Path) -> None:
     with sqlite3.connect(file) as database:
         database.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
     database.close()
-    with pytest.raises(LedgerError, match="schema 99.*upgrade"):
+    with pytest.raises(LedgerError, match=r"schema 99.*upgrade"):
         Ledger(f"sqlite:///{file}")
 
 

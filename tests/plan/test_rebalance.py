@@ -97,6 +97,12 @@ def test_buys_are_scaled_together_when_cash_and_proceeds_would_not_pay_for_them(
     assert need <= 10_000
 
 
+def test_a_buy_that_scaling_makes_too_small_is_left_out() -> None:
+    costs = Costs(Decimal(5000), Decimal(0), Decimal(0))  # 50 %: just under two thirds can be paid
+    assert trades(plan({"A": 0.9, "B": 0.1}, costs=costs, min_trade=Decimal(700))) == [("A", 599)]
+    assert trades(plan({"A": 0.9, "B": 0.1}, costs=costs, min_trade=Decimal(600))) == [("A", 599), ("B", 33)]
+
+
 def test_the_buffer_normally_makes_scaling_needless() -> None:
     costs = Costs()
     assert trades(plan({"A": 1.0}, costs=costs, cash_buffer=0.02)) == [("A", 980)]

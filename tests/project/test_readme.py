@@ -23,6 +23,19 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert {"demo", "up", "test", "soak", "lint", "bench", "lock", "clean", "help"} <= targets
 
 
+def test_every_command_in_the_documents_exists() -> None:
+    from typer.main import get_command
+
+    from aura_lib.cli import app
+
+    commands = get_command(app).commands
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for first, second in re.findall(r"`(?:\.venv/bin/)?aura ([a-z]+)(?: ([a-z]+)\b)?", (ROOT / document).read_text("utf-8")):
+            assert first in commands, f"{document} speaks of `aura {first}`"
+            below = getattr(commands[first], "commands", None)
+            assert below is None or not second or second in below, f"{document} speaks of `aura {first} {second}`"
+
+
 def test_every_path_in_the_documents_exists() -> None:
     places = re.compile(r"`((?:aura_lib|notebooks|jobs|tests|\.ci)/[\w./*]*)`")
     for document in ("README.md", "CONTRIBUTING.md"):

@@ -99,6 +99,12 @@ def test_sold_exposure_leaves_room_for_bought() -> None:
     assert rules(check([leg("A", -20), leg("B", 10)], account, PRICES, limits)) == ["limits", "limits"]
 
 
+def test_bought_exposure_takes_room_from_later_buys() -> None:
+    limits = Limits(max_gross=0.5)
+    assert rules(check([leg("A", 30), leg("B", 10)], book(), PRICES, limits)) == ["limits", "limits"]
+    assert rules(check([leg("A", 30), leg("B", 11)], book(), PRICES, limits)) == ["limits", "max_gross"]
+
+
 def test_one_leg_an_instrument() -> None:
     decisions = check([leg("A", -1), leg("A", 1), leg("B", 1), leg("B", 1)], book(A=5), PRICES, WIDE)
     assert rules(decisions) == ["limits", "duplicate", "limits", "duplicate"]

@@ -113,7 +113,7 @@ def test_a_lookback_longer_than_the_history_is_refused_with_both_numbers(
     seen = market(sample_bars)
     needed = max(params.get("lookback", 126) + params.get("skip", 0) + 1, params.get("window", 252))
     with pytest.raises(
-        DataError, match=rf"need {needed} closes .* 20 unrestricted name\(s\) have {len(seen.close)} bar"
+        DataError, match=rf"need {needed} closes .* has {len(seen.close)} bar\(s\), and 20 unrestricted"
     ):
         decide(seen, ACCOUNT, mandate(sample_bars), **params)
 

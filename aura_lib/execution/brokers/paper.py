@@ -49,9 +49,7 @@ class PaperBroker:
         self._database = sqlite3.connect(file, timeout=30, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
         fresh = Exchange(Decimal(0), costs).state()
-        self._database.execute(
-            "INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), canonical(fresh))
-        )
+        self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), canonical(fresh)))
 
     @contextmanager
     def _session(self) -> Iterator[Exchange]:
