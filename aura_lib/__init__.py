@@ -27,20 +27,15 @@ if TYPE_CHECKING:
     )
     from aura_lib.jobs.run import run
 
-_ROOMS = frozenset("backtest data exchange indicators jobs ledger optimizers plan reports risk strategies".split())
-_NOUNS = frozenset(
-    "Account AuraError Bars Instrument Intent Mandate Market Schedule Settings Side TargetWeights".split()
-)
-
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"aura_lib.{name}")
-    if name in _NOUNS:
-        return getattr(import_module("aura_lib.core"), name)
     if name == "run":
         return import_module("aura_lib.jobs.run").run
-    raise AttributeError(f"module 'aura_lib' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'aura_lib' has no attribute {name!r}")
+    if name[0].isupper():  # a noun
+        return getattr(import_module("aura_lib.core"), name)
+    return import_module(f"aura_lib.{name}")
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from aura_lib.core import InputError, Mode, project_root
 
 _UNITS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
-_CHOICES = {"on_missed": ("skip", "all"), "on_overlap": ("skip", "queue")}
+_CHOICES = {"on_missed": ("skip", "all", "once_within: <duration>"), "on_overlap": ("skip", "queue")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Job:
     """One scheduled job. `timeout` is in seconds; `capital` is the opening cash of its book on a paper account.
 
     `schedule` may repeat what the notebook says, never change it. `on_missed` says what happens to slots that
-    passed while nothing ran: `skip` or `all` (`once_within: 2h` as a mapping or text).
+    passed while nothing ran: `skip`, `all`, or `once_within: 2h`; `on_overlap`, `notify` and it are for the
+    scheduler, which does not exist yet: a replay runs every slot it is asked for.
     """
 
     name: str
@@ -98,8 +99,12 @@ def _values(file: Path, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     values["parameters"] = _mapping(file, values.get("parameters") or {})
     if "capital" in values:
         values["capital"] = _capital(file, values["capital"])
+    missed = values.get("on_missed")
+    if isinstance(missed, dict) and set(missed) == {"once_within"}:
+        values["on_missed"] = f"once_within: {seconds(missed['once_within']):g}s"
     for name, choices in _CHOICES.items():
-        if values.get(name, choices[0]) not in choices:
+        value = str(values.get(name, choices[0]))
+        if value not in choices and not value.startswith("once_within: "):
             raise InputError(f"{file}: {name} must be one of {', '.join(choices)}, not {values[name]!r}")
     if "timeout" in values:
         values["timeout"] = seconds(values["timeout"])

@@ -45,7 +45,7 @@ SINGLE_THREADED = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator starts a thread when it is imported
 }
 LIBRARIES = (
-    "ipykernel.kernelapp", "IPython.core.completer", "IPython.core.magics", "matplotlib_inline.config", "zmq.asyncio",
+    "ipykernel.kernelapp", "IPython.core.completer", "IPython.core.magics", "zmq.asyncio",
     "numpy", "pandas", "pandas.io.formats.html", "pyarrow.parquet", "pydantic.type_adapter", "pydantic.dataclasses",
     "cvxpy", "pypfopt", "sklearn.covariance", "exchange_calendars", "sqlite3", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip

@@ -165,7 +165,7 @@ class Control:
 
     # ---- simulated clocks ------------------------------------------------------------------------------------------
     def set_clock(self, account: str, target: datetime) -> None:
-        """Ask the desk to process all that is due up to `target`. A clock never goes back: an earlier one is ignored."""
+        """Ask the desk to process all that is due up to `target`. A clock never goes back: earlier is ignored."""
         moment, table = iso(target), schema.clocks
         with self._database.write() as connection:
             now = connection.scalar(sa.select(table.c.target).where(table.c.account == account).with_for_update())

@@ -127,6 +127,15 @@ def test_the_smallest_change_of_one_recorded_fill_is_the_one_difference(
     assert (difference.kind, difference.what) == ("fill", f"{PAPER.fills[n].symbol} {field}")
 
 
+def test_a_fill_in_the_bar_of_the_next_slot_belongs_to_the_slot_before() -> None:
+    days = list(BARS.times[30:36])
+    daily = replay(winners, BARS, MANDATE, slots=days)
+    fills = [replace(f, fee=f.fee + 1) if f.time == days[1] else f for f in daily.fills]
+    differences = parity(records(daily), daily, fills).differences
+    assert {difference.slot for difference in differences} == {days[0]}
+    assert {difference.kind for difference in differences} == {"fill"}
+
+
 def test_a_missing_and_an_extra_fill_are_told_as_such() -> None:
     missing = parity(records(PAPER), PAPER, named(PAPER.fills)[1:]).differences
     assert [(d.kind, d.what, d.recorded) for d in missing] == [("fill", PAPER.fills[0].symbol, "nothing")]

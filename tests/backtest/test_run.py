@@ -52,6 +52,18 @@ def test_it_decides_at_the_slots_and_fills_at_the_next_close() -> None:
     assert first.quantity == int(490_000 / BARS.close.loc["2015-01-30 21:00Z", "S00"])
 
 
+def test_a_strategy_sees_the_account_after_the_fills_of_its_slots_own_bar() -> None:
+    seen: list[tuple[Decimal, Decimal]] = []
+
+    def decide(market: Market, account: Account, mandate: Mandate) -> list[Intent]:
+        seen.append((account.quantity("S00"), account.cash))
+        return [Intent(market.bars.instruments["S00"], Side.BUY, Decimal(1))]
+
+    result = run(decide, schedule=DAILY, end="2015-01-07")
+    assert [held for held, _ in seen] == [0, 1, 2, 3]
+    assert [float(cash) for _, cash in seen] == pytest.approx(result.cash.tolist(), abs=0.005)
+
+
 def test_a_window_starts_and_ends_at_sessions_even_when_its_dates_are_none() -> None:
     result = run(start="2015-01-31", end=date(2015, 4, 4))  # a Saturday, and the day after Good Friday
     assert (f"{result.bars.start:%Y-%m-%d}", f"{result.bars.end:%Y-%m-%d}") == ("2015-02-02", "2015-04-02")

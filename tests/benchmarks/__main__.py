@@ -1,6 +1,6 @@
-"""python -m tests.benchmarks [NAME]: run every suite bench_*.py beside this file, or one; print a table, write the rows.
+"""python -m tests.benchmarks [NAME]: run every suite (bench_*.py beside this file), or one; print a table, write the rows.
 
-A suite is a module with `rows() -> Iterable[Row]`. Missing a goal fails nothing here: a benchmark measures, tests decide.
+A suite is a module with `rows() -> Iterable[Row]`. A missed goal fails nothing: a benchmark measures, tests decide.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 from tests.project.readme_tree import ROOT
 
 LEFT_OUT = {"rfc3987-syntax"}  # locked, but `make` takes it away again: DECISIONS.md
-_PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>.*?))? \\\n(?P<rest>(?:    .*\n)+)", re.M)
+_PIN = re.compile(
+    r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>.*?))? \\\n(?P<rest>(?:    .*\n)+)", re.M
+)
 
 
 def asked() -> list[Requirement]:

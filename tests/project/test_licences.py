@@ -11,7 +11,7 @@ from tests.project.dependencies import LEFT_OUT, locked, tree
 
 # Permissive, or weak copyleft on files or a library that we only import (MPL, LGPL).
 FAMILIES = re.compile(
-    r"MIT|BSD|Apache|\b0BSD\b|\bISC|\bPSF|Python Software Foundation|CNRI-Python|Zlib|CC0|Mozilla|\bMPL|\bLGPL|Unlicense"
+    r"MIT|BSD|Apache|\bISC|\bPSF|Python Software Foundation|CNRI-Python|Zlib|CC0|Unlicense|Mozilla|\bMPL|\bLGPL|Lesser"
 )
 REFUSED = re.compile(r"(?<!L)GPL|(?<!Lesser )General Public|Affero|Business Source|\bBUSL|SSPL|Proprietary", re.I)
 
@@ -27,7 +27,7 @@ ELSEWHERE = {  # locked for other systems and Pythons
 
 
 def licence(distribution: Distribution) -> str:
-    """What a package says of its licence: the SPDX expression, else the classifiers, else the first line of the text."""
+    """What a package says of its licence: the SPDX expression, else classifiers, else the first line of the text."""
     told = distribution.metadata
     classifiers = [c.split(" :: ")[-1] for c in told.get_all("Classifier") or () if c.startswith("License ::")]
     spoken = [c for c in classifiers if c not in ("OSI Approved", "DFSG approved")]

@@ -17,7 +17,9 @@ def test_the_lock_names_no_host_and_no_path() -> None:
 def test_every_package_is_pinned_by_hash() -> None:
     entries = [line for line in lock_text().splitlines() if line and not line.startswith((" ", "#"))]
     assert len(locked()) == len(entries) > 100
-    bad = [n for n, (_, rest) in locked().items() if not re.fullmatch(r"(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", rest)]
+    bad = [
+        n for n, (_, rest) in locked().items() if not re.fullmatch(r"(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", rest)
+    ]
     assert bad == []
 
 

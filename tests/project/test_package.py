@@ -15,8 +15,9 @@ import pytest
 from tests.project.readme_tree import ROOT
 
 HEAVY = {
-    "alpaca", "cvxpy", "IPython", "jupyter_client", "matplotlib", "nbclient", "nbformat", "numba", "numpy", "pandas", "papermill",
-    "plotly", "pyarrow", "pydantic", "pypfopt", "scipy", "skfolio", "sklearn", "sqlalchemy", "statsmodels", "vectorbt", "yfinance",
+    "alpaca", "cvxpy", "IPython", "jupyter_client", "matplotlib", "nbclient", "nbformat", "numba", "numpy", "pandas",
+    "papermill", "plotly", "pyarrow", "pydantic", "pypfopt", "scipy", "skfolio", "sklearn", "sqlalchemy", "statsmodels",
+    "vectorbt", "yfinance",
 }  # fmt: skip
 
 
@@ -31,7 +32,9 @@ MODULES = _modules()
 
 def _loaded_by(statement: str) -> set[str]:
     show = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert run.returncode == 0, run.stderr
     return set(run.stdout.split())
 
@@ -68,6 +71,8 @@ def test_every_public_name_is_explained(module: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name, path in MODULES.items() if ">>>" in path.read_text("utf-8")])
 def test_the_examples_in_the_docstrings_are_true(module: str) -> None:
-    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    result = doctest.testmod(
+        importlib.import_module(module), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
     assert result.attempted > 0
     assert result.failed == 0, "see the captured output"

@@ -30,7 +30,9 @@ def test_every_command_in_the_documents_exists() -> None:
 
     commands = get_command(app).commands
     for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        for first, second in re.findall(r"`(?:\.venv/bin/)?aura ([a-z]+)(?: ([a-z]+)\b)?", (ROOT / document).read_text("utf-8")):
+        for first, second in re.findall(
+            r"`(?:\.venv/bin/)?aura ([a-z]+)(?: ([a-z]+)\b)?", (ROOT / document).read_text("utf-8")
+        ):
             assert first in commands, f"{document} speaks of `aura {first}`"
             below = getattr(commands[first], "commands", None)
             assert below is None or not second or second in below, f"{document} speaks of `aura {first} {second}`"
@@ -39,5 +41,7 @@ def test_every_command_in_the_documents_exists() -> None:
 def test_every_path_in_the_documents_exists() -> None:
     places = re.compile(r"`((?:aura_lib|notebooks|jobs|tests|\.ci)/[\w./*]*)`")
     for document in ("README.md", "CONTRIBUTING.md"):
-        missing = {p for p in places.findall((ROOT / document).read_text("utf-8")) if not list(ROOT.glob(p.rstrip("/")))}
+        missing = {
+            p for p in places.findall((ROOT / document).read_text("utf-8")) if not list(ROOT.glob(p.rstrip("/")))
+        }
         assert not missing, f"{document} speaks of what is not there: {sorted(missing)}"

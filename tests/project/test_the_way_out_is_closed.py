@@ -10,6 +10,7 @@ import sys
 import urllib.request
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -76,20 +77,20 @@ def test_no_way_leads_out(way: Callable[[], None], egress: list[str]) -> None:
 
 
 def test_a_swallowed_attempt_is_remembered(egress: list[str]) -> None:
-    try:
+    with suppress(OSError):
         _connect()
-    except OSError:
-        pass
     assert "192.0.2.1" in egress[0]
     egress.clear()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.8.8"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_loopback_is_open(host: str) -> None:
-    with socket.create_server(("127.0.0.1" if host == "localhost" else host, 0)) as server:
-        with socket.create_connection((host, server.getsockname()[1]), timeout=2) as client:
-            client.sendall(b"x")
-            assert server.accept()[0].recv(1) == b"x"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection((host, server.getsockname()[1]), timeout=2) as client,
+    ):
+        client.sendall(b"x")
+        assert server.accept()[0].recv(1) == b"x"
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets")
