@@ -42,6 +42,11 @@ class Failure:
     cell: int | None = None
     traceback: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """One line."""
+        said = self.message.strip().splitlines()
+        return f"{self.name}: {said[0]}" if said else self.name
+
 
 @dataclass(slots=True)
 class Session:
@@ -148,8 +153,7 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
         if failure is None:
             self.nb.metadata["aura"] = {"status": RunStatus.SUCCEEDED.value}
         else:
-            error = {"status": RunStatus.FAILED.value, "error": f"{failure.name}: {failure.message}"}
-            self.nb.metadata["aura"] = error
+            self.nb.metadata["aura"] = {"status": RunStatus.FAILED.value, "error": str(failure)}
             if failure.cell is not None:
                 self._mark(failure, failure.cell)
         for cell in self.nb.cells:

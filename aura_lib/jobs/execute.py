@@ -97,9 +97,8 @@ def execute(
     seconds = time.monotonic() - started
     if failure is None:
         return Execution(RunStatus.SUCCEEDED, "", None, seconds, session.pid)
-    error = f"{failure.name}: {failure.message}" if failure.message else failure.name
     cell = _number(nb, values, failure)
-    return Execution(RunStatus.FAILED, error, cell, seconds, session.pid, failure.traceback[-12:])
+    return Execution(RunStatus.FAILED, str(failure), cell, seconds, session.pid, failure.traceback[-12:])
 
 
 def _values(nb: Any, path: Path, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,6 +184,7 @@ except Compiled:
 """
 
 
+@pytest.mark.slow
 def test_a_replay_loads_no_vectorbt_and_a_backtest_compiles_nothing() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", PATH], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["False", "True", "would be seen"], done.stderr

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks [NAME]: run every suite (bench_*.py beside this file), or one; print a table, write the rows.
+"""python -m tests.benchmarks [NAME]: run every suite (bench_*.py here), or one; print a table, write the rows.
 
 A suite is a module with `rows() -> Iterable[Row]`. A missed goal fails nothing: a benchmark measures, tests decide.
 """

@@ -118,13 +118,12 @@ def test_nobodys_ipython_configuration_or_start_up_files_count(run: Run, tmp_pat
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     (tmp_path / "start.py").write_text("started = True")
-    (tmp_path / "ipython_config.py").write_text("open('touched', 'w')")  # IPython looks in the current folder, too
     env = {
         **environment(), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path / ".ipython"),
         "PYTHONSTARTUP": str(tmp_path / "start.py"),
     }  # fmt: skip
-    assert run("print('started' in globals())", env=env, cwd=tmp_path).error == ""
-    assert said(tmp_path) == "False\n" and not (tmp_path / "touched").exists()
+    assert run("print('started' in globals())", env=env).error == ""
+    assert said(tmp_path) == "False\n"
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -197,12 +196,11 @@ def test_what_a_cell_prints_line_by_line_is_one_output(run: Run, tmp_path: Path)
     assert said(tmp_path).split() == [str(i) for i in range(300)]
 
 
-def test_a_flood_of_displays_arrives_whole(run: Run, tmp_path: Path) -> None:
-    cell = (
-        "from IPython.display import publish_display_data as show\nfor i in range(4000):\n    show({'text/plain': 'x'})"
-    )
-    assert run(cell).error == ""
-    assert len(output(tmp_path).cells[0].outputs) == 4000
+def test_a_flood_of_outputs_arrives_whole(run: Run, tmp_path: Path) -> None:
+    # Faster than they are read: by default zmq throws away what is more than 1,000 messages ahead.
+    cell = "for i in range(5000):\n    show({'text/plain': 'x' * 3000})"
+    assert run("from IPython.display import publish_display_data as show", cell).error == ""
+    assert len(json.loads((tmp_path / "out.ipynb").read_text())["cells"][1]["outputs"]) == 5000
 
 
 # ---- failure -------------------------------------------------------------------------------------------------------
@@ -243,6 +241,10 @@ def test_whatever_ends_a_cell_early_is_a_failure_within_a_second_or_two(
     assert failed.seconds < 5
     assert statuses(tmp_path) == ["completed", "failed", "pending"]
     assert any(o.output_type == "error" for c in output(tmp_path).cells for o in c.get("outputs", []))
+
+
+def test_an_error_of_many_lines_is_told_in_one(run: Run) -> None:
+    assert run("raise ValueError('one\\ntwo')").error == "ValueError: one"
 
 
 def test_a_crash_in_c_leaves_its_python_traceback(run: Run) -> None:

@@ -28,7 +28,7 @@ def test_imports_point_downward() -> None:
 PLANTED = {  # file: (what is written into it, the contract that must name it)
     "utils.py": ("", "every room has its place"),
     "exchange/upward.py": ("import aura_lib.reports", "every room has its place"),
-    "core/facade.py": ("import aura_lib", "every room has its place"),
+    "core/facade.py": ("import aura_lib", "front door"),
     "indicators/memory.py": ("import aura_lib.ledger", "thinking rooms"),
     "strategies/fetching.py": ("def f():\n    import requests", "thinking rooms"),
     "data/sources/meeting.py": ("import aura_lib.data.sources.sample", "adapters"),
@@ -36,7 +36,7 @@ PLANTED = {  # file: (what is written into it, the contract that must name it)
     "backtest/optimum.py": ("from cvxpy import Variable", "cvxpy"),
     "plan/learning.py": ("import sklearn.linear_model", "scikit-learn"),
     "jobs/drawing.py": ("import plotly.express", "plotly"),
-    "execution/running.py": ("import papermill", "notebooks"),
+    "execution/running.py": ("import papermill", "notebooks (papermill"),
     "jobs/table.py": ("import sqlalchemy", "SQL"),
     "jobs/web.py": ("import httpx", "the network"),
     "core/testing.py": ("import tests.oracle", "does not know"),
