@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -308,6 +309,7 @@ class Client(NotebookClient):
         if process is not None:
             process.close()
         await self.kernel._async_cleanup_resources()
+        shutil.rmtree(self.kernel.directory, ignore_errors=True)
 
 
 def _how_it_died(code: int | None) -> str:

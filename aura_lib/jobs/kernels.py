@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -273,6 +274,7 @@ class Zygote:
     def __init__(self, *, warm: bool | None = None, preload: Sequence[str] = ()) -> None:
         self._preload = preload
         self._directory = _private_directory()
+        self._remove = weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._warm = sys.platform == "linux" if warm is None else warm
@@ -355,7 +357,7 @@ class Zygote:
             for server in (*self._released, *([self._server] if self._server else [])):
                 server.close()
             self._server = None
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._remove()
 
 
 def _fingerprint() -> str:

@@ -112,6 +112,17 @@ def test_folders_of_kernels_are_private_and_short_enough_for_sockets(zygote: Zyg
     assert len(os.fsencode(directory / "kernel-5")) <= SOCKET_PATH
 
 
+def test_no_folder_outlives_its_run_nor_its_zygote(zygote: Zygote, tmp_path: Path) -> None:
+    parent = zygote.new_directory().parent
+    before = set(parent.iterdir())
+    execute(write(tmp_path, "1"), tmp_path / "out.ipynb", zygote=zygote, timeout=60)
+    assert set(parent.iterdir()) == before
+    forgotten = Zygote(warm=False)
+    folder = forgotten.new_directory().parent
+    del forgotten
+    assert not folder.exists()
+
+
 def test_a_temporary_folder_with_a_long_name_is_not_used_for_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
