@@ -61,10 +61,12 @@ class Task:
 class Runner:
     """Executes notebooks in fresh kernels forked from one warm parent."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, root: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, root: Path | None = None, zygote: Zygote | None = None
+    ) -> None:
         self.settings, self.ledger = settings, ledger
         self.root = (root or project_root() or Path.cwd()).resolve()
-        self._zygote: Zygote | None = None
+        self._zygote, self._lent = zygote, zygote is not None
 
     def __enter__(self) -> Runner:
         self.warm_up()
@@ -76,8 +78,8 @@ class Runner:
         self.close()
 
     def close(self) -> None:
-        """End the warm parent and every kernel of it."""
-        if self._zygote is not None:
+        """End the warm parent and every kernel of it, unless it was lent."""
+        if self._zygote is not None and not self._lent:
             self._zygote.close()
             self._zygote = None
 
@@ -206,19 +208,33 @@ class Runner:
 
     def _finish(self, run: Run, task: Task, execution: Execution, context: Context, claim: Slot | None = None) -> Run:
         results = read_results(context.results)
-        status = RunStatus.SUCCEEDED if execution.status == "succeeded" else RunStatus.FAILED
-        error = execution.error
-        if status is RunStatus.SUCCEEDED and not results:
-            status, error = RunStatus.FAILED, "the notebook ended without calling aura.run"
+        error = self._error(task, execution, results)
         run = replace(
-            run, status=status, ended=datetime.now(UTC), error=error, results=results,
-            snapshot=results.get("snapshot", ""), basket=results.get("basket", ""),
-        )  # fmt: skip
+            run,
+            status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
+            ended=datetime.now(UTC),
+            error=error,
+            results=results,
+            snapshot=results.get("snapshot", ""),
+            basket=results.get("basket", ""),
+        )
         self._write(run, claim)
-        if status is not RunStatus.SUCCEEDED:
-            where = f"cell {execution.cell}: " if execution.cell is not None else ""
-            raise RunFailed(f"run {run.id} of {run.notebook} failed, {where}{error}. Its output: {run.output}")
+        if error:
+            raise RunFailed(f"run {run.id} of {run.notebook} failed: {error}. Its output: {run.output}")
         return run
+
+    def _error(self, task: Task, execution: Execution, results: Mapping[str, Any]) -> str:
+        """Why a run counts as failed; empty when it does not."""
+        if execution.status is not RunStatus.SUCCEEDED:
+            return f"cell {execution.cell}: {execution.error}" if execution.cell is not None else execution.error
+        if not results:
+            return "the notebook ended without calling aura.run"
+        now = notebooks.bind(task.path, task.data, task.given, self.root)
+        if now.binding != task.bound.binding:
+            names = sorted({*now.sources, *task.bound.sources})
+            changed = [n for n in names if now.sources.get(n) != task.bound.sources.get(n)]
+            return f"sources changed while it ran, nobody can say which decided: {', '.join(changed)}"
+        return ""
 
     def _write(self, run: Run, claim: Slot | None = None) -> None:
         with self.ledger.write() as connection:
