@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,9 @@ def register(app: typer.Typer) -> None:
 
         started = time.monotonic()
         root = project_root() or Path.cwd()
+        print(
+            "The journey of one strategy: data, research, promotion, paper runs, proof. Half a minute.", file=sys.stderr
+        )
         job = jobs.load(JOB, root)
         settings = Settings.load()
         settings.ensure_home()

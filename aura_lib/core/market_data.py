@@ -50,7 +50,8 @@ class Bars:
         checked = {name: _checked(name, frame, self.fields["close"]) for name, frame in self.fields.items()}
         object.__setattr__(self, "fields", MappingProxyType(checked))
         given = dict(self.instruments)
-        known = {s: given.get(s) or Instrument(s, venue=self.calendar) for s in self.symbols}
+        names = list(checked["close"].columns)
+        known = {s: given.get(s) or Instrument(s, venue=self.calendar) for s in names}
         object.__setattr__(self, "instruments", MappingProxyType(known))
 
     def _view(self, **changes: Any) -> Self:
@@ -76,7 +77,7 @@ class Bars:
     @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols, in column order."""
-        return tuple(self.fields["close"].columns)
+        return tuple(self.instruments)
 
     @property
     def times(self) -> pd.DatetimeIndex:

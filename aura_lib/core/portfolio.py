@@ -30,12 +30,12 @@ class Position:
         quantity = self.quantity + change
         if self.quantity * change >= 0:  # opens or adds
             cost = self.quantity * self.average_cost + change * fill.price
-            return replace(self, quantity=quantity, average_cost=cost / quantity)
+            return Position(self.instrument, quantity, cost / quantity, self.realised)
         closed = min(abs(change), abs(self.quantity))
         direction = 1 if self.quantity > 0 else -1
         gain = closed * (fill.price - self.average_cost) * direction * self.instrument.multiplier
         average = ZERO if quantity == 0 else self.average_cost if quantity * self.quantity > 0 else fill.price
-        return replace(self, quantity=quantity, average_cost=average, realised=self.realised + gain)
+        return Position(self.instrument, quantity, average, self.realised + gain)
 
     def value(self, price: Decimal) -> Decimal:
         """Market value at a price, in the instrument's currency."""
@@ -65,12 +65,13 @@ class Account:
             )
         held = self.positions.get(fill.symbol, Position(fill.instrument))
         positions = {**self.positions, fill.symbol: held.after(fill)}
-        return replace(
-            self,
-            cash=self.cash + fill.cash,
-            positions=MappingProxyType(positions),
-            fees=self.fees + fill.fee,
-            as_of=fill.time,
+        return Account(
+            self.name,
+            self.cash + fill.cash,
+            self.currency,
+            MappingProxyType(positions),
+            self.fees + fill.fee,
+            fill.time,
         )
 
     def with_cash(self, amount: Decimal) -> Account:

@@ -328,7 +328,7 @@ def venue_of(world: World) -> dict[str, Any]:
     return {"venue orders": sorted(known), "venue fills": fills, "venue cash": state["account"]["cash"]}
 
 
-def finish(pid: int, seconds: float = 20) -> int:
+def finish(pid: int, seconds: float = 90) -> int:
     """Exit code of a child; killed when it takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

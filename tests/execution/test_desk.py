@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from aura_lib.core import (
     Binding,
@@ -17,6 +18,7 @@ from aura_lib.core import (
     BrokerUnavailable,
     Fill,
     InputError,
+    LedgerError,
     Mode,
     Order,
     OrderStatus,
@@ -45,6 +47,11 @@ class Wrapped:
     def find(self, client: str) -> BrokerOrder | None:
         self.finds += 1
         return self.venue.find(client)
+
+
+def exhaust(desk: Any) -> None:
+    while desk.cycle():
+        pass
 
 
 def statuses(floor: Any) -> list[str]:
@@ -304,3 +311,29 @@ def test_starting_twice_with_nothing_new_places_no_order_and_books_nothing(floor
     assert (after.orders, after.fills, after.cash) == (before.orders, before.fills, before.cash)
     new = [e.kind for e in floor.ledger.journal.entries("paper", after=before.n)]
     assert new == ["desk.started", "reconciled"]
+
+
+def test_on_a_full_disk_nothing_is_sent_and_nothing_is_lost(floor: Any) -> None:
+    """SQLite itself says that the disk is full: its file may not grow by another page."""
+    seen: list[Wrapped] = []
+    desk = floor.desk(3, wrap=lambda venue: seen.append(Wrapped(venue)) or seen[-1])
+    desk.cycle()
+    floor.propose(3, *((symbol, "buy", 1) for symbol in ("AAA", "BBB", "CCC")))
+    engine = floor.ledger._database._engine
+    pages = {"limit": 1}
+
+    def no_more_pages(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages['limit']}")
+
+    engine.dispose()
+    sqlalchemy.event.listen(engine, "connect", no_more_pages)
+    with pytest.raises(LedgerError, match="full"):
+        exhaust(desk)
+    assert seen[0].submits == 0
+    pages["limit"] = 1_000_000
+    engine.dispose()
+    floor.ledger.control.release(desk._lease)
+    again = floor.desk(3)
+    floor.settle(again, 4)
+    assert floor.view().account("m").holdings == {"AAA": 1, "BBB": 1, "CCC": 1}
+    assert floor.ledger.journal.verify().ok
