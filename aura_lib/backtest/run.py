@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from time import perf_counter
@@ -13,7 +12,7 @@ import pandas as pd
 from aura_lib.backtest.arrays import simulate
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
-from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, utc
+from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
 from aura_lib.exchange import Costs
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
@@ -93,14 +92,10 @@ def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -
 
 def _edge(calendar: Calendar, when: Moment, name: str) -> datetime:
     """A moment; a date means its session's close, and a day without one the next session (start) or the last (end)."""
-    if isinstance(when, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", when.strip()):
-        try:
-            when = date.fromisoformat(when.strip())
-        except ValueError as error:
-            raise InputError(f"{name}={when!r}: {error}") from None
-    if isinstance(when, datetime) or not isinstance(when, date):
-        return utc(when, name)
-    day = pd.Timestamp(when)
+    known = day_or_moment(when, name)
+    if isinstance(known, datetime):
+        return known
+    day = pd.Timestamp(known)
     position = int(calendar.sessions.searchsorted(day, side="left" if name == "start" else "right"))
     position -= name == "end"
     if not 0 <= position < len(calendar.sessions):

@@ -129,16 +129,8 @@ def runs_answer(runs: list[Run], title: str) -> Answer:
     """Runs as a table."""
     from aura_lib.core import encode
 
-    columns = {
-        "run": "run",
-        "slot": "slot",
-        "mode": "mode",
-        "status": "status",
-        "approved": ">orders",
-        "rejected": ">rejected",
-        "took": ">took",
-        "error": "error",
-    }
+    columns = {"run": "run", "slot": "slot", "status": "status", "approved": ">orders", "rejected": ">refused"}
+    columns |= {"took": ">took"} | ({"error": "error"} if any(run.error for run in runs) else {})
     return Answer([encode(r) for r in runs], (table(title, columns, [run_row(r) for r in runs]),))
 
 
@@ -155,13 +147,7 @@ def parity_answer(name: str, found: Parity) -> Answer:
         for d in found.differences
     ]
     data = {"job": name, "compared": dict(found.compared), "differences": rows, "differ": len(rows)}
-    shown: tuple[Any, ...] = (parity_line(found),)
+    shown: tuple[Any, ...] = (f"Parity: {found}.",)
     if rows:
         shown += (table("Differences", {n: n for n in ("slot", "kind", "what", "recorded", "replayed")}, rows),)
     return Answer(data, shown, code=1 if rows else 0)
-
-
-def parity_line(found: Parity) -> str:
-    """How many were compared and how many differ."""
-    compared = ", ".join(f"{count} {kind}" for kind, count in found.compared.items())
-    return f"Parity: compared {compared}; {len(found.differences)} differ."

@@ -45,7 +45,7 @@ from aura_lib.core.portfolio import Account, Position, fold
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource
 from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
-from aura_lib.core.times import iso, utc
+from aura_lib.core.times import day_or_moment, iso, utc
 
 if TYPE_CHECKING:
     from aura_lib.core.market_data import Bars, Market
@@ -114,6 +114,7 @@ __all__ = [
     "TimeInForce",
     "WallClock",
     "canonical",
+    "day_or_moment",
     "decode",
     "digest",
     "encode",

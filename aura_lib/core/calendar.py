@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core.errors import InputError
-from aura_lib.core.times import utc
+from aura_lib.core.times import day_or_moment, utc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,17 +116,13 @@ class Calendar:
 
     def moment(self, when: str | date | datetime, name: str = "as_of") -> datetime:
         """A session date (its close is meant) or a moment with a zone, as UTC."""
-        if isinstance(when, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", when.strip()):
-            try:
-                when = date.fromisoformat(when.strip())
-            except ValueError as error:
-                raise InputError(f"{name}={when!r}: {error}") from None
-        if isinstance(when, date) and not isinstance(when, datetime):
-            try:
-                return self.close(when)
-            except InputError as error:
-                raise InputError(f"{name}={when}: {error}") from None
-        return utc(when, name)
+        known = day_or_moment(when, name)
+        if isinstance(known, datetime):
+            return known
+        try:
+            return self.close(known)
+        except InputError as error:
+            raise InputError(f"{name}={when}: {error}") from None
 
 
 def _stamp(moment: datetime) -> pd.Timestamp:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 from aura_lib.core.errors import InputError
@@ -25,6 +26,16 @@ def utc(moment: Any, name: str = "time") -> datetime:
     to_plain = getattr(moment, "to_pydatetime", None)
     plain: datetime = to_plain(warn=False) if to_plain else moment
     return plain.astimezone(UTC)
+
+
+def day_or_moment(when: Any, name: str) -> date | datetime:
+    """A date ("2021-11-30" or a `date`) as a date, anything else as a UTC moment."""
+    if isinstance(when, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", when.strip()):
+        try:
+            return date.fromisoformat(when.strip())
+        except ValueError as error:
+            raise InputError(f"{name}={when!r}: {error}") from None
+    return when if isinstance(when, date) and not isinstance(when, datetime) else utc(when, name)
 
 
 def iso(moment: datetime) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, InputError, Settings, utc
+from aura_lib.core import Bars, Calendar, DataError, InputError, Settings, day_or_moment, utc
 from aura_lib.data import quality, sources, store
 from aura_lib.data.store import Store
 
@@ -118,14 +117,10 @@ def _cut(bars: Bars, start: When | None, end: When | None, as_of: When | None) -
 
 def _edge(when: When, name: str, calendar: Calendar) -> datetime:
     """Start or end of a range as a moment: a day begins, or ends, at midnight of the exchange."""
-    if isinstance(when, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", when.strip()):
-        try:
-            when = date.fromisoformat(when.strip())
-        except ValueError as error:
-            raise InputError(f"{name}={when!r}: {error}") from None
-    if isinstance(when, datetime) or not isinstance(when, date):
-        return utc(when, name)
-    midnight = pd.Timestamp(when) + pd.Timedelta(days=1 if name == "end" else 0)
+    day = day_or_moment(when, name)
+    if isinstance(day, datetime):
+        return day
+    midnight = pd.Timestamp(day) + pd.Timedelta(days=1 if name == "end" else 0)
     return utc(midnight.tz_localize(calendar.zone)) - pd.Timedelta(microseconds=1 if name == "end" else 0)
 
 

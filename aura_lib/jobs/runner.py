@@ -262,4 +262,4 @@ def _existing(path: Path) -> Path:
 
 
 def _new_id(name: str) -> str:
-    return f"{name}-{datetime.now(UTC):%y%m%d%H%M%S}-{secrets.token_hex(3)}"
+    return f"{name}-{secrets.token_hex(4)}"
