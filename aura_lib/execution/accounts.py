@@ -14,7 +14,7 @@ from aura_lib.risk import Limits
 class Terms:
     """An account: its class (paper or live), its broker, its clock, its data, its limits.
 
-    `clock` is "replay" (moved by whoever replays slots) or "wall". `costs` are what the simulated exchange
+    `clock` is "replay": simulated, moved by whoever replays slots. `costs` are what the simulated exchange
     charges; a real broker charges its own.
     """
 
@@ -33,8 +33,10 @@ class Terms:
             raise InputError(f"an account is named with letters, digits, - and _, and not system or all: {self.name!r}")
         if self.account_class is not Mode.PAPER or self.broker != "paper":
             raise InputError(f"account {self.name}: only simulated accounts (class and broker 'paper') exist so far")
-        if self.clock not in ("replay", "wall"):
-            raise InputError(f"account {self.name}: clock must be 'replay' or 'wall', not {self.clock!r}")
+        if self.clock != "replay":
+            raise InputError(
+                f"account {self.name}: only the simulated clock ('replay') exists so far, not {self.clock!r}"
+            )
 
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:

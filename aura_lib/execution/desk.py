@@ -33,7 +33,6 @@ from aura_lib.core import (
     OrderStatus,
     OutcomeUnknown,
     SimulatedClock,
-    WallClock,
     digest,
     encode,
     iso,
@@ -62,7 +61,7 @@ class Desk:
         lease: Lease,
         broker: PaperBroker,
         feed: Feed,
-        clock: SimulatedClock | WallClock,
+        clock: SimulatedClock,
         key: str,
     ) -> None:
         self._ledger, self._terms, self._lease = ledger, terms, lease
@@ -89,16 +88,14 @@ class Desk:
         """One round of everything that is due; whether anything was."""
         self._keep_lease()
         worked = self._answer_requests() | self._take() | self._send() | self._settle()
-        if isinstance(self._clock, WallClock):
-            return self._poll() | worked
-        return self._follow_clock(self._clock) | worked
+        return self._follow_clock() | worked
 
-    def _follow_clock(self, clock: SimulatedClock) -> bool:
+    def _follow_clock(self) -> bool:
         """Move the simulated clock to where it shall be, once nothing is left to send at the present moment."""
         asked = self._ledger.control.clock(self._terms.name)
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
-        clock.advance(asked[0])
+        self._clock.advance(asked[0])
         self._poll()
         self._reconcile()
         with self._writing() as connection:

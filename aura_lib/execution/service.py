@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, WallClock, utc
+from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, utc
 from aura_lib.ledger import Lease, LeaseLost, Ledger
 
 log = logging.getLogger(__name__)
@@ -52,10 +52,9 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
 
     terms = account_terms(ledger, account)
     feed = Feed(data.load(source=terms.source, settings=settings))
-    clock = WallClock() if terms.clock == "wall" else SimulatedClock(_moment(ledger, account, feed.bars.start))
+    clock = SimulatedClock(_moment(ledger, account, feed.bars.start))
     broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
-    if isinstance(clock, SimulatedClock):
-        clock.advance(max(clock.now(), broker.time()))
+    clock.advance(max(clock.now(), broker.time()))
     try:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key)
         desk.start()
