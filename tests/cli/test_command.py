@@ -54,6 +54,7 @@ def test_the_root_lists_every_room_and_tells_the_version() -> None:
         (["job", "run", "momentum_paper", "--from", "2022-01-30", "--to", "2022-01-31"], 2, "is no XNYS session"),
         (["job", "run", "momentum_paper", "--from", "2022-03-31", "--to", "2022-01-31"], 2, "after its end"),
         (["job", "run", "momentum_paper", "--from", "2022-01-03", "--to", "2022-01-04"], 2, "has no slot between"),
+        (["new", "strategy", "no name"], 2, "for instance no_name"),
         (["preview", "gone"], 2, "no job 'gone'"),
         (["preview", "momentum_paper", "--at", "2022-01-30"], 2, "is no XNYS session"),
         (["parity", "momentum_paper"], 2, "no account 'paper'"),
