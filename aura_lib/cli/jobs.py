@@ -1,4 +1,4 @@
-"""`aura job`, `aura runs`, `aura parity`: scheduled notebooks, what became of them, and the proof."""
+"""`aura preview`, `aura job`, `aura runs`, `aura parity`: scheduled notebooks, what became of them, and the proof."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aura_lib.cli.answer import Answer, command, table
 if TYPE_CHECKING:
     from aura_lib.backtest import Parity
     from aura_lib.core import Run
+    from aura_lib.jobs.preview import Leg, Previewed
 
 NAME = Annotated[str, typer.Argument(help="A job, by its name in jobs/ or as a path.")]
 
@@ -94,6 +95,26 @@ def register(app: typer.Typer) -> None:
         return Answer(encode(found[0]))
 
     @command(app)
+    def preview(
+        name: NAME,
+        at: Annotated[
+            str | None, typer.Option(help="A slot: a session date (default: the latest that the data reaches).")
+        ] = None,
+    ) -> Answer:
+        """What a job would do now: its notebook decides for one slot on the current book. Nothing is sent."""
+        from aura_lib.cli.progress import cells
+        from aura_lib.core import Settings
+        from aura_lib.jobs import preview as previews
+        from aura_lib.jobs.job import load
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        settings, job = Settings.load(), load(name)
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name) as on_cell:
+            found = previews.preview(runner, job, at, on_cell=on_cell)
+        return preview_answer(found, previews.rows(found))
+
+    @command(app)
     def parity(name: NAME) -> Answer:
         """Compare what a job's runs decided and traded with one pass over the same slots."""
         from aura_lib.core import Settings
@@ -132,6 +153,65 @@ def runs_answer(runs: list[Run], title: str) -> Answer:
     columns = {"run": "run", "slot": "slot", "status": "status", "approved": ">orders", "rejected": ">refused"}
     columns |= {"took": ">took"} | ({"error": "error"} if any(run.error for run in runs) else {})
     return Answer([encode(r) for r in runs], (table(title, columns, [run_row(r) for r in runs]),))
+
+
+def preview_answer(found: Previewed, rows: list[Any]) -> Answer:
+    """A preview as a table of its legs, what they cost together, and what stands between it and a run."""
+    from aura_lib.core import iso
+
+    data = {
+        "job": found.job,
+        "slot": iso(found.slot),
+        "book": found.book.name,
+        "cash": found.book.cash,
+        "equity": found.equity,
+        "currency": found.book.currency,
+        "legs": rows,
+        "approved": len(found.approved),
+        "cost": found.cost,
+        "turnover": found.turnover,
+        "promoted": not found.not_promoted,
+        "not_promoted": found.not_promoted,
+        "notes": found.notes,
+    }
+    columns = {
+        "symbol": "symbol", "side": "side", "quantity": ">quantity", "price": ">price", "value": ">value",
+        "before": ">weight before", "after": ">after", "verdict": "verdict",
+    }  # fmt: skip
+    title = f"{found.job} at {iso(found.slot)[:16]}Z would"
+    shown = table(title, columns, [_preview_row(leg) for leg in found.legs], "trade nothing")
+    return Answer(data, (shown, "\n".join(_preview_lines(found))))
+
+
+def _preview_row(leg: Leg) -> dict[str, str]:
+    def told(amount: Any, form: str) -> str:
+        return "–" if amount is None else format(amount, form)
+
+    return {
+        "symbol": leg.intent.symbol,
+        "side": leg.intent.side.value,
+        "quantity": f"{leg.intent.quantity:,}",
+        "price": told(leg.price, ",.2f"),
+        "value": told(leg.value, ",.0f"),
+        "before": told(leg.before, ".1%"),
+        "after": told(leg.after, ".1%"),
+        "verdict": "approved" if leg.decision.approved else str(leg.decision),
+    }
+
+
+def _preview_lines(found: Previewed) -> list[str]:
+    money = found.book.currency
+    summary = (
+        f"Book {found.book.name}: equity {found.equity:,.2f} {money}, cash {found.book.cash:,.2f}. "
+        f"{len(found.approved)} of {len(found.legs)} legs would pass the limits, "
+        f"turnover {found.turnover:.1%}, costs about {found.cost:,.2f} {money}."
+    )
+    lines = [
+        summary,
+        *(f"Note: {note}." for note in found.notes),
+        f"NOT promoted: {found.not_promoted}" if found.not_promoted else "Promoted: a run may trade like this.",
+    ]
+    return [*lines, "Nothing was sent."]
 
 
 def parity_answer(name: str, found: Parity) -> Answer:

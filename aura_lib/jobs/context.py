@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from aura_lib.core import canonical, decode, encode
+from aura_lib.core import Account, canonical, decode, encode
 from aura_lib.exchange import Costs
 from aura_lib.risk import Limits
 
@@ -29,6 +29,20 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """A request to decide once and propose nothing: the book as it stands, and what a desk would judge by.
+
+    `prices` maps symbols to the desk's price at the slot, `working` symbols to the signed quantity on its way.
+    """
+
+    account: Account
+    prices: Mapping[str, Decimal]
+    costs: Costs
+    limits: Limits
+    working: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One run as its kernel sees it. `results` is the file the kernel reports to."""
 
@@ -41,6 +55,7 @@ class Context:
     account: str = ""
     book: str = ""
     rehearsal: Rehearsal | None = None
+    preview: Preview | None = None
 
     def environment(self, secret: str = "") -> dict[str, str]:
         """The variables that hand the context to a kernel."""

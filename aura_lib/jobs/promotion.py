@@ -76,10 +76,16 @@ def promotions(ledger: Ledger) -> list[Promotion]:
 
 def require(ledger: Ledger, settings: Settings, now: Candidate, account_class: Mode) -> None:
     """NotPromoted, with the reason, unless the candidate stands promoted to this class of account."""
-    if not promoted(ledger, now.bound.binding.id, account_class, Vault(settings.home).public_key):
-        tested = any(e.binding.id == now.bound.binding.id for e in ledger.evidence())
-        reason = "it was tested but never promoted: run `aura promote`" if tested else why_not(ledger, now)
+    if reason := objection(ledger, settings, now, account_class):
         raise NotPromoted(f"{now.path} may not trade on a {account_class.value} account: {reason}")
+
+
+def objection(ledger: Ledger, settings: Settings, now: Candidate, account_class: Mode) -> str:
+    """Why a candidate may not trade on this class of account; empty when it stands promoted to it."""
+    if promoted(ledger, now.bound.binding.id, account_class, Vault(settings.home).public_key):
+        return ""
+    tested = any(e.binding.id == now.bound.binding.id for e in ledger.evidence())
+    return "it was tested but never promoted: run `aura promote`" if tested else why_not(ledger, now)
 
 
 def why_not(ledger: Ledger, now: Candidate) -> str:

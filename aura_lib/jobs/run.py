@@ -27,7 +27,7 @@ from aura_lib.core import (
     iso,
 )
 from aura_lib.exchange import Costs
-from aura_lib.jobs.context import Context, Rehearsal, current, secret
+from aura_lib.jobs.context import Context, Preview, Rehearsal, current, secret
 from aura_lib.risk import Limits
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def run(
     plan = Schedule.parse(schedule)
     moment = Calendar.of(plan.calendar).moment(as_of)
     context, given = current(), dict(params or {})
+    if context is not None and context.preview is not None:
+        return _preview(decide, bars, mandate, given, plan.check(moment), chosen, book, context.preview, context)
     if chosen is not Mode.RESEARCH:
         return _propose(decide, bars, mandate, given, plan.check(moment), chosen, book, context)
     if context is not None and context.rehearsal is not None:
@@ -174,11 +176,7 @@ def _propose(
             f"mode={mode.value!r} works only in a run that `aura job run` started: this kernel holds no run token. "
             "Use mode='research' here"
         )
-    if (slot, book) != (context.slot, context.book):
-        raise InputError(f"this run is for {context.book} at {iso(context.slot)}, not for {book} at {iso(slot)}")
-    market = Market.at(bars, slot)
-    if market.bars.end != slot:
-        raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    market = _market(bars, slot, book, context)
     with Ledger.open() as ledger:
         terms = account_terms(ledger, context.account)
         if terms.account_class is not mode:
@@ -190,3 +188,33 @@ def _propose(
     verdict = {"approved": proposal.approved, "rejected": len(proposal.rejected)}
     context.report({"basket": proposal.basket.id, "snapshot": bars.snapshot, **verdict})
     return proposal
+
+
+def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
+    """What was known at the slot of this run; another slot or book than the run's is refused, and so are stale bars."""
+    if (slot, book) != (context.slot, context.book):
+        due = iso(context.slot) if context.slot else "no slot"
+        raise InputError(f"this run is for {context.book} at {due}, not for {book} at {iso(slot)}")
+    market = Market.at(bars, slot)
+    if market.bars.end != slot:
+        raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    return market
+
+
+# ---- preview -------------------------------------------------------------------------------------------------------
+def _preview(
+    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], slot: datetime, mode: Mode, book: str,
+    asked: Preview, context: Context,
+) -> Proposal:  # fmt: skip
+    """The road of `_propose` up to the inbox: the same plan on the same book, judged by the limits, and not sent."""
+    from aura_lib import plan, risk
+    from aura_lib.execution import Proposal
+
+    if mode is Mode.RESEARCH:
+        raise InputError("the notebook calls aura.run with mode='research' whatever the job says: write mode=mode")
+    market = _market(bars, slot, book, context)
+    intents = plan.propose(decide, market, asked.account, mandate, params, costs=asked.costs)
+    decisions = risk.check(intents, asked.account, asked.prices, asked.limits, working=asked.working)
+    context.report({"intents": [encode(i) for i in intents], "decisions": [encode(d) for d in decisions]})
+    basket = Basket(context.job, slot, context.account, book, slot, intents, bars.snapshot, context.run)
+    return Proposal(basket, tuple(decisions))

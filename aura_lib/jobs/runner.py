@@ -5,6 +5,7 @@ The life of a run, one method a step:
     research(notebook)     bind → execute in research mode → Run and Evidence
     slot(job, slot)        claim → bind → gate → token → execute → Run
     rehearse(job, slots)   execute once more over past slots, for parity; leaves no Run and no trial
+    preview(job, slot)     decide once for a slot, send nothing; leaves no Run, no trial and no claim
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from aura_lib.core import (
 )
 from aura_lib.execution import account_terms
 from aura_lib.jobs import notebook as notebooks
-from aura_lib.jobs.context import Context, Rehearsal, read_results
+from aura_lib.jobs.context import Context, Preview, Rehearsal, read_results
 from aura_lib.jobs.execute import Execution, execute
 from aura_lib.jobs.job import Job
 from aura_lib.jobs.kernels import Zygote
@@ -155,19 +156,32 @@ class Runner:
         if lost is not None and lost.status is RunStatus.RUNNING:
             self._write(replace(lost, status=RunStatus.LOST, ended=datetime.now(UTC), error="its runner died"))
 
-    # ---- parity ----------------------------------------------------------------------------------------------------
+    # ---- parity and preview ----------------------------------------------------------------------------------------
     def rehearse(self, job: Job, as_of: datetime, rehearsal: Rehearsal) -> dict[str, Any]:
         """Replay slots through the job's notebook as it is now. What it decided, as the kernel reported it."""
+        return self._aside("parity", job, Mode.RESEARCH, as_of, {"book": job.book, "rehearsal": rehearsal})
+
+    def preview(self, job: Job, slot: datetime, asked: Preview, *, on_cell: OnCell | None = None) -> dict[str, Any]:
+        """Let the job's notebook as it is now decide for one slot. What it would propose, as the kernel reported it."""
+        of_job = {"job": job.name, "slot": slot, "account": job.account, "book": job.book, "preview": asked}
+        return self._aside("preview", job, job.mode, slot, of_job, on_cell)
+
+    def _aside(
+        self, what: str, job: Job, mode: Mode, as_of: datetime, of_job: Mapping[str, Any],
+        on_cell: OnCell | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Execute a job's notebook without a Run, a claim or a token. Raises RunFailed."""
         data = job.notebook.read_bytes()
-        given = {**job.parameters, "mode": "research", "as_of": iso(as_of), "book": job.book}
+        given = {**job.parameters, "mode": mode.value, "as_of": iso(as_of), "book": job.book}
         bound = notebooks.bind(job.notebook, data, given, self.root)
-        task = Task(_new_id(f"parity-{job.name}"), job.notebook, data, bound, given, job.timeout)
+        task = Task(_new_id(f"{what}-{job.name}"), job.notebook, data, bound, given, job.timeout)
         self._lay_out(task)
-        context = replace(self._context(task, book=job.book), rehearsal=rehearsal)
-        execution = self._execute(task, context, "", None)
-        if execution.status != "succeeded":
-            raise RunFailed(f"the parity replay of {job.name} failed in cell {execution.cell}: {execution.error}")
-        return read_results(context.results)
+        context = self._context(task, **of_job)
+        execution = self._execute(task, context, "", on_cell)
+        results = read_results(context.results)
+        if error := self._error(task, execution, results):
+            raise RunFailed(f"the {what} of {job.name} failed: {error}")
+        return results
 
     # ---- the steps -------------------------------------------------------------------------------------------------
     def _directory(self, run: str) -> Path:

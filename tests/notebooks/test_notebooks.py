@@ -16,8 +16,9 @@ import pytest
 from aura_lib.jobs import notebook as notebooks
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-STRATEGIES = [file for file in FILES if file.parent.name == "strategies"]
+TEMPLATES = ROOT / "aura_lib" / "cli" / "templates"  # what `aura new` makes its notebooks from: they run as they are
+FILES = sorted([*(ROOT / "notebooks").rglob("*.ipynb"), *TEMPLATES.glob("*.ipynb")])
+STRATEGIES = [file for file in FILES if file.parent.name == "strategies" or file == TEMPLATES / "strategy.ipynb"]
 
 
 def read(file: Path) -> Any:
