@@ -28,6 +28,11 @@ class Vault:
         self._directory = home / "vault"
         self._file = self._directory / "signing.key"
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a key yet; the first signature makes one."""
+        return self._file.exists()
+
     def _key(self) -> Ed25519PrivateKey:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._file.exists():

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         """Fetch a source into the store and check it against the exchange calendar."""
         from aura_lib import data
 
-        bars = data.load(source=source)
+        bars = data.load(source=source, snapshot=data.fetch(source))
         report = data.quality.check(bars)
         found = {
             "source": source,

@@ -148,6 +148,13 @@ class Control:
         with self._database.write() as connection:
             connection.execute(table.update().where(mine).values(expires=0.0))
 
+    def holder(self, account: str) -> str:
+        """The process (host:pid:start) that holds the lease of an account now; empty when none does."""
+        table = schema.leases
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(table).where(table.c.account == account)).first()
+        return row.holder if row and row.expires > time.time() and not surely_dead(row.holder) else ""
+
     # ---- heartbeats ------------------------------------------------------------------------------------------------
     def beat(self, name: str, note: str = "", holder: str | None = None) -> None:
         """Say that something is alive."""

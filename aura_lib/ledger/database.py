@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from aura_lib.core import LedgerError
+from aura_lib.core import InputError, LedgerError
 from aura_lib.ledger import schema
 
 BUSY_SECONDS = 30
@@ -21,7 +21,11 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = sa.create_engine(url, connect_args=self._arguments(url))
+        self.version = schema.VERSION
+        try:
+            self._engine = sa.create_engine(url, connect_args=self._arguments(url))
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:  # the address may hold a password: it is not shown
+            raise InputError(f"AURA_DATABASE_URL names no database that can be opened: {_why(error)}") from None
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
@@ -48,6 +52,8 @@ class Database:
             raise LedgerError(
                 f"the ledger at {self.url} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura"
             )
+        else:
+            self.version = int(version)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -77,6 +83,12 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"the Python package {error.name} is not installed"
+    return "write it as sqlite:////absolute/path/ledger.db, or leave it out for the one in AURA_HOME"
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

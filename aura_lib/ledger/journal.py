@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aura_lib.core import canonical, digest, iso
+from aura_lib.core import canonical, digest, iso, utc
 from aura_lib.ledger import schema
 from aura_lib.ledger.database import Database
 
@@ -108,6 +108,12 @@ class Journal:
         """The highest `seq` so far; 0 for an empty journal."""
         with self._database.read() as connection:
             return connection.scalar(sa.select(sa.func.max(schema.journal.c.seq))) or 0
+
+    def newest(self) -> datetime | None:
+        """The latest time that any entry bears; None for an empty journal."""
+        with self._database.read() as connection:
+            time = connection.scalar(sa.select(sa.func.max(schema.journal.c.time)))
+        return utc(time) if time else None
 
     def chains(self) -> list[str]:
         """Names of all chains."""

@@ -31,6 +31,11 @@ class Ledger:
         settings.ensure_home()
         return Ledger(settings.database_url)
 
+    @property
+    def version(self) -> int:
+        """The schema version of the tables as they are."""
+        return self._database.version
+
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction over all parts."""

@@ -1,0 +1,325 @@
+"""`aura doctor`: is everything in order, and if not, what to do. One small function a check."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from aura_lib.cli.answer import Answer, command, table
+
+if TYPE_CHECKING:
+    from aura_lib.core import Settings
+    from aura_lib.ledger import Ledger
+
+PYTHONS = ((3, 11), (3, 15))  # from, and below: as pyproject.toml says
+LEFT_OUT = frozenset({"rfc3987-syntax"})  # locked, but `make` takes it away again: DECISIONS.md
+LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000  # bytes free
+SOON, TOO_SOON = 90, 30  # days of calendar left
+SILENT = 25.0  # seconds without a sign of life after which a desk counts as hung
+SLACK = timedelta(seconds=5)  # that a clock may be set back without harm
+
+
+class Status(StrEnum):
+    """OK; NOTE: good to know; FIX: something will not work until it is fixed."""
+
+    OK = "ok"
+    NOTE = "note"
+    FIX = "fix"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, and what to do about it."""
+
+    status: Status
+    found: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined. `ledger` is None when it does not open, and `trouble` says why."""
+
+    settings: Settings
+    root: Path
+    now: datetime
+    ledger: Ledger | None = None
+    trouble: str = ""
+
+
+Check = Callable[[Patient], Finding]
+
+
+# ---- the machine ---------------------------------------------------------------------------------------------------
+def python(patient: Patient) -> Finding:
+    """The version of Python."""
+    (low, high), now = PYTHONS, sys.version_info[:2]
+    found = f"{sys.version.split()[0]} in {sys.prefix}"
+    if low <= now < high:
+        return Finding(Status.OK, found)
+    wanted = f"Python {low[0]}.{low[1]} to {high[0]}.{high[1] - 1}"
+    return Finding(Status.FIX, found, f"install {wanted}, then `make clean` and `make demo`")
+
+
+def packages(patient: Patient) -> Finding:
+    """What is installed, against requirements.lock."""
+    lock = next((f for f in _locks(patient.root) if f.is_file()), None)
+    if lock is None:
+        return Finding(Status.NOTE, "no requirements.lock here to compare with")
+    return compared(pinned(lock.read_text(encoding="utf-8")), installed(), needed())
+
+
+def _locks(root: Path) -> tuple[Path, ...]:
+    return root / "requirements.lock", Path(__file__).parents[2] / "requirements.lock"
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Package → version, of a lock's lines that are meant for this Python and system."""
+    from packaging.markers import Marker
+
+    lines = re.findall(r"^([a-z0-9-]+)==([^\s;]+)(?: ; (.*?))? *\\?$", lock, re.MULTILINE)
+    return {name: version for name, version, marker in lines if not marker or Marker(marker).evaluate()}
+
+
+def installed() -> dict[str, str]:
+    """Package → version, as installed."""
+    from importlib import metadata
+
+    from packaging.utils import canonicalize_name
+
+    names = ((d.metadata["Name"], d.version) for d in metadata.distributions())
+    return {canonicalize_name(name): version for name, version in names if name}
+
+
+def needed() -> frozenset[str]:
+    """The packages that Aura itself asks for, whatever extras were chosen."""
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        asked = [Requirement(line) for line in metadata.requires("aura-lib") or ()]
+    except metadata.PackageNotFoundError:
+        return frozenset()
+    return frozenset(canonicalize_name(r.name) for r in asked if r.marker is None or r.marker.evaluate({"extra": ""}))
+
+
+def compared(pins: Mapping[str, str], there: Mapping[str, str], must: frozenset[str]) -> Finding:
+    """Missing and other versions. A missing package that Aura itself asks for must be fixed; the rest is a note."""
+    missing = sorted(name for name in pins.keys() - there.keys() if name not in LEFT_OUT)
+    other = sorted(f"{n} {there[n]} for {v}" for n, v in pins.items() if there.get(n, v) != v)
+    told = [f"{kind}: {_few(names)}" for kind, names in (("missing", missing), ("other version", other)) if names]
+    if not told:
+        return Finding(Status.OK, f"{len(pins)} packages, each in its locked version")
+    status = Status.FIX if must & set(missing) else Status.NOTE
+    return Finding(status, "; ".join(told), "`make demo` installs what requirements.lock names")
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
+def home(patient: Patient) -> Finding:
+    """AURA_HOME: writable, with room on its disk."""
+    free = shutil.disk_usage(patient.settings.ensure_home()).free
+    found = f"{patient.settings.home} is writable, {free / 1e9:,.1f} GB free"
+    if free >= LITTLE:
+        return Finding(Status.OK, found)
+    todo = "free the disk, or move AURA_HOME: outputs of old runs are in its folder `runs`"
+    return Finding(Status.FIX if free < TOO_LITTLE else Status.NOTE, found, todo)
+
+
+# ---- what is kept --------------------------------------------------------------------------------------------------
+def ledger(patient: Patient) -> Finding:
+    """Whether the ledger opens, and with which schema."""
+    if patient.ledger is None:
+        return Finding(Status.FIX, patient.trouble, "restore it from a backup, or set AURA_HOME to another directory")
+    return Finding(Status.OK, f"opens, schema {patient.ledger.version}, {patient.ledger.journal.last()} entries")
+
+
+def chain(patient: Patient) -> Finding:
+    """Whether every hash of the journal holds."""
+    seen = _opened(patient).journal.verify()
+    if seen.ok:
+        return Finding(Status.OK, f"{seen.entries} entries in {seen.chains} chains verified")
+    return Finding(Status.FIX, seen.problem, "trust nothing after that entry: restore the ledger from a backup")
+
+
+def store(patient: Patient) -> Finding:
+    """Whether stored market data are what they were."""
+    from aura_lib.data.store import Store
+
+    kept = Store(patient.settings.home)
+    damaged = kept.verify()
+    if damaged:
+        return Finding(Status.FIX, _few(damaged, 2), "`aura data fetch` of its source writes it anew")
+    count = len(kept.snapshots())
+    return Finding(Status.OK, f"{count} snapshots verified" if count else "empty; the first use fetches the sample")
+
+
+def calendar(patient: Patient) -> Finding:
+    """How many days the exchange calendars still reach."""
+    from aura_lib.core import Calendar
+
+    names = {"XNYS", *(str(terms["calendar"]) for terms in _accounts(patient))}
+    left = {name: (Calendar.of(name).closes[-1].to_pydatetime() - patient.now).days for name in sorted(names)}
+    found = ", ".join(f"{name}: {days} days left" for name, days in left.items())
+    if min(left.values()) >= SOON:
+        return Finding(Status.OK, found)
+    status = Status.FIX if min(left.values()) < TOO_SOON else Status.NOTE
+    return Finding(status, found, "upgrade exchange-calendars: slots beyond its end are unknown")
+
+
+# ---- what is at work -----------------------------------------------------------------------------------------------
+def desks(patient: Patient) -> Finding:
+    """Signs of life, leases, kill switches and drift, by account."""
+    seen = [_desk(_opened(patient), str(terms["name"])) for terms in _accounts(patient)]
+    if not seen:
+        return Finding(Status.OK, "no account is open yet; the first job opens one")
+    worst = max((f.status for f in seen), key=list(Status).index)
+    todo = "; ".join(dict.fromkeys(f.todo for f in seen if f.todo))
+    return Finding(worst, "; ".join(f.found for f in seen), todo)
+
+
+def _desk(ledger: Ledger, account: str) -> Finding:
+    if drift := ledger.account(account).drift:
+        todo = f"`aura account show {account}` against the broker: nothing is sent until they agree"
+        return Finding(Status.FIX, f"{account}: ledger and broker differ, {drift}", todo)
+    if halted := ledger.control.halted(account):
+        return Finding(Status.NOTE, f"{account}: {halted}", f"`aura resume {halted.split()[0]}` once that is over")
+    age, holder = ledger.control.age(f"desk:{account}"), ledger.control.holder(account)
+    if age is not None and age > SILENT:
+        todo = f"stop it and start `aura desk {account}`, if it should be at work"
+        return Finding(Status.NOTE, f"{account}: its desk last gave a sign of life {age:,.0f} s ago", todo)
+    if holder:
+        return Finding(Status.OK, f"{account}: a desk is at work (process {holder.rsplit(':', 2)[1]})")
+    return Finding(Status.OK, f"{account}: no desk at work; commands start their own")
+
+
+def clock(patient: Patient) -> Finding:
+    """Whether the clock has gone back behind what was written."""
+    newest = _opened(patient).journal.newest()
+    told = f"{patient.now:%Y-%m-%d %H:%M:%S} UTC"
+    if newest is None or newest <= patient.now + SLACK:
+        return Finding(Status.OK, told)
+    found = f"it is {told}, but the journal was last written at {newest:%Y-%m-%d %H:%M:%S} UTC"
+    return Finding(Status.FIX, found, "set the clock, and let it follow a time server")
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------
+def signing_key(patient: Patient) -> Finding:
+    """The key that signs promotions: there, readable by its owner only, and the one they were signed with."""
+    from aura_lib.access import Vault
+
+    vault = Vault(patient.settings.home)
+    signed = [e.body["public_key"] for e in _opened(patient).journal.entries("system", kinds=("promotion",))]
+    if not vault.exists:
+        todo = "restore `vault/signing.key` from a backup, or promote again" if signed else ""
+        found = "gone, and promotions were signed with it" if signed else "none yet; the first promotion makes it"
+        return Finding(Status.FIX if signed else Status.OK, found, todo)
+    own = vault.public_key
+    strange = sum(key != own for key in signed)
+    if strange:
+        return Finding(Status.NOTE, f"{strange} promotions bear the signature of another key", "promote those again")
+    return Finding(Status.OK, f"there, for its owner only; signed {len(signed)} promotions")
+
+
+def keys(patient: Patient) -> Finding:
+    """Keys of brokers and data vendors, by name."""
+    return Finding(Status.OK, "none needed: nothing in this release reaches a broker or a vendor")
+
+
+CHECKS: tuple[Check, ...] = (
+    python, packages, home, ledger, chain, store, calendar, desks, clock, signing_key, keys,
+)  # fmt: skip
+
+
+def examine(patient: Patient) -> dict[str, Finding]:
+    """Every check by its name. One that cannot be made says why instead."""
+    return {check.__name__.replace("_", " "): _made(check, patient) for check in CHECKS}
+
+
+def _made(check: Check, patient: Patient) -> Finding:
+    from aura_lib.core import AuraError
+
+    try:
+        return check(patient)
+    except Unopened:
+        return Finding(Status.NOTE, "not looked at: the ledger does not open")
+    except AuraError as error:
+        return Finding(Status.FIX, str(error), "as it says")
+    except OSError as error:
+        return Finding(Status.FIX, f"{error.filename}: {error.strerror}", "see to it that you may read it")
+
+
+class Unopened(Exception):
+    """A check needs the ledger, and it does not open."""
+
+
+def _opened(patient: Patient) -> Ledger:
+    if patient.ledger is None:
+        raise Unopened
+    return patient.ledger
+
+
+def _accounts(patient: Patient) -> list[Mapping[str, object]]:
+    """The terms of every open account; none when the ledger does not open."""
+    if patient.ledger is None:
+        return []
+    return [entry.body for entry in patient.ledger.journal.entries("system", kinds=("account.opened",))]
+
+
+@contextmanager
+def admitted() -> Iterator[Patient]:
+    """This installation, with its ledger open where it opens."""
+    from aura_lib.core import AuraError, Settings, project_root
+    from aura_lib.ledger import Ledger
+
+    settings, root, opened, trouble = Settings.load(), project_root() or Path.cwd(), None, ""
+    try:
+        opened = Ledger.open(settings)
+    except AuraError as error:
+        trouble = str(error)
+    try:
+        yield Patient(settings, root, datetime.now(UTC), opened, trouble)
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app)
+    def doctor() -> Answer:
+        """Check Python, packages, disk, ledger, data, calendar, desks, clock and keys, and say what to do."""
+        with admitted() as patient:
+            return told(examine(patient))
+
+
+def told(findings: Mapping[str, Finding]) -> Answer:
+    """The findings as a table; the exit code is 1 when something must be fixed."""
+    from rich.markup import escape
+
+    marks = {Status.OK: "[green]✓ ok[/]", Status.NOTE: "[yellow]! note[/]", Status.FIX: "[bold red]✗ fix[/]"}
+    rows = [
+        {"check": name, "status": marks[f.status], "found": escape(f.found), "todo": escape(f.todo)}
+        for name, f in findings.items()
+    ]
+    wrong = [name for name, f in findings.items() if f.status is Status.FIX]
+    last = f"To fix: {', '.join(wrong)}." if wrong else "Nothing has to be fixed."
+    checks = [{"check": n, "status": f.status.value, "found": f.found, "todo": f.todo} for n, f in findings.items()]
+    columns = {"check": "check", "status": "", "found": "found", "todo": "what to do"}
+    return Answer({"ok": not wrong, "checks": checks}, (table("Doctor", columns, rows), last), code=int(bool(wrong)))
