@@ -44,10 +44,12 @@ def register(app: typer.Typer) -> None:
         settings = Settings.load()
         with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(notebook.name) as on_cell:
             run = runner.research(notebook, parsed(parameters or []), on_cell=on_cell)
+        from aura_lib.reports import tables
+
         statistics = run.results["statistics"]
         found = {"run": run.id, "binding": run.binding.id, "output": run.output, "statistics": statistics}
-        lines = [f"{name:>16}  {value:,.4f}" for name, value in statistics.items()]
-        return Answer(found, ("\n".join(lines), f"Evidence recorded by run {run.id}", f"Output: {run.output}"))
+        shown = tables.as_text(tables.against(tables.summary({notebook.stem: statistics})))
+        return Answer(found, (shown, f"Evidence recorded by run {run.id}", f"Output: {run.output}"))
 
     @command(app)
     def promote(

@@ -11,6 +11,7 @@ from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
     from aura_lib.reports.outcome import outcome_figure, outcome_table
+    from aura_lib.reports.performance import tearsheet
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,10 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports import outcome
 
         return getattr(outcome, name)
+    if name == "tearsheet":
+        from aura_lib.reports import performance
+
+        return performance.tearsheet
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -32,4 +37,5 @@ __all__ = [
     "outcome_table",
     "report",
     "tables",
+    "tearsheet",
 ]

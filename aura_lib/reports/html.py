@@ -46,11 +46,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part of a report: a table, a paragraph, a list of sentences, or terms with their meaning."""
+    """A titled part of a report: a table, a paragraph, a list of sentences, or terms with their meaning.
+
+    A table takes the whole width of the page unless `wide` is False: then it shares a line with what follows.
+    """
 
     title: str
     body: pd.DataFrame | Mapping[str, object] | Sequence[str] | str
     note: str = ""
+    wide: bool = True
 
 
 def report(
@@ -175,7 +179,7 @@ def _section(section: Section, folder: Path, currency: str, zone: str) -> dict[s
     match section.body:
         case pd.DataFrame():
             table = _table(section.body, folder, currency, zone, caption=section.title)
-            return {**body, "kind": "table", "table": table, "wide": True}
+            return {**body, "kind": "table", "table": table, "wide": section.wide}
         case str():
             return {**body, "text": section.body}
         case Mapping():

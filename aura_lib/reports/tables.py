@@ -37,6 +37,7 @@ COLUMNS: Mapping[str, Kind] = {
     "weight": Kind.PERCENT,
     "return": Kind.RETURN,
     "drawdown": Kind.RETURN,
+    "depth": Kind.RETURN,
     "cash": Kind.MONEY,
     "cost": Kind.MONEY,
     "equity": Kind.MONEY,

@@ -1,9 +1,4 @@
-"""Figures for people: frames in, a plain plotly figure out.
-
-Every figure has a title that says its subject, axes with units, hover text with the time and its zone, and a line
-with source and as-of moment. Empty input gives a figure that says what is missing. `layout.meta` holds the
-title, subtitle and source as plain text, for pages that set them in their own type.
-"""
+"""Figures of a book: its curve, its falls, its months, its holdings and what trading cost."""
 
 from __future__ import annotations
 
@@ -15,6 +10,7 @@ import pandas as pd
 from aura_lib.core.errors import InputError
 from aura_lib.reports import formats, themes
 from aura_lib.reports.about import ABOUT, About, between, checked
+from aura_lib.reports.figures import canvas
 from aura_lib.reports.themes import Theme, ThemeName
 
 if TYPE_CHECKING:
@@ -26,8 +22,6 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 SESSIONS_A_YEAR = 252
 NAMED = 7  # holdings with a colour of their own: as many as can be told apart
 FIRST, SECOND = 1, 2  # in the legend; the first is drawn last, on top
-HEIGHT = 440  # pixels
-CROWDED = 600  # rows from which lines between areas would hide the areas
 DUST = 5e-4  # a share of equity that is rounding, not cash
 
 
@@ -51,25 +45,25 @@ def equity(
     index = _benchmark(benchmark, book)
     name = about.against(benchmark)
     unit = about.currency if rebase is None else f"index, start = {rebase:g}"
-    figure = _figure(
+    figure = canvas.blank(
         f"Equity of {about.subject}" + (f" against {name}" if name else ""),
         f"{_sentence(unit)}{', logarithmic' if log else ''}"
         + (f"; {name} rebased to the same start" if name and rebase is None else ""),
         about,
         theme,
-        _times(book),
+        canvas.times(book),
     )
     figure.update_yaxes(title_text=unit)
     figure.update_yaxes({"type": "log", "exponentformat": "B"} if log else {"tickformat": ","})
     if book.empty:
-        return _nothing(figure)
+        return canvas.nothing(figure)
     first = float(book.iloc[0])
     start = first if rebase is None else float(rebase)
     if len(index):
         level = index * _over(start, float(index.dropna().iloc[0]))
-        _line(figure, level, name, about, look.benchmark, ",.2f", legendrank=SECOND)
+        canvas.line(figure, level, name, about, look.benchmark, ",.2f", legendrank=SECOND)
     scaled = book if rebase is None else book * _over(start, first)
-    _line(figure, scaled, about.subject, about, look.accent, ",.2f", width=2, legendrank=FIRST)
+    canvas.line(figure, scaled, about.subject, about, look.accent, ",.2f", width=2, legendrank=FIRST)
     return figure
 
 
@@ -86,13 +80,13 @@ def drawdown(
     index = _underwater(_benchmark(benchmark, book))
     name = about.against(benchmark)
     title = f"Drawdown of {about.subject}" + (f" against {name}" if name else "")
-    figure = _figure(title, _deepest(book, about), about, theme, _times(book))
+    figure = canvas.blank(title, _deepest(book, about), about, theme, canvas.times(book))
     figure.update_yaxes(title_text="below the highest value so far, %", tickformat=".0%", rangemode="tozero")
     if book.dropna().empty:
-        return _nothing(figure)
+        return canvas.nothing(figure)
     if len(index):
-        _line(figure, index, name, about, look.benchmark, ".2%", legendrank=SECOND)
-    _line(figure, book, about.subject, about, look.accent, ".2%", legendrank=FIRST)
+        canvas.line(figure, index, name, about, look.benchmark, ".2%", legendrank=SECOND)
+    canvas.line(figure, book, about.subject, about, look.accent, ".2%", legendrank=FIRST)
     figure.update_traces(selector=-1, fill="tozeroy", fillcolor=look.accent_fill)
     return figure
 
@@ -105,18 +99,18 @@ def monthly_returns(returns: pd.Series, *, about: About = ABOUT, theme: ThemeNam
     """
     look = themes.theme(theme)
     known = checked(returns, "returns").dropna()
-    figure = _figure(
+    figure = canvas.blank(
         f"Monthly returns of {about.subject}",
         "Per cent, compounded; blue is a gain, orange a loss",
         about,
         theme,
-        _times(known),
+        canvas.times(known),
     )
     figure.update_xaxes(title_text="month", type="category", showline=False, ticks="")
     figure.update_yaxes(title_text="year", type="category", dtick=1, showgrid=False)
     figure.update_layout(hovermode="closest")
     if known.empty:
-        return _nothing(figure)
+        return canvas.nothing(figure)
     by_month, by_year, bars = _calendar(known, about)
     limit = float(np.nanmax(np.abs(by_month.to_numpy()))) or 0.01
     scale = [[0.0, look.loss], [0.5, look.flat], [1.0, look.gain]]
@@ -139,11 +133,11 @@ def weights(weights: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "
     if not 1 <= top <= NAMED:
         raise InputError(f"top={top}: between 1 and {NAMED} holdings can be told apart by colour")
     held = checked(weights, "weights").fillna(0.0)
-    figure = _figure(f"Holdings of {about.subject}", "Share of equity", about, theme, _times(held))
+    figure = canvas.blank(f"Holdings of {about.subject}", "Share of equity", about, theme, canvas.times(held))
     figure.update_yaxes(title_text="share of equity, %", tickformat=".0%")
     held = held.loc[:, (held != 0).any()]
     if held.empty:
-        return _nothing(figure)
+        return canvas.nothing(figure)
     named, rest = _largest(held, top)
     parts = pd.concat([named, rest], axis=1)
     colours = [*look.series[: named.shape[1]], *_quiet(rest, look)]
@@ -151,7 +145,7 @@ def weights(weights: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "
         long, short = share.clip(lower=0.0), share.clip(upper=0.0)
         sides = [side for side in (long, short) if side.any()]
         for number, side in enumerate(sides):
-            _stack(figure, side, str(name), about, colour, hover=".1%", showlegend=not number)
+            canvas.stack(figure, side, str(name), about, colour, hover=".1%", showlegend=not number)
     figure.update_layout(barmode="relative", bargap=0, margin_t=112)  # the legend may take two lines
     return figure
 
@@ -177,23 +171,23 @@ def rolling(
     lines = [(about.subject, book, look.accent, FIRST)]
     if benchmark is not None:
         lines.insert(0, (name, checked(benchmark, "benchmark").dropna(), look.benchmark, SECOND))
-    figure = _figure(
+    figure = canvas.blank(
         f"Rolling volatility and Sharpe ratio of {about.subject}" + (f" against {name}" if name else ""),
         f"Last {window} sessions, annualised with {SESSIONS_A_YEAR}; risk-free rate 0",
         about,
         theme,
-        _times(book),
+        canvas.times(book),
         rows=2,
     )
     figure.update_yaxes(title_text="volatility, % a year", tickformat=".0%", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="Sharpe ratio, a year", row=2, zeroline=True, zerolinecolor=look.rule)
     figure.update_layout(height=500)
     if len(book) < window:
-        return _nothing(figure, f"nothing yet: {window} returns are needed, {len(book)} are here")
+        return canvas.nothing(figure, f"nothing yet: {window} returns are needed, {len(book)} are here")
     for label, values, colour, rank in lines:
-        volatility, sharpe = _rolling(values, window, _times(book))
-        _line(figure, volatility, label, about, colour, ".1%", row=1, legendrank=rank)
-        _line(figure, sharpe, label, about, colour, ".2f", row=2, showlegend=False)
+        volatility, sharpe = _rolling(values, window, canvas.times(book))
+        canvas.line(figure, volatility, label, about, colour, ".1%", row=1, legendrank=rank)
+        canvas.line(figure, sharpe, label, about, colour, ".2f", row=2, showlegend=False)
     return figure
 
 
@@ -207,58 +201,14 @@ def costs(fills: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "ligh
     paid = _paid(fills)
     total = formats.money(float(paid.to_numpy().sum()), about.currency)
     what = f"{total} over {len(fills):,} fills" if len(paid) else "Commission and slippage"
-    figure = _figure(f"Trading costs of {about.subject}", f"Cumulative; {what}", about, theme, _times(paid))
+    figure = canvas.blank(f"Trading costs of {about.subject}", f"Cumulative; {what}", about, theme, canvas.times(paid))
     figure.update_yaxes(title_text=f"cumulative costs, {about.currency}", tickformat=",", rangemode="tozero")
     if paid.empty:
-        return _nothing(figure)
+        return canvas.nothing(figure)
     running = paid.cumsum()
     for name, colour in zip(running.columns, (look.accent, look.series[5]), strict=False):
-        _stack(figure, running[name], str(name), about, colour, hover=",.2f")
+        canvas.stack(figure, running[name], str(name), about, colour, hover=",.2f")
     return figure
-
-
-# What they are drawn with.
-
-
-def _figure(
-    title: str, subtitle: str, about: About, theme: ThemeName, times: pd.DatetimeIndex, *, rows: int = 1
-) -> go.Figure:
-    from plotly.subplots import make_subplots
-
-    source = about.line(times)
-    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    figure.update_layout(
-        template=themes.template(themes.theme(theme)),
-        title={"text": _safe(title), "subtitle": {"text": _safe(subtitle)}},
-        meta={"title": title, "subtitle": subtitle, "source": source},
-        height=HEIGHT,
-        uirevision="kept",
-    )
-    zone = formats.zone_name(about.zone)
-    figure.update_xaxes(type="date", hoverformat=f"%a %-d %b %Y, %H:%M {zone}")
-    figure.update_xaxes(title_text=f"time, {zone}", row=rows)
-    figure.add_annotation(name="source", text=_safe(source), xref="paper", yref="paper", x=0, y=0, yshift=-58)
-    figure.update_annotations(
-        selector={"name": "source"},
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
-        font={"size": 11, "color": themes.theme(theme).muted},
-    )
-    return figure
-
-
-def _nothing(figure: go.Figure, text: str = "nothing yet") -> go.Figure:
-    figure.add_annotation(name="empty", text=text, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False)
-    figure.update_annotations(selector={"name": "empty"}, font={"size": 14})
-    figure.update_xaxes(showticklabels=False, ticks="")
-    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
-    return figure
-
-
-def _safe(text: str) -> str:
-    """Plotly reads tags in its texts; a name is not one."""
-    return text.replace("<", "&lt;")
 
 
 def _sentence(text: str) -> str:
@@ -285,73 +235,15 @@ def _deepest(book: pd.Series, about: About) -> str:
     depths = book.dropna()
     if depths.empty or depths.min() == 0:
         return "Fall from the highest value so far"
-    times, low = _times(depths), int(depths.to_numpy().argmin())
+    times, low = canvas.times(depths), int(depths.to_numpy().argmin())
     peak = int(np.flatnonzero(depths.to_numpy()[:low] == 0)[-1])
     on, since = (formats.day(times[row], about.zone) for row in (low, peak))
     deepest = formats.percent(depths.iloc[low])
     return f"Fall from the highest value so far; deepest {deepest} on {on}, from the high of {since}"
 
 
-def _line(
-    figure: go.Figure,
-    values: pd.Series,
-    name: str,
-    about: About,
-    colour: str,
-    hover: str,
-    *,
-    row: int = 1,
-    width: float = 1.5,
-    **more: Any,
-) -> None:
-    import plotly.graph_objects as go
-
-    figure.add_trace(
-        go.Scatter(
-            x=about.wall(_times(values)),
-            y=values.to_numpy(),
-            name=_safe(name),
-            mode="lines" if len(values) > 1 else "markers",
-            line={"color": colour, "width": width},
-            marker={"color": colour},
-            hovertemplate=f"%{{y:{hover}}}",
-            **more,
-        ),
-        row=row,
-        col=1,
-    )
-
-
-def _stack(
-    figure: go.Figure, values: pd.Series, name: str, about: About, colour: str, *, hover: str, showlegend: bool = True
-) -> None:
-    import plotly.graph_objects as go
-
-    shared = {
-        "x": about.wall(_times(values)),
-        "y": values.to_numpy(),
-        "name": _safe(name),
-        "legendgroup": name,
-        "showlegend": showlegend,
-        "hovertemplate": f"%{{y:{hover}}}",
-    }
-    if len(values) == 1:  # an area needs two edges
-        figure.add_trace(go.Bar(**shared, marker={"color": colour, "line": {"width": 0}}))
-        return
-    gap = 0.5 if len(values) <= CROWDED else 0
-    line = {"width": gap, "color": figure.layout.template.layout.plot_bgcolor, "shape": "hv"}
-    group = "below" if (values < 0).any() else "above"
-    figure.add_trace(go.Scatter(**shared, mode="lines", stackgroup=group, line=line, fillcolor=colour))
-
-
-def _times(values: pd.Series | pd.DataFrame) -> pd.DatetimeIndex:
-    index = values.index
-    assert isinstance(index, pd.DatetimeIndex)
-    return index
-
-
 def _calendar(returns: pd.Series, about: About) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
-    local = about.wall(_times(returns))
+    local = about.wall(canvas.times(returns))
     keys = [local.year, local.month]
     months = (1 + returns).groupby(keys).prod().sub(1).unstack()
     bars = returns.groupby(keys).size().unstack()

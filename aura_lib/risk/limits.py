@@ -1,4 +1,4 @@
-"""measures (VaR, drawdown, margin), sizing, limits, compliance rules: approve or reject an Intent"""
+"""Limits: what no basket of a book may go beyond, and the verdict on each leg."""
 
 from __future__ import annotations
 

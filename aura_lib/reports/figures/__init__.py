@@ -1,0 +1,24 @@
+"""Figures for people: frames in, a plain plotly figure out.
+
+Every figure has a title that says its subject, axes with units, hover text with the time and its zone, and a line
+with source and as-of moment. Empty input gives a figure that says what is missing. `layout.meta` holds the
+title, subtitle and source as plain text, for pages that set them in their own type.
+"""
+
+from __future__ import annotations
+
+from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_returns, rolling, weights
+from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
+
+__all__ = [
+    "beta",
+    "costs",
+    "distribution",
+    "drawdown",
+    "equity",
+    "monthly_returns",
+    "rolling",
+    "turnover",
+    "weights",
+    "yearly_returns",
+]
