@@ -82,7 +82,8 @@ def require(ledger: Ledger, settings: Settings, now: Candidate, account_class: M
 
 def objection(ledger: Ledger, settings: Settings, now: Candidate, account_class: Mode) -> str:
     """Why a candidate may not trade on this class of account; empty when it stands promoted to it."""
-    if promoted(ledger, now.bound.binding.id, account_class, Vault(settings.home).public_key):
+    vault = Vault(settings.home)
+    if vault.exists and promoted(ledger, now.bound.binding.id, account_class, vault.public_key):
         return ""
     tested = any(e.binding.id == now.bound.binding.id for e in ledger.evidence())
     return "it was tested but never promoted: run `aura promote`" if tested else why_not(ledger, now)

@@ -67,6 +67,7 @@ def test_a_preview_shows_the_plan_for_the_latest_slot_the_data_reaches_and_write
     before = written(runner)
     found = preview(runner, job)
     assert written(runner) == before
+    assert not (runner.settings.home / "vault").exists(), "no key is made for a question"
     assert iso(found.slot) == "2022-11-30T21:00:00.000000Z", "the sample ends on 2022-12-28"
     assert [leg.intent.symbol for leg in found.legs] == ["AAPL", "AMD", "BAC"]
     assert len(found.approved) == 3
