@@ -77,10 +77,9 @@ def _table(words: pd.DataFrame, caption: str) -> str:
         rows = [f'<tr><td colspan="{max(len(heads), 1)}">nothing yet</td></tr>']
     named = any(text.strip() for text, _ in heads)  # facts have no headings
     head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads if named)
-    return (
-        f'<div class="aura-scroll"><table aria-label="{escape(caption)}">{f"<thead><tr>{head}</tr></thead>" if named else ""}'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    top = f"<thead><tr>{head}</tr></thead>" if named else ""
+    body = f"<tbody>{''.join(rows)}</tbody>"
+    return f'<div class="aura-scroll"><table aria-label="{escape(caption)}">{top}{body}</table></div>'
 
 
 def _cell(cell: Any, side: str) -> str:
