@@ -38,6 +38,16 @@ def __getattr__(name: str) -> Any:
     return import_module(f"aura_lib.{name}")
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext aura_lib`: Aura's nouns show themselves as tables and pictures, and `%aura` answers."""
+    import_module("aura_lib.ui.extension").load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """`%unload_ext aura_lib`."""
+    import_module("aura_lib.ui.extension").unload(ipython)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)
 

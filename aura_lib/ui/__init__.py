@@ -1,0 +1,1 @@
+"""ipywidgets/anywidget pieces that the dashboards are made of"""

@@ -1,0 +1,86 @@
+"""Card: a title, a few lines, a table and perhaps a picture, as HTML in a notebook and as text in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from aura_lib.reports import tables
+
+# Colours are those of the notebook's own theme, light or dark.
+_STYLE = (
+    ".aura-card{font-variant-numeric:tabular-nums;max-width:860px}"
+    ".aura-card .aura-line{opacity:.75;margin:0}"
+    ".aura-card .aura-scroll{overflow-x:auto}"
+    ".aura-card table{border-collapse:collapse;margin:6px 0;font-size:12px}"
+    ".aura-card th,.aura-card td{padding:2px 12px 2px 0;text-align:left;white-space:nowrap}"
+    ".aura-card .aura-number{text-align:right}"
+    ".aura-card thead th{border-bottom:1px solid currentColor;font-weight:600}"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """What a noun or a question looks like. `picture` is trusted SVG; everything else is escaped.
+
+    `more` counts the rows that the table leaves out. The text of the card has no picture.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    table: pd.DataFrame | None = None
+    more: int = 0
+    picture: str = ""
+    currency: str = "USD"
+    words: pd.DataFrame | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = None if self.table is None else tables.readable(self.table, currency=self.currency)
+        object.__setattr__(self, "words", words)
+
+    def html(self) -> str:
+        """The card as HTML that loads nothing."""
+        lines = "".join(f'<p class="aura-line">{escape(line)}</p>' for line in self._lines())
+        table = "" if self.words is None else _table(self.words, self.title)
+        return (
+            f'<div class="aura-card"><style>{_STYLE}</style><strong>{escape(self.title)}</strong>'
+            f"{lines}{table}{self.picture}</div>"
+        )
+
+    def text(self) -> str:
+        """The card for a terminal."""
+        table = [] if self.table is None else [tables.as_text(self.table, currency=self.currency)]
+        return "\n".join([self.title, *self._lines(), *table])
+
+    def _lines(self) -> tuple[str, ...]:
+        return (*self.lines, f"{self.more:,} more rows are not shown") if self.more else self.lines
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __repr__(self) -> str:
+        return self.text()
+
+
+def _table(words: pd.DataFrame, caption: str) -> str:
+    labelled = not tables.counts_rows(words)
+    sides = ["aura-number" if tables.is_numeric(words[name]) else "" for name in words.columns]
+    heads = [("", "")] * labelled + list(zip(map(str, words.columns), sides, strict=True))
+    rows = []
+    for label, cells in zip(words.index, words.to_numpy().tolist(), strict=True):
+        first = f'<th scope="row">{escape(str(label))}</th>' if labelled else ""
+        rows.append(f"<tr>{first}{''.join(_cell(c, s) for c, s in zip(cells, sides, strict=True))}</tr>")
+    if not rows:
+        rows = [f'<tr><td colspan="{max(len(heads), 1)}">nothing yet</td></tr>']
+    named = any(text.strip() for text, _ in heads)  # facts have no headings
+    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads if named)
+    top = f"<thead><tr>{head}</tr></thead>" if named else ""
+    body = f"<tbody>{''.join(rows)}</tbody>"
+    return f'<div class="aura-scroll"><table aria-label="{escape(caption)}">{top}{body}</table></div>'
+
+
+def _cell(cell: Any, side: str) -> str:
+    return f'<td class="{side}">{escape(str(cell))}</td>'

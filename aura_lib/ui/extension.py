@@ -1,0 +1,61 @@
+"""`%load_ext aura_lib`: nouns that show themselves, and the `%aura` magic. Nothing heavy loads before it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aura_lib.ui.card import Card
+
+# Where each noun lives. IPython compares names, so that no room is imported for a noun nobody made.
+NOUNS = (
+    ("aura_lib.core.market_data", "Bars"),
+    ("aura_lib.core.mandate", "TargetWeights"),
+    ("aura_lib.core.orders", "Order"),
+    ("aura_lib.core.portfolio", "Account"),
+    ("aura_lib.core.records", "Run"),
+    ("aura_lib.plan", "Plan"),
+    ("aura_lib.backtest.result", "Backtest"),
+    ("aura_lib.execution.propose", "Proposal"),
+)
+MAGIC = "aura"
+
+
+def load(ipython: Any) -> None:
+    """Teach an IPython shell to show Aura's nouns, and the `%aura` line magic."""
+    formatters = ipython.display_formatter.formatters
+    for module, name in NOUNS:
+        formatters["text/html"].for_type_by_name(module, name, _html)
+        formatters["text/plain"].for_type_by_name(module, name, _plain)
+    ipython.register_magic_function(aura, "line", MAGIC)
+
+
+def unload(ipython: Any) -> None:
+    """Take back what `load` did."""
+    formatters = ipython.display_formatter.formatters
+    for module, name in NOUNS:
+        for kind in ("text/html", "text/plain"):
+            formatters[kind].pop(f"{module}.{name}", None)
+    ipython.magics_manager.magics["line"].pop(MAGIC, None)
+
+
+def aura(line: str = "") -> Card:
+    """What Aura is doing: `%aura status`, `%aura runs [JOB]`, `%aura help`."""
+    from aura_lib.ui.magic import answer
+
+    return answer(line)
+
+
+def _html(noun: Any) -> str:
+    from aura_lib.ui.nouns import card
+
+    return card(noun).html()
+
+
+def _plain(noun: Any, printer: Any, cycle: bool) -> None:
+    if cycle or printer.stack[:-1]:  # inside a list or a dict: one line, as always
+        printer.text(repr(noun))
+        return
+    from aura_lib.ui.nouns import card
+
+    printer.text(card(noun).text())

@@ -1,0 +1,191 @@
+"""What each noun looks like: one function a noun, each returns a Card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from aura_lib.core import InputError, Side
+from aura_lib.reports import formats
+from aura_lib.ui.card import Card
+
+if TYPE_CHECKING:
+    from aura_lib.backtest import Backtest
+    from aura_lib.core import Account, Bars, Order, Run, TargetWeights
+    from aura_lib.execution import Proposal
+    from aura_lib.plan import Plan
+
+SHOWN = 20  # rows of a table in a notebook
+
+
+def card(noun: Any) -> Card:
+    """The Card of a noun; something that has none raises InputError."""
+    for kind in type(noun).__mro__:
+        show = SHOW.get(kind.__name__)
+        if show is not None and kind.__module__.startswith("aura_lib."):
+            return show(noun)
+    raise InputError(f"a {type(noun).__name__} has no card; these have one: {', '.join(SHOW)}")
+
+
+def bars(given: Bars) -> Card:
+    """Span, source and snapshot, and for each symbol its first and last bar."""
+    if not len(given):
+        return Card("Bars: none", (f"{given.source}, {given.frequency}",))
+    close = given.close
+    rows = [
+        {"symbol": symbol, "first": prices.first_valid_index(), "last": prices.last_valid_index(),
+         "bars": int(prices.count()), "missing": int(prices.isna().sum()), "last close": _last(prices)}
+        for symbol, prices in close.iloc[:, :SHOWN].items()
+    ]  # fmt: skip
+    lines = (
+        f"{formats.moment(given.start)} to {formats.moment(given.end)}",
+        (
+            f"Source: {given.source}, {given.frequency}, adjusted for {given.adjustment or 'nothing'}; "
+            f"snapshot {given.snapshot[:12] or 'none (from memory)'}"
+        ),
+    )
+    title = f"Bars: {len(given.symbols):,} symbols × {len(given):,} bars"
+    return Card(title, lines, pd.DataFrame(rows), more=max(0, close.shape[1] - SHOWN))
+
+
+def backtest(given: Backtest) -> Card:
+    """The figures of a backtest, and its curve."""
+    from aura_lib.reports import picture, tables
+    from aura_lib.reports.about import About
+    from aura_lib.reports.performance import HEAD, SUBJECT
+
+    about = About(f"the {SUBJECT}", source=given.bars.source, as_of=given.bars.end, currency=given.mandate.currency)
+    lines = (
+        (
+            f"{formats.day(given.bars.start)} to {formats.day(given.bars.end)}, {given.schedule}, "
+            f"{len(given.replay.slots)} slots, {len(given.replay.fills):,} fills"
+        ),
+        "On one page: aura.reports.tearsheet(backtest, path=...)",
+    )
+    summary = tables.summary({SUBJECT: {name: given.stats[name] for name in HEAD}})
+    return Card(
+        "Backtest", lines, tables.against(summary, about.currency), picture=picture.curve(given.equity, about=about)
+    )
+
+
+def target_weights(given: TargetWeights) -> Card:
+    """The weights, largest first, and what they leave in cash."""
+    rows = sorted(((s, w) for s, w in given.weights.items() if w), key=lambda row: (-abs(row[1]), row[0]))
+    cash = 1 - sum(given.weights.values())
+    table = pd.DataFrame(rows[:SHOWN], columns=["symbol", "weight"])
+    title = f"Target weights: {_many(len(rows), 'holding')}"
+    lines = (f"As of {formats.moment(given.as_of)}; {formats.percent(cash, sign=False)} cash",)
+    return Card(title, lines, table, more=max(0, len(rows) - SHOWN))
+
+
+def plan(given: Plan) -> Card:
+    """The orders that lead to the targets, with weights before and after."""
+    table = given.table()
+    for name in ("weight before", "weight after", "target"):
+        table[name] = [formats.percent(float(value), sign=False) for value in table[name]]
+    currency = given.account.currency
+    lines = (
+        (
+            f"Turnover {formats.percent(given.turnover, sign=False)} of {formats.money(given.equity, currency)}; "
+            f"estimated cost {formats.money(given.estimated_cost, currency)}"
+        ),
+    )
+    return Card(_legs(len(given.intents), (i.side for i in given.intents)), lines, table, currency=currency)
+
+
+def order(given: Order) -> Card:
+    """Everything about one order."""
+    wish = given.intent
+    facts = {
+        "status": f"{given.status.value}{f': {given.reason}' if given.reason else ''}",
+        "type": f"{wish.type.value}, {wish.time_in_force.value}",
+        "filled": f"{formats.quantity(given.filled)} of {formats.quantity(wish.quantity)}",
+        "account, book": f"{given.account}, {given.book}",
+        "time": formats.moment(given.time),
+        "why": wish.reason,
+        "client id": given.client_id,
+    }
+    return Card(f"Order: {wish.side.value} {formats.quantity(wish.quantity)} {wish.symbol}", (), _facts(facts))
+
+
+def run(given: Run) -> Card:
+    """What one execution of a notebook did."""
+    took = f"{(given.ended - given.started).total_seconds():.1f} s" if given.ended else "not ended"
+    facts = {
+        "status": given.status.value,
+        "mode": given.mode.value,
+        "slot": formats.moment(given.slot) if given.slot else "",
+        "notebook": given.notebook,
+        "output": given.output,
+        "started": f"{formats.moment(given.started)}, {took}",
+        "orders": _verdicts(given),
+        "error": given.error,
+    }
+    return Card(f"Run {given.id}" + (f" of {given.job}" if given.job else ""), (), _facts(facts))
+
+
+def account(given: Account) -> Card:
+    """Cash and holdings."""
+    rows = [
+        {"symbol": symbol, "quantity": p.quantity, "average cost": p.average_cost,
+         "realised": formats.amount(p.realised)}
+        for symbol, p in sorted(given.positions.items())
+        if p.quantity
+    ]  # fmt: skip
+    when = f"; as of {formats.moment(given.as_of)}" if given.as_of else ""
+    paid = f"; fees paid {formats.money(given.fees, given.currency)}"
+    lines = (f"Cash {formats.money(given.cash, given.currency)}{paid}{when}",)
+    table = pd.DataFrame(rows, columns=["symbol", "quantity", "average cost", "realised"])
+    return Card(f"Account {given.name}: {_many(len(rows), 'holding')}", lines, table, currency=given.currency)
+
+
+def proposal(given: Proposal) -> Card:
+    """A basket, and the desk's verdict on each of its legs."""
+    from aura_lib.reports import outcome_table
+
+    basket = given.basket
+    lines = (
+        f"Book {basket.book} on account {basket.account}, slot {formats.moment(basket.slot)}",
+        f"{given.approved} approved, {len(given.rejected)} rejected; fills come when the market gives them",
+    )
+    title = _legs(len(basket.intents), (i.side for i in basket.intents)).replace("Plan", "Proposal")
+    return Card(title, lines, outcome_table(given))
+
+
+SHOW: dict[str, Callable[[Any], Card]] = {
+    "Bars": bars,
+    "Backtest": backtest,
+    "TargetWeights": target_weights,
+    "Plan": plan,
+    "Order": order,
+    "Run": run,
+    "Account": account,
+    "Proposal": proposal,
+}
+
+
+def _last(prices: pd.Series) -> float:
+    known = prices.dropna()
+    return float(known.iloc[-1]) if len(known) else float("nan")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _legs(count: int, sides: Iterable[Side]) -> str:
+    sells = sum(side is Side.SELL for side in sides)
+    return f"Plan: {_many(count, 'order')}, {sells} to sell and {count - sells} to buy"
+
+
+def _verdicts(given: Run) -> str:
+    if "approved" not in given.results:
+        return ""
+    return f"{given.results['approved']} approved, {given.results.get('rejected', 0)} rejected"
+
+
+def _facts(facts: dict[str, str]) -> pd.DataFrame:
+    told = {formats.label(name): value for name, value in facts.items() if value}
+    return pd.DataFrame({" ": list(told.values())}, index=list(told))
