@@ -20,12 +20,12 @@ class Database:
     """Connections to one ledger. `read` sees a consistent moment, `write` is one serialised transaction."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self.version = schema.VERSION
         try:
             self._engine = sa.create_engine(url, connect_args=self._arguments(url))
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:  # the address may hold a password: it is not shown
             raise InputError(f"AURA_DATABASE_URL names no database that can be opened: {_why(error)}") from None
+        self.shown = self._engine.url.render_as_string(hide_password=True)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
@@ -50,7 +50,7 @@ class Database:
                     connection.execute(schema.meta.insert().values(key="version", value=str(schema.VERSION)))
         elif int(version) > schema.VERSION:
             raise LedgerError(
-                f"the ledger at {self.url} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura"
+                f"the ledger at {self.shown} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura"
             )
         else:
             self.version = int(version)
@@ -78,7 +78,7 @@ class Database:
         except (OperationalError, DatabaseError) as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
-            raise LedgerError(f"the ledger at {self.url} cannot be used: {error.orig}. Nothing was written") from error
+            raise LedgerError(f"the ledger at {self.shown} cannot be used: {error.orig}. Nothing was written") from error
 
     def close(self) -> None:
         """Close all connections."""
