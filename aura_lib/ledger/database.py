@@ -78,7 +78,8 @@ class Database:
         except (OperationalError, DatabaseError) as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
-            raise LedgerError(f"the ledger at {self.shown} cannot be used: {error.orig}. Nothing was written") from error
+            why = f"the ledger at {self.shown} cannot be used: {error.orig}. Nothing was written"
+            raise LedgerError(why) from error
 
     def close(self) -> None:
         """Close all connections."""
