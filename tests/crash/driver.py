@@ -13,11 +13,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -55,7 +58,7 @@ from aura_lib.jobs.job import Job, load
 from aura_lib.jobs.notebook import bind
 from aura_lib.jobs.replay import replay
 from aura_lib.jobs.runner import Runner, Task
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.ledger import SYSTEM, Ledger, surely_dead, this_process
 from aura_lib.ledger.database import Database
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
@@ -160,16 +163,25 @@ class World:
     # ---- processes -------------------------------------------------------------------------------------------------
     def command(self) -> None:
         """`aura job run weekly`: ends with exit code 0 when all slots are done, 3 when a run failed."""
+        nursery = Nursery()
         self.play("runner")
         with (
             Ledger.open(self.settings) as ledger,
-            ForkRunner(self.settings, ledger, self) as runner,
-            ForkDesk(self) as desk,
+            ForkRunner(self.settings, ledger, self, nursery) as runner,
+            ForkDesk(self, nursery) as desk,
         ):
             try:
                 replay(runner, self.job(), START, END, desk=desk)
             except RunFailed:
                 os._exit(3)
+
+    def kernel(self, environment: dict[str, str], given: dict[str, Any]) -> None:
+        if not self.fault.orphans:
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        os.environ.update(environment)
+        self.play("kernel")
+        call = {name: given[name] for name in ("schedule", "as_of", "mode", "book")}
+        aura_run.run(decide, BARS, Mandate(SYMBOLS, capital=100_000), **call)
 
     def desk(self) -> None:
         self.play("desk")
@@ -229,63 +241,98 @@ def fork(work: Callable[[], None]) -> int:
         os._exit(code)
 
 
+class Nursery:
+    """A child without threads that forks a command's desks and kernels: a fork of a threaded process may hang.
+
+    It ends with the command. A child ends its line (a pipe) with its exit code; a killed one ends it with nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fork(lambda: self._serve(theirs))
+        theirs.close()
+
+    def _serve(self, asked: socket.socket) -> None:
+        self._mine.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped at once
+        while request := asked.recv(1 << 16):
+            line, end = os.pipe()
+            pid = os.fork()
+            if not pid:
+                asked.close()
+                _be(pickle.loads(request), end)
+            os.close(end)
+            socket.send_fds(asked, [str(pid).encode()], [line])
+            os.close(line)
+
+    def bear(self, work: Callable[..., None], *arguments: Any) -> tuple[int, int]:
+        """A child that does the work; its pid and its line."""
+        with self._lock:
+            self._mine.send(pickle.dumps((work, arguments)))
+            told, (line, *_), _, _ = socket.recv_fds(self._mine, 64, 1)
+        return int(told), line
+
+
+def _be(request: tuple[Callable[..., None], tuple[Any, ...]], end: int) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    work, arguments = request
+    code = 1
+    try:
+        work(*arguments)
+        code = 0
+    except BaseException:  # noqa: BLE001 - a child must not go on as its parent
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os.write(end, bytes([code]))
+        os._exit(code)
+
+
 class ForkDesk(DeskProcess):
     """A DeskProcess whose process is a fork."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, nursery: Nursery) -> None:
         super().__init__(world.settings, "paper", LEASE)
-        self._world, self._child = world, 0
+        self._world, self._nursery, self._child = world, nursery, ""
 
     @property
     def pid(self) -> int | None:
-        if self._child and os.waitpid(self._child, os.WNOHANG) != (0, 0):
-            self._child = 0
-        return self._child or None
+        return None if not self._child or surely_dead(self._child) else int(self._child.split(":")[1])
 
     def ensure(self) -> None:
         self._born = time.monotonic()
         if self.pid is None:
-            self._child = fork(self._world.desk)
+            pid, line = self._nursery.bear(World.desk, self._world)
+            os.close(line)
+            self._child = this_process(pid)
 
     def stop(self) -> None:
         self._over.set()
         self._watcher.join()
-        if self.pid is not None:
-            os.kill(self._child, signal.SIGTERM)
-            if self._world.fault.signal != signal.SIGSTOP:
-                os.waitpid(self._child, 0)
+        deadline = time.monotonic() + 10
+        if (pid := self.pid) is not None:
+            os.kill(pid, signal.SIGTERM)
+        while self.pid is not None and self._world.fault.signal != signal.SIGSTOP and time.monotonic() < deadline:
+            time.sleep(0.005)
 
 
 class ForkRunner(Runner):
     """A Runner whose kernels are forks that call `aura.run` at once."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, world: World) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, world: World, nursery: Nursery) -> None:
         super().__init__(settings, ledger, world.folder)
-        self._world = world
+        self._world, self._nursery = world, nursery
 
     def warm_up(self) -> Any:
         return None
 
     def _execute(self, task: Task, context: Context, secret: str, on_cell: Any) -> Execution:
-        def kernel() -> None:
-            if not self._world.fault.orphans:
-                ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-            os.environ.update({**self.settings.child_environment(), **context.environment(secret)})
-            self._world.play("kernel")
-            given = task.bound.resolved
-            mandate = Mandate(SYMBOLS, capital=100_000)
-            aura_run.run(
-                decide,
-                BARS,
-                mandate,
-                schedule=given["schedule"],
-                as_of=given["as_of"],
-                mode=given["mode"],
-                book=given["book"],
-            )
-
-        code = os.waitstatus_to_exitcode(os.waitpid(fork(kernel), 0)[1])
-        return _execution(code)
+        environment = {**self.settings.child_environment(), **context.environment(secret)}
+        _, line = self._nursery.bear(World.kernel, self._world, environment, dict(task.bound.resolved))
+        with os.fdopen(line, "rb") as told:
+            code = told.read()  # until it ends, however it ends
+        return _execution(code[0] if code else -signal.SIGKILL)
 
 
 def _execution(code: int) -> Execution:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +19,18 @@ BATCH, IN_TEST, IN_SOAK = 15, 60, 3000
 def matrix(folder: Path, seeds: range) -> tuple[dict, list[dict]]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(DRIVER), str(folder), *map(str, seeds)]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60 + 30 * len(seeds), check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    first, *lines = map(json.loads, done.stdout.splitlines())
+    told, log = folder / "told.jsonl", folder / "log.txt"
+    # to files, not pipes: a process left behind by a fault must not be able to hold the test up
+    with told.open("w") as out, log.open("w") as err, subprocess.Popen(
+        command, env=environment, stdout=out, stderr=err, start_new_session=True
+    ) as driver:  # fmt: skip
+        try:
+            code = driver.wait(60 + 30 * len(seeds))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(driver.pid, signal.SIGKILL)
+    assert code == 0, log.read_text()[-2000:]
+    first, *lines = map(json.loads, told.read_text().splitlines())
     return first, lines
 
 
