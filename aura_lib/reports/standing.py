@@ -15,12 +15,12 @@ from aura_lib import data
 from aura_lib.backtest.statistics import periods_per_year, statistics
 from aura_lib.core import LIVE, Account, InputError, Mode, Settings
 from aura_lib.execution import Terms, account_terms
+from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.reports import tables
 from aura_lib.reports.about import About
 
 if TYPE_CHECKING:
     from aura_lib.core import Bars, Fill, Order, Run
-    from aura_lib.ledger import Ledger
     from aura_lib.ledger.views import AccountView
 
 
@@ -123,8 +123,8 @@ class Standing:
                 {
                     "symbol": symbol,
                     "quantity": position.quantity,
-                    "average cost": cost,
-                    "price": price,
+                    "average cost": round(cost, 4),
+                    "price": round(price, 4),
                     "value": scale * price,
                     "weight": _share(scale * price, self.equity.iloc[-1]),
                     "change": _share(price - before, before),
@@ -155,23 +155,24 @@ class Standing:
     def runs_table(self) -> pd.DataFrame:
         """A row a run, newest first; `run` is its id."""
         rows = [
-            {"slot": pd.Timestamp(r.slot) if r.slot else None, "job": r.job, "status": r.status.value,
+            {"slot": pd.Timestamp(r.slot) if r.slot else None, "run": r.id, "job": r.job, "status": r.status.value,
              "approved": r.results.get("approved"), "rejected": r.results.get("rejected"), "started": r.started,
-             "seconds": round((r.ended - r.started).total_seconds(), 1) if r.ended else None, "run": r.id,
-             "error": r.error}
+             "seconds": round((r.ended - r.started).total_seconds(), 1) if r.ended else None, "error": r.error}
             for r in self.runs[::-1]
         ]  # fmt: skip
-        columns = ["slot", "job", "status", "approved", "rejected", "started", "seconds", "run", "error"]
+        columns = ["slot", "run", "job", "status", "approved", "rejected", "started", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns)
 
 
-def books(ledger: Ledger) -> list[tuple[str, str | None]]:
-    """Every account and every book of it, accounts first opened first: (account, None) is the whole account."""
-    from aura_lib.ledger import SYSTEM
+def accounts(ledger: Ledger) -> list[str]:
+    """Names of all accounts, first opened first."""
+    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
 
+
+def books(ledger: Ledger) -> list[tuple[str, str | None]]:
+    """Every account and every book of it: (account, None) is the whole account, left out where it is one book."""
     found: list[tuple[str, str | None]] = []
-    for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",)):
-        name = str(entry.body["name"])
+    for name in accounts(ledger):
         held = sorted(ledger.account(name).cash)
         found += [(name, None)] if len(held) != 1 else []
         found += [(name, book) for book in held]

@@ -158,18 +158,18 @@ def _section(title: str, table: pd.DataFrame, note: str) -> str:
 
 def _accounts(o: Overview) -> pd.DataFrame:
     rows = [
-        {"account": s.name, "equity": formats.money(float(s.equity.iloc[-1]), s.currency, digits=0),
+        {"account": s.name, "worth": formats.money(float(s.equity.iloc[-1]), s.currency, digits=0),
          "return": s.statistics["total_return"], "as of": s.as_of, "holdings": len(s.state.holdings),
          "trading": s.halted or "allowed"}
         for s in o.standings
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["account", "equity", "return", "as of", "holdings", "trading"])
+    return pd.DataFrame(rows, columns=["account", "worth", "return", "as of", "holdings", "trading"])
 
 
 def _runs(o: Overview) -> pd.DataFrame:
     rows = [
-        {"slot": pd.Timestamp(r.slot) if r.slot else None, "job": r.job or r.notebook, "mode": r.mode.value,
-         "status": r.status.value, "run": r.id}
+        {"slot": pd.Timestamp(r.slot) if r.slot else None, "run": r.id, "mode": r.mode.value,
+         "status": r.status.value}
         for r in o.runs[::-1]
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["slot", "job", "mode", "status", "run"])
+    return pd.DataFrame(rows, columns=["slot", "run", "mode", "status"])

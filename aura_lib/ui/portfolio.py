@@ -10,7 +10,7 @@ import pandas as pd
 from aura_lib.core import Settings
 from aura_lib.ledger import Ledger
 from aura_lib.reports import figures, formats
-from aura_lib.reports.standing import Standing, books, standing
+from aura_lib.reports.standing import Standing, accounts, books, standing
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.table import table_html
 from aura_lib.ui.widgets import Chart, Panel
@@ -47,8 +47,7 @@ class Portfolio(Page[Standing]):
 
     def mark(self, ledger: Ledger) -> object:
         """The journal's last entry, and for each account its clock and whether it is halted."""
-        accounts = {account for account, _ in self.books}
-        return ledger.journal.last(), [(ledger.control.clock(a), ledger.control.halted(a)) for a in sorted(accounts)]
+        return ledger.journal.last(), [(ledger.control.clock(a), ledger.control.halted(a)) for a in accounts(ledger)]
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self) -> Panel:
@@ -130,10 +129,9 @@ def _marks(s: Standing) -> Iterable[tuple[str, str]]:
 def _tiles(s: Standing) -> str:
     own, index, name = s.statistics, s.index, s.about.benchmark
     money = s.currency
-    before = s.equity.iloc[-1] - s.change
     tiles = [
         ("Equity", formats.money(float(s.equity.iloc[-1]), money, digits=0),
-         f"{_signed(s.change)} ({formats.percent(s.change / before if before else None)}) in the last session"),
+         f"{formats.count(s.change, sign=True)} last session"),
         *((formats.statistic(key).label, _value_of(key, own), f"{name} {_value_of(key, index)}" if index else "")
           for key in ("total_return", "max_drawdown", "volatility", "sharpe")),
         ("Below its peak", formats.percent(s.below_peak), "at the last close"),
@@ -142,11 +140,16 @@ def _tiles(s: Standing) -> str:
         ("Fees paid", formats.money(s.state.fees, money, digits=0), f"{len(s.fills)} fills"),
     ]  # fmt: skip
     inside = "".join(
-        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{escape(value)}</dd>'
+        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{_unit_small(value)}</dd>'
         f'<dd class="aura-beside">{escape(beside)}</dd></div>'
         for label, value, beside in tiles
     )
     return f'<dl class="aura-tiles">{inside}</dl>'
+
+
+def _unit_small(value: str) -> str:
+    unit, space, number = escape(value).rpartition(" ")
+    return f"<small>{unit}</small> {number}" if space else number
 
 
 def _value_of(key: str, figures_of: dict[str, float]) -> str:
@@ -158,9 +161,10 @@ def _signed(number: float) -> str:
 
 
 def _part(s: Standing, title: str, note: str, table: pd.DataFrame, empty: str = "nothing yet") -> str:
+    told = table.loc[:, [name for name in table if not (table[name].astype(str) == "").all()]]
     return (
         f'<section class="aura-panel"><h2>{escape(title)}</h2>'
-        f"{table_html(table, title, currency=s.currency, empty=empty)}"
+        f"{table_html(told, title, currency=s.currency, empty=empty)}"
         f'<p class="aura-note">{escape(note)}</p></section>'
     )
 
