@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
 from aura_lib.core import InputError, Settings
 from aura_lib.ledger import Ledger
 from aura_lib.reports import formats
+from aura_lib.server import assets
 
 if TYPE_CHECKING:
     from aura_lib.core import Run
 
 PLOTLY = "application/vnd.plotly.v1+json"
+
+
+class Output(JupyterHandler):
+    """The output of a run."""
+
+    @web.authenticated
+    async def get(self, run_id: str) -> None:
+        """The page; a run that nobody knows is a 404."""
+        settings = Settings.load()
+        try:
+            run = await asyncio.to_thread(find, run_id, settings)
+        except InputError as error:
+            raise web.HTTPError(404, reason=None, log_message=str(error)) from None
+        served = assets.url(self.base_url)
+        self.finish(await asyncio.to_thread(page, run, settings, served=served, base_url=f"{self.base_url}dashboards/"))
 
 
 def find(run_id: str, settings: Settings) -> Run:

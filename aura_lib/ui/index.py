@@ -134,7 +134,7 @@ class Index(Page[Overview]):
         state = f"This notebook {one.wrong}" if one.wrong else self._state(o)
         kind = ' class="aura-state aura-bad"' if one.wrong else ' class="aura-state"'
         return (
-            f'<li><a data-dashboard="{escape(one.name)}" href="{quote(one.name)}.ipynb">{self._picture(one, o)}<div>'
+            f'<li><a data-dashboard="{escape(one.name)}" href="{quote(one.name)}">{self._picture(one, o)}<div>'
             f"<h2>{escape(one.title)}</h2><p>{escape(one.about)}</p><p{kind}>{escape(state)}</p></div></a></li>"
         )
 
