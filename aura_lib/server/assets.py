@@ -12,6 +12,8 @@ from pathlib import Path
 from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
 from tornado import web
 
+from aura_lib.ui import style
+
 FOLDER = Path(__file__).parent / "static"
 FOREVER = "private, max-age=31536000, immutable"
 
@@ -24,16 +26,19 @@ def plotly_script() -> Path:
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
-def files() -> dict[str, Path]:
-    """Name → file of all there is."""
-    own = {path.relative_to(FOLDER).as_posix(): path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
-    return {**own, "plotly.min.js": plotly_script()}
+@lru_cache(maxsize=1)
+def files() -> dict[str, bytes]:
+    """Name → content of all there is: what lies in the folder, the style sheet of the widgets, plotly."""
+    own = {
+        path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in sorted(FOLDER.rglob("*")) if path.is_file()
+    }
+    return {**own, "aura.css": style.sheet().encode(), "plotly.min.js": plotly_script().read_bytes()}
 
 
 @lru_cache(maxsize=1)
 def version() -> str:
     """Changes when any of the files does."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files().values())).hexdigest()[:12]
+    return hashlib.sha256(b"".join(files().values())).hexdigest()[:12]
 
 
 def url(base_url: str) -> str:
@@ -42,8 +47,8 @@ def url(base_url: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _packed(path: Path) -> bytes:
-    return gzip.compress(path.read_bytes(), 6)
+def _packed(name: str) -> bytes:
+    return gzip.compress(files()[name], 6)
 
 
 class Asset(JupyterHandler):
@@ -52,8 +57,8 @@ class Asset(JupyterHandler):
     @web.authenticated
     def get(self, name: str) -> None:
         """The file, to be kept for ever when it was asked for by its present version."""
-        path = files().get(name)
-        if path is None:
+        content = files().get(name)
+        if content is None:
             raise web.HTTPError(404)
         current = f"/{version()}/" in self.request.path
         self.set_header("Content-Type", mimetypes.guess_type(name)[0] or "application/octet-stream")
@@ -61,9 +66,9 @@ class Asset(JupyterHandler):
         self.set_header("Vary", "Accept-Encoding")
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
-            self.finish(_packed(path))
+            self.finish(_packed(name))
         else:
-            self.finish(path.read_bytes())
+            self.finish(content)
 
 
 class Kept(FileFindHandler):

@@ -22,6 +22,7 @@ from voila.utils import get_page_config, get_voila_labextensions_path
 from aura_lib.server import assets
 from aura_lib.server.kernels import Channels, DashboardConnection, DashboardKernels
 from aura_lib.server.page import Page
+from aura_lib.ui.index import discover
 
 TEMPLATES = Path(__file__).parent / "voila" / "templates"
 EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
@@ -46,10 +47,12 @@ class Site:
         path = self.folder / f"{name}.ipynb"
         return path if path.is_file() and path.resolve().parent == self.folder else None
 
-    def names(self) -> list[str]:
-        """All dashboards, the index aside."""
-        found = sorted(path.stem for path in self.folder.glob("*.ipynb") if not path.name.startswith("."))
-        return [name for name in found if name != "index"]
+    def frame(self, name: str) -> dict[str, Any]:
+        """What the frame of a page is made of: its title, and links to all the others."""
+        pages = discover(self.folder)
+        title = next((page.title for page in pages if page.name == name), "Dashboards")
+        lab = f"{self.base_url.removesuffix('dashboards/')}lab"
+        return {"static": self.assets, "title": title, "pages": pages, "lab": lab}
 
 
 def application(lab: web.Application, kernels: DashboardKernels, folder: Path, base_url: str) -> web.Application:
@@ -110,7 +113,8 @@ class Index(Page):
         if self.site.notebook("index"):
             await super().get("index")
             return
-        links = [f'<li><a href="{quote(name)}">{html.escape(name)}</a></li>' for name in self.site.names()]
+        pages = discover(self.site.folder)
+        links = [f'<li><a href="{quote(page.name)}">{html.escape(page.title)}</a></li>' for page in pages]
         self.message("Dashboards", f"<ul>{''.join(links)}</ul>" if links else "<p>No dashboard yet.</p>")
 
 
@@ -148,5 +152,3 @@ class Missing(JupyterHandler):
         raise web.HTTPError(404)
 
     head = post = put = patch = delete = get
-
-

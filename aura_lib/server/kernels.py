@@ -32,7 +32,8 @@ PRELOAD = (
     "pandas.io.formats.html", "pyarrow.parquet", "pydantic.type_adapter", "exchange_calendars", "sqlite3",
     "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market_data", "aura_lib.data",
     "aura_lib.data.sources.sample", "aura_lib.ledger", "aura_lib.execution", "aura_lib.backtest",
-    "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui",
+    "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui.portfolio",
+    "aura_lib.ui.index", "plotly.subplots", "plotly.graph_objects", "vectorbt",
 )  # fmt: skip
 
 
@@ -165,5 +166,3 @@ class DashboardConnection(ZMQChannelsWebsocketConnection):
 
 class Channels(VoilaKernelWebsocketHandler):  # type: ignore[misc]
     """The websocket of a page. A kernel that is gone is a 404, not an error of the server."""
-
-

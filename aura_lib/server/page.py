@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 WIDGETS = "import ipywidgets; ipywidgets.register_comm_target()"  # the fork imported them before it was a kernel
 MESSAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><link rel="stylesheet" href="{css}">
-<body><main class="aura-message"><h1>{title}</h1>{body}</main></body></html>"""
+<link rel="icon" href="data:,"><link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
+<body class="aura-page"><main class="aura-message"><h1>{title}</h1>{body}</main></body></html>"""
 
 
 class Renderer(NotebookRenderer):  # type: ignore[misc]
@@ -39,12 +39,12 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
             template_paths=site.template_paths, contents_manager=site.contents, base_url=site.base_url,
             kernel_spec_manager=site.kernels.kernel_spec_manager, page_config=site.page_config,
         )  # fmt: skip
-        self.page, self.name, self.kernels, self.assets = page, name, site.kernels, site.assets
+        self.page, self.name, self.kernels, self.frame = page, name, site.kernels, site.frame(name)
 
     async def html(self, kernel: asyncio.Task[str]) -> AsyncIterator[str]:
         """The page, part by part. The kernel is waited for when the head is out."""
         await self.initialize()
-        self.resources["aura"] = {"static": self.assets, "name": self.name, "error": error_line}
+        self.resources["aura"] = {**self.frame, "name": self.name, "error": error_line}
         async for part, _ in self.generate_content_generator(None, kernel):
             yield part
 
@@ -147,5 +147,4 @@ class Page(JupyterHandler):
 
     def message(self, title: str, body: str) -> None:
         """A page of a few words."""
-        css = f"{self.site.assets}dashboard.css"
-        self.finish(MESSAGE.format(title=html.escape(title), body=body, css=css))
+        self.finish(MESSAGE.format(title=html.escape(title), body=body, served=self.site.assets))
