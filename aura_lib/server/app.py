@@ -144,6 +144,7 @@ def _config(root: Path, port: int, token: str, own: Path, start: str) -> Config:
         "IdentityProvider": {"token": token, "cookie_options": {"path": "/", "samesite": "Lax"}},
         "PasswordIdentityProvider": {"hashed_password": "", "password_required": False},
         "KernelManager": {"shutdown_wait_time": 1.0},
+        "MappingKernelManager": {"transport_encryption": "auto"},
         "LabApp": {
             "default_url": start,
             "extension_manager": "readonly",

@@ -6,14 +6,18 @@ import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+from aura_lib.core import RunFailed
 from aura_lib.jobs.kernels import Zygote, environment
 from aura_lib.jobs.provisioner import ForkProvisioner
 
@@ -71,6 +75,20 @@ class DashboardKernel(ServerKernelManager):
         if process := getattr(self.provisioner, "process", None):
             process.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+async def client(kernel: DashboardKernel) -> AsyncKernelClient:
+    """A client whose messages arrive. jupyter_client's own wait adds 0.2 s of listening to silence."""
+    made: AsyncKernelClient = kernel.client()
+    made.start_channels()
+    while await kernel.is_alive():
+        made.kernel_info()
+        with suppress(Empty):
+            await made.get_shell_msg(timeout=1)
+            await made.get_iopub_msg(timeout=0.2)  # what a kernel says before it is listened to is lost
+            return made
+    made.stop_channels()
+    raise RunFailed("the kernel of this page died while it started: the server's log says why; reload the page")
 
 
 class DashboardKernels(AsyncMappingKernelManager):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from jupyter_server.base.handlers import JupyterHandler
 from nbclient.exceptions import DeadKernelError
+from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
 from tornado import web
 from tornado.iostream import StreamClosedError
@@ -17,7 +18,7 @@ from voila.execute import VoilaExecutor
 from voila.notebook_renderer import NotebookRenderer
 
 from aura_lib.core import errors
-from aura_lib.server.kernels import LIMIT
+from aura_lib.server.kernels import LIMIT, client
 
 if TYPE_CHECKING:
     from aura_lib.server.dashboards import Site
@@ -50,8 +51,9 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
     async def _jinja_kernel_start(self, nb: Any, kernel_id: None, kernel_future: asyncio.Task[str]) -> str:
         await self.page.flush()
         started = await kernel_future
-        self.executor = VoilaExecutor(nb, km=self.kernels.get_kernel(started), allow_errors=True)
-        self.executor.kc = await self.executor.async_start_new_kernel_client()
+        kernel = self.kernels.get_kernel(started)
+        self.executor = VoilaExecutor(nb, km=kernel, allow_errors=True)
+        self.executor.kc = await client(kernel)
         self.executor.kc.execute(WIDGETS, silent=True, store_history=False)
         return started
 
@@ -71,8 +73,8 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
     def _log(self, index: int, cell: Any) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                trace = "\n".join(output.traceback)
-                self.page.log.error("dashboard %s, cell %d: %s\n%s", self.name, index, error_line(output), trace)
+                trace = strip_ansi("\n".join(output.traceback))
+                self.page.log.warning("dashboard %s, cell %d: %s\n%s", self.name, index, error_line(output), trace)
             elif output.output_type == "stream" and output.name == "stderr":
                 self.page.log.warning("dashboard %s, cell %d: %s", self.name, index, output.text)
 
