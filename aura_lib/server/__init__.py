@@ -1,0 +1,1 @@
+"""login, roles, REST, WebSocket, dashboards"""
