@@ -50,7 +50,7 @@ def _load_jupyter_server_extension(app: Any) -> None:
 
 @contextmanager
 def lab(project: Path, home: Path, scratch: Path, root: Path | None = None) -> Iterator[Server]:
-    """JupyterLab over a project (or over `root`, another folder), with its own settings in `scratch`; ended for good."""
+    """JupyterLab over a project (or over `root`, another folder), with settings of its own in `scratch`."""
     places = {name: scratch / name.lower() for name in ("CONFIG", "DATA", "RUNTIME")}
     for place in places.values():
         place.mkdir(parents=True)

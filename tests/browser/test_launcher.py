@@ -12,7 +12,8 @@ from tests.browser.lab import Server
 # The notebook that is open: for each code cell its number (null until it ran) and the names of its errors.
 CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells]
   .filter(cell => cell.type === 'code' && cell.sharedModel.source)
-  .map(cell => [cell.executionCount, cell.outputs.toJSON().filter(o => o.output_type === 'error').map(o => o.evalue)])"""
+  .map(cell => [cell.executionCount,
+                cell.outputs.toJSON().filter(output => output.output_type === 'error').map(error => error.evalue)])"""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What JupyterLab's launcher asks the server: a free name, and a notebook from a template. A real JupyterLab answers."""
+"""What JupyterLab's launcher asks the server: a free name, a notebook from a template. A real JupyterLab answers."""
 
 from __future__ import annotations
 

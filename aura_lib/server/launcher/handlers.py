@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
@@ -23,23 +23,23 @@ class NewHandler(APIHandler):
     """Makes the notebooks of the launcher's cards. What cannot be made is answered with 400 and a sentence."""
 
     @web.authenticated
-    @authorized("read", "contents")
+    @authorized("read", "contents")  # type: ignore[untyped-decorator]
     async def get(self) -> None:
         """`?kind=` → `{"name": …}`: a name that no notebook of the kind has yet."""
         kind = self.get_query_argument("kind", "")
         self._answer(lambda: {"name": new.free_name(kind, self._project(kind))})
 
     @web.authenticated
-    @authorized("write", "contents")
+    @authorized("write", "contents")  # type: ignore[untyped-decorator]
     async def post(self) -> None:
         """`{"kind": …, "name": …}` → 201 and `{"path": …}`, relative to the folder that the server shows."""
-        given = self.get_json_body()
-        kind, name = ((given or {}).get(key) for key in ("kind", "name")) if isinstance(given, dict) else (None, None)
-        if not isinstance(kind, str) or not isinstance(name, str):
-            raise web.HTTPError(400, "send kind and name, two texts, as JSON")
-        self._answer(lambda: {"path": self._made(kind, name)}, status=201)
+        match self.get_json_body():
+            case {"kind": str(kind), "name": str(name)}:
+                self._answer(lambda: {"path": self._made(kind, name)}, status=201)
+            case _:
+                raise web.HTTPError(400, "send kind and name, two texts, as JSON")
 
-    def _answer(self, ask: Any, status: int = 200) -> None:
+    def _answer(self, ask: Callable[[], dict[str, str]], status: int = 200) -> None:
         try:
             found = ask()
         except InputError as error:
