@@ -1,1 +1,1 @@
-"""login, roles, REST, WebSocket, dashboards"""
+"""JupyterLab and the dashboards behind one address and one login"""
