@@ -28,7 +28,7 @@ def run(shell: Any, line: str, cell: str) -> None:
     An error shows the lines of the cell it came from, or, where the call was wrong, its message alone.
     """
     source = "\n" + shell.transform_cell(cell)  # the line of the magic counts: so they do in the notebook
-    name = shell.compile.cache(source, shell.execution_count, raw_code=cell)
+    name = shell.compile.cache(source, shell.execution_count - 1, raw_code=cell)  # it counts before it runs
     progress = _Progress(shell)
     try:
         given = _options(line)

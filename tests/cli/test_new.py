@@ -51,7 +51,7 @@ def test_a_new_notebook_keeps_the_rules_of_the_house_and_bears_its_name(project:
     rules.test_a_notebook_asks_no_clock_and_uses_public_names_only(file)
     text = file.read_text(encoding="utf-8")
     assert "my_idea" not in text
-    assert nbformat.read(file, as_version=4).cells[0].source.startswith("# quiet_names: ")
+    assert nbformat.read(file, as_version=4).cells[0].source.startswith("# quiet_names")
     if kind == "strategy":
         rules.test_a_strategy_notebook_has_the_parts_and_one_call(file)
         assert 'book: str = \\"quiet_names\\"' in text and "def decide(" in text

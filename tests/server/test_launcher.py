@@ -47,7 +47,7 @@ def test_a_notebook_is_made_where_its_kind_belongs_and_the_next_free_name_follow
     assert ask(server, query=f"?kind={kind}") == (200, {"name": f"{kind}_1"})
     assert ask(server, {"kind": kind, "name": f"{kind}_1"}) == (201, {"path": f"{folder}/{kind}_1.ipynb"})
     made = json.loads((server.project / folder / f"{kind}_1.ipynb").read_text(encoding="utf-8"))
-    assert "".join(made["cells"][0]["source"]).startswith(f"# {kind}_1: ")
+    assert "".join(made["cells"][0]["source"]).startswith(f"# {kind}_1")
     assert ask(server, query=f"?kind={kind}") == (200, {"name": f"{kind}_2"})
 
 
