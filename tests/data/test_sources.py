@@ -39,7 +39,7 @@ def test_an_unknown_source_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match=r"no data source 'smaple'; there is: .*sample"):
         sources.get("smaple")
     with pytest.raises(InputError):
-        sources.get("../sample")
+        sources.get("../sample").symbols()
 
 
 @pytest.fixture(scope="module")
