@@ -18,7 +18,7 @@ from aura_lib.data.files import read
 from aura_lib.data.quality import check
 from aura_lib.data.store import Store
 
-__all__ = ["check", "fetch", "files", "load", "quality", "read", "sources", "store", "symbols", "universe"]
+__all__ = ["check", "fetch", "files", "keep", "load", "quality", "read", "sources", "store", "symbols", "universe"]
 
 TOLD = 10  # lines of a warning
 When = str | date | datetime
@@ -44,6 +44,11 @@ def fetch(
     """
     settings = settings or Settings.load()
     return _fetch(sources.get(source, **reading), frequency, settings)
+
+
+def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
+    """Bars in the store; they come back with their snapshot id."""
+    return Store((settings or Settings.load()).ensure_home()).put(bars)
 
 
 def load(
@@ -159,7 +164,7 @@ def _wanted(symbols: list[str] | None, adapter: sources.Adapter) -> list[str]:
     unknown = [s for s in symbols if s not in known]
     if unknown:
         near = sorted({n for s in unknown for n in difflib.get_close_matches(s.upper(), known, cutoff=0.5)})
-        hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known[:TOLD * 4])}"
+        hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known[: TOLD * 4])}"
         raise InputError(f"{adapter.name} has no {unknown}: {hint}")
     return symbols
 

@@ -76,7 +76,9 @@ class Quality:
         listed = "\n  ".join(str(f) for f in self.errors[:10])
         more = f"\n  and {len(self.errors) - 10} more: see .table()" if len(self.errors) > 10 else ""
         end = f"\n{advice}" if advice else ""
-        raise DataError(f"the bars of {self.source} are unfit for use, {len(self.errors)} error(s):\n  {listed}{more}{end}")
+        raise DataError(
+            f"the bars of {self.source} are unfit for use, {len(self.errors)} error(s):\n  {listed}{more}{end}"
+        )
 
 
 def check(bars: Bars | pd.DataFrame, calendar: str | None = None) -> Quality:

@@ -1,4 +1,4 @@
-"""An analyst's own file (CSV, Parquet, Excel) as checked bars: columns recognised or mapped, nothing dropped in silence."""
+"""An analyst's own file (CSV, Parquet, Excel) as checked bars; nothing is dropped in silence."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,26 @@ import pyarrow.compute as pc
 from aura_lib.core import InputError
 
 EXCEL = pd.Timestamp("1899-12-30")  # day 0 of a workbook's dates
-EPOCHS = ((1e8, 1e11, "s"), (1e11, 1e14, "ms"), (1e14, 1e17, "us"), (1e17, 1e20, "ns"))
+EPOCHS: tuple[tuple[float, float, Literal["s", "ms", "us", "ns"]], ...] = (
+    (1e8, 1e11, "s"), (1e11, 1e14, "ms"), (1e14, 1e17, "us"), (1e17, 1e20, "ns"),
+)  # fmt: skip
 PARTS = re.compile(
     r"^(?P<a>\d{1,2})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4}|\d{2})"
     r"(?:[ T,]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(?P<half>[AaPp][Mm])?)?$"
 )
 ZONED = re.compile(r"(?<=\d)(?:[Zz]|\s?UTC|[-+]\d{2}(?::?\d{2})?)$")
 WORDS = (  # with the month in letters
-    *("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%a, %d %b %Y"),
+    *(
+        "%d %b %Y",
+        "%d-%b-%Y",
+        "%d-%b-%y",
+        "%d %B %Y",
+        "%b %d, %Y",
+        "%B %d, %Y",
+        "%b %d %Y",
+        "%a %b %d %Y",
+        "%a, %d %b %Y",
+    ),
     *("%d. %B %Y", "%d%b%Y", "%Y-%b-%d"),
 )
 
@@ -107,10 +119,10 @@ def _counted(numbers: pd.Series, name: str) -> When:
     """20211231, days of a workbook, or seconds (milli-, micro-, nanoseconds) since 1970."""
     low, high = numbers.min(), numbers.max()
     whole = (numbers.dropna() % 1 == 0).all()
-    if whole and 19_000_101 <= low and high <= 21_001_231:
+    if whole and low >= 19_000_101 and high <= 21_001_231:
         text = numbers.map("{:.0f}".format, na_action="ignore")
         return _naive(_dated(text, "%Y%m%d", name), "dates as 20211231")
-    if 10_000 <= low and high < 80_000:
+    if low >= 10_000 and high < 80_000:
         stamps = EXCEL + pd.to_timedelta((numbers * 86_400).round(3), unit="s")
         return _naive(pd.DatetimeIndex(stamps), "days of a workbook")
     for least, most, unit in EPOCHS:
@@ -126,7 +138,9 @@ def _dated(text: pd.Series, form: str, name: str) -> pd.DatetimeIndex:
     found = pd.to_datetime(text, format=form, errors="coerce")
     wrong = text.notna() & found.isna()
     if wrong.any():
-        raise InputError(f"{name}: {text[wrong].iloc[0]!r} is no date ({int(wrong.sum())} such); the others are as {form}")
+        raise InputError(
+            f"{name}: {text[wrong].iloc[0]!r} is no date ({int(wrong.sum())} such); the others are as {form}"
+        )
     return pd.DatetimeIndex(found)
 
 
@@ -160,8 +174,8 @@ def _dayfirst(first: pd.Series, second: pd.Series, words: pd.Series, separators:
     if separators == {"."}:  # nobody writes months first with points
         return True
     raise InputError(
-        f"{name}: {words.dropna().iloc[0]} can be the {first.iloc[0]}. day or the {first.iloc[0]}. month, and no other date of "
-        "the column decides: give dayfirst=True or dayfirst=False"
+        f"{name}: is the {first.iloc[0]} of {words.dropna().iloc[0]} the day or the month? No other date of the column "
+        "decides: give dayfirst=True or dayfirst=False"
     )
 
 
@@ -169,7 +183,9 @@ def _worded(words: pd.Series, known: pd.Series, name: str) -> When:
     """ISO 8601, or the month in letters."""
     zoned = known.str.contains(ZONED) & known.str.contains(":")
     if zoned.any() and not zoned.all():
-        raise InputError(f"{name}: {known[~zoned].iloc[0]!r} has no time zone, {known[zoned].iloc[0]!r} has one: mend the file")
+        raise InputError(
+            f"{name}: {known[~zoned].iloc[0]!r} has no time zone, {known[zoned].iloc[0]!r} has one: mend the file"
+        )
     iso = words.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", _dashed, regex=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -63,7 +63,9 @@ class Dialect:
             ("duplicates", ("", "first", "last")), ("dayfirst", (None, True, False)),
         ):  # fmt: skip
             if getattr(self, name) not in choices:
-                raise InputError(f"{name}={getattr(self, name)!r}: use one of {', '.join(repr(c) for c in choices if c != '')}")
+                raise InputError(
+                    f"{name}={getattr(self, name)!r}: use one of {', '.join(repr(c) for c in choices if c != '')}"
+                )
         if self.decimal and self.decimal == self.thousands:
             raise InputError(f"decimal and thousands are both {self.decimal!r}")
         if isinstance(self.accept, str):
@@ -77,5 +79,7 @@ class Dialect:
         for name in options:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
-                raise InputError(f"no option {name!r}: " + (f"did you mean {near[0]}=?" if near else f"there is {', '.join(known)}"))
+                raise InputError(
+                    f"no option {name!r}: " + (f"did you mean {near[0]}=?" if near else f"there is {', '.join(known)}")
+                )
         return Dialect(**options)

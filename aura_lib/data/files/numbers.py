@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from aura_lib.core import InputError
 
-NOTHING = pa.array(["", "-", "--", ".", "na", "n/a", "nan", "null", "none", "#n/a", "#n/a n/a", "nat", "n.a.", "#value!", "#ref!"])
+NOTHING = pa.array(
+    ["", "-", "--", ".", "na", "n/a", "nan", "null", "none", "#n/a", "#n/a n/a", "nat", "n.a.", "#value!", "#ref!"]
+)
 DECORATION = "[\\s'’\u00a0\u202f\u2009$€£¥₹]|(?i:usd|eur|gbp|chf|jpy)"
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9}
 UNDECIDED = r"^[-+]?[1-9]\d{0,2}%s\d{3}$"  # 1,234 or 1.234: one thing or the other
@@ -20,7 +22,12 @@ Numbers = npt.NDArray[np.float64]
 
 
 def parse(
-    columns: Mapping[str, pa.ChunkedArray], *, decimal: str = "", thousands: str = "", delimiter: str = "", name: str = ""
+    columns: Mapping[str, pa.ChunkedArray],
+    *,
+    decimal: str = "",
+    thousands: str = "",
+    delimiter: str = "",
+    name: str = "",
 ) -> tuple[dict[str, Numbers], str]:
     """Columns as float64, NaN where nothing is written; and the decimal mark that was found.
 
@@ -38,7 +45,9 @@ def parse(
 
 def _typed(role: str, column: pa.ChunkedArray, name: str) -> Numbers:
     kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+    if not (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    ):
         raise InputError(f"{name}: the column for {role} holds {kind}, not numbers")
     values: Numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return values
@@ -64,7 +73,9 @@ def _clean(role: str, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     percent = pc.match_substring(text, "%")
     if pc.any(percent).as_py():
         bad = pc.filter(text, percent)[0].as_py()
-        raise InputError(f"{name}: {role} holds percents ({bad!r}), where a number is expected: map another column to it")
+        raise InputError(
+            f"{name}: {role} holds percents ({bad!r}), where a number is expected: map another column to it"
+        )
     text = pc.replace_substring_regex(text, DECORATION, "")
     return pc.replace_substring_regex(text, r"^\((.*)\)$", r"-\1")
 
@@ -96,7 +107,8 @@ def _decide(texts: Mapping[str, pa.ChunkedArray], delimiter: str, name: str) -> 
     point, comma = _sure(texts, "."), _sure(texts, ",")
     if point and comma:
         raise InputError(
-            f"{name} has numbers with a decimal point ({point}) and with a decimal comma ({comma}): mend it, or give decimal="
+            f"{name} has numbers with a decimal point ({point}) and with a decimal comma ({comma}): mend it, or give "
+            "decimal="
         )
     if point or comma:
         return "." if point else ","

@@ -10,7 +10,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -89,7 +89,9 @@ def _content(path: Path) -> bytes:
         raise InputError(f"no file {path}{hint}") from None
     except IsADirectoryError:
         inside = sorted(p.name for p in path.iterdir() if p.is_file())[:SHOWN]
-        raise InputError(f"{path} is a folder; name a file in it, such as {', '.join(inside) or '(it is empty)'}") from None
+        raise InputError(
+            f"{path} is a folder; name a file in it, such as {', '.join(inside) or '(it is empty)'}"
+        ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if not content.strip():
@@ -115,7 +117,7 @@ def _unpacked(content: bytes, name: str) -> tuple[bytes, str]:
             raise InputError(f"{name} cannot be unpacked: {error}") from None
 
 
-# ---- Parquet and workbooks --------------------------------------------------------------------------------------------
+# ---- Parquet and workbooks ---------------------------------------------------------------------------------------
 
 
 def _parquet(content: bytes) -> Table:
@@ -129,8 +131,8 @@ def _parquet(content: bytes) -> Table:
         labels, index = [], []
     columns = (*index, *(_arrow(frame.iloc[:, position]) for position in range(frame.shape[1])))
     if frame.columns.nlevels == 2:
-        rows = [[*labels, *map(str, frame.columns.get_level_values(level))] for level in (0, 1)]
-        split = names.two_rows(*rows, len(labels))
+        upper, lower = ([*labels, *map(str, frame.columns.get_level_values(level))] for level in (0, 1))
+        split = names.two_rows(upper, lower, len(labels))
         if split is not None:
             return Table(split[0], columns, split[1], notes=("Parquet with two rows of column names",))
     flat = [" ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in frame.columns]
@@ -202,7 +204,7 @@ def _written(cell: Any) -> str:
     return cell.isoformat(" ") if isinstance(cell, datetime) else str(cell)
 
 
-# ---- text -------------------------------------------------------------------------------------------------------------
+# ---- text --------------------------------------------------------------------------------------------------------
 
 
 def _text(content: bytes, name: str, dialect: Dialect) -> Table:
@@ -216,14 +218,13 @@ def _text(content: bytes, name: str, dialect: Dialect) -> Table:
     table = _parsed(content, name, delimiter, len(rows[0]), start + height)
     notes = (f"text, {encoding}, columns split at {'tab' if delimiter == chr(9) else delimiter}",)
     passed = [line for line in lines[top:start] if line.strip()]
-    remarks = (f"{len(passed)} line(s) above the header were passed over",) if passed else ()
+    remarks = [f"{len(passed)} line(s) above the header were passed over"] if passed else []
     if encoding == "cp1252" and not dialect.encoding:
-        remarks += ("it is no UTF-8: read as cp1252 (Western European)",)
+        remarks.append("it is no UTF-8: read as cp1252 (Western European)")
     keep = [i for i in range(len(labels)) if labels[i] or i == 0 or _any(table.column(i))]
     of = tuple(symbols[i] for i in keep) if symbols else ()
-    return Table(
-        tuple(labels[i] for i in keep), tuple(table.column(i) for i in keep), of, delimiter, notes, remarks
-    )  # fmt: skip
+    columns = tuple(table.column(i) for i in keep)
+    return Table(tuple(labels[i] for i in keep), columns, of, delimiter, notes, tuple(remarks))
 
 
 def utf8(content: bytes, name: str, encoding: str = "") -> tuple[bytes, str]:
@@ -330,8 +331,3 @@ def _any(column: pa.ChunkedArray) -> bool:
     import pyarrow.compute as pc
 
     return bool(pc.any(pc.not_equal(column, "")).as_py())
-
-
-def first_cells(table: Table, rows: Iterable[int]) -> list[str]:
-    """Rows as they are written, for an error."""
-    return [", ".join(str(column[row].as_py()) for column in table.columns) for row in rows]

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import Calendar, DataError, InputError
+from aura_lib.core import Calendar, DataError, InputError, utc
 from aura_lib.data.files.dates import When
 from aura_lib.data.files.dialect import Dialect
+from aura_lib.data.quality import Finding
 
 DAY = 86_400_000_000  # microseconds
 UNSTAMPED = np.iinfo(np.int64).min  # a day on which the exchange has no session
@@ -101,7 +102,9 @@ def _intraday(when: When, dialect: Dialect, step: int, name: str) -> tuple[Whole
     if dialect.frequency:
         minutes = pd.Timedelta(dialect.frequency.replace("m", "min")).total_seconds() / 60
     if minutes < 1 or minutes % 1:
-        raise InputError(f"{name}: its times are {minutes * 60:g} seconds apart; bars are of whole minutes: give frequency=")
+        raise InputError(
+            f"{name}: its times are {minutes * 60:g} seconds apart; bars are of whole minutes: give frequency="
+        )
     frequency = f"{minutes:.0f}m" if minutes % 60 else f"{minutes / 60:.0f}h"
     if when.ahead is not None:
         moments = when.local - when.ahead
@@ -126,7 +129,23 @@ def _localised(local: Whole, zone: str, name: str) -> Whole:
         raise InputError(f"no time zone {zone!r}: use an IANA name such as America/New_York or UTC") from None
     except ValueError as error:
         raise InputError(f"{name}: {error}, in {zone}. Write the times in UTC") from None
-    return known.tz_convert("UTC").as_unit("us").asi8[back]
+    moments: Whole = known.tz_convert("UTC").as_unit("us").asi8[back]
+    return moments
+
+
+def on_sessions(rows: Rows, times: Whole, how: Dialect, name: str) -> tuple[list[Finding], Rows, Whole]:
+    """Without the rows on days that are no session; those are an error, until it is accepted."""
+    off = times == UNSTAMPED
+    if not off.any():
+        return [], rows, times
+    days = np.unique(rows.when.local[off]).view("M8[us]")
+    listed = ", ".join(str(day)[:10] for day in days[:SHOWN]) + (" …" if len(days) > SHOWN else "")
+    told = f"{int(off.sum())} row(s) on {len(days)} day(s) without a session of {how.calendar} ({listed})"
+    if off.all():
+        raise DataError(f"{name}: {told}: give the calendar= of its exchange; 24/7 has every day")
+    first = utc(pd.Timestamp(days[0], tz="UTC"))
+    found = Finding("unexpected bar", "error", "", int(off.sum()), first, f"{told} are left out; another calendar=?")
+    return [found], rows.keep(~off), times[~off]
 
 
 def panel(rows: Rows, times: Whole, duplicates: str, name: str) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -136,7 +155,9 @@ def panel(rows: Rows, times: Whole, duplicates: str, name: str) -> tuple[dict[st
     code, time = rows.code[order], times[order]
     again = np.flatnonzero((code[1:] == code[:-1]) & (time[1:] == time[:-1]))
     if len(again) and not duplicates:
-        raise DataError(f"{name}: {_twice(rows, code, time, again)}: give duplicates='first' or 'last', or mend the file")
+        raise DataError(
+            f"{name}: {_twice(rows, code, time, again)}: give duplicates='first' or 'last', or mend the file"
+        )
     if len(again):
         order = np.delete(order, again if duplicates == "last" else again + 1)
         remarks.append(f"{len(again)} double row(s): the {duplicates} of each counts")
@@ -159,6 +180,9 @@ def _ascending(code: Whole, times: Whole) -> bool:
 
 
 def _twice(rows: Rows, code: Whole, time: Whole, again: Whole) -> str:
-    named = [f"{rows.symbols[code[i]]} {pd.Timestamp(int(time[i]), unit='us', tz='UTC'):%Y-%m-%d %H:%M}" for i in again[:SHOWN]]
+    named = [
+        f"{rows.symbols[code[i]]} {pd.Timestamp(int(time[i]), unit='us', tz='UTC'):%Y-%m-%d %H:%M}"
+        for i in again[:SHOWN]
+    ]
     more = f" and {len(again) - SHOWN} more" if len(again) > SHOWN else ""
     return f"{len(again)} row(s) have the symbol and time of another: {', '.join(named)}{more}"

@@ -41,9 +41,7 @@ def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     if files.is_file(name):
         return files.FileSource(name, options)
     if name not in names():
-        raise InputError(
-            f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv"
-        )
+        raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")
     if options:
         raise InputError(f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none")
     source: Adapter = importlib.import_module(f"{__name__}.{name}").Source()
