@@ -15,6 +15,8 @@ from aura_lib.ui.card import Card
 if TYPE_CHECKING:
     from aura_lib.backtest import Backtest
     from aura_lib.core import Account, Bars, Order, Position, Run, TargetWeights
+    from aura_lib.data.files import Reading
+    from aura_lib.data.quality import Quality
     from aura_lib.execution import Proposal
     from aura_lib.plan import Plan
 
@@ -162,6 +164,29 @@ def proposal(given: Proposal) -> Card:
     return Card(title, lines, outcome_table(given))
 
 
+def quality(given: Quality) -> Card:
+    """What the checks found, errors first."""
+    errors = len(given.errors)
+    found = sorted(given.findings, key=lambda f: f.severity != "error")
+    rows = [
+        {n: getattr(f, n) for n in ("severity", "check", "symbol", "count", "first", "detail")} for f in found[:SHOWN]
+    ]
+    title = f"Quality: {_many(errors, 'error')}, {_many(len(found) - errors, 'warning')}"
+    lines = (f"{given.source}: {_many(given.bars, 'bar')} of {_many(given.symbols, 'symbol')}",)
+    return Card(title, lines, pd.DataFrame(rows) if rows else None, more=max(0, len(found) - SHOWN))
+
+
+def reading(given: Reading) -> Card:
+    """What was recognised in a file, and what the checks found."""
+    close = given.frames["close"]
+    span = f"{formats.day(close.index[0])} to {formats.day(close.index[-1])}" if len(close) else "no row"
+    size = f"{_many(len(given.symbols), 'symbol')} × {_many(len(close), 'bar')} of {given.frequency}, {span}"
+    found = [f"{f.severity}: {f}" for f in given.quality.findings[:SHOWN]] or ["The checks found nothing"]
+    more = max(0, len(given.recognised) - SHOWN)
+    lines = (size, *given.notes, *given.remarks, *found)
+    return Card(f"File: {given.source}", lines, given.table().head(SHOWN), more=more)
+
+
 SHOW: dict[str, Callable[[Any], Card]] = {
     "Bars": bars,
     "Backtest": backtest,
@@ -171,6 +196,8 @@ SHOW: dict[str, Callable[[Any], Card]] = {
     "Run": run,
     "Account": account,
     "Proposal": proposal,
+    "Quality": quality,
+    "Reading": reading,
 }
 
 
