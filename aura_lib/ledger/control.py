@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aura_lib.core import InputError, LedgerError, iso, utc
+from aura_lib.core import InputError, LedgerError, RunStatus, iso, utc
 from aura_lib.ledger import schema
 from aura_lib.ledger.database import Database
 from aura_lib.ledger.journal import SYSTEM, Journal
@@ -97,6 +97,11 @@ def surely_dead(holder: str) -> bool:
     return _started(int(pid)) != started
 
 
+def surely_alive(holder: str) -> bool:
+    """Whether the process is provably at work. A process on another host never is."""
+    return holder.rsplit(":", 2)[0] == socket.gethostname() and not surely_dead(holder)
+
+
 class Control:
     """The mutable part of the ledger."""
 
@@ -154,6 +159,15 @@ class Control:
         with self._database.read() as connection:
             row = connection.execute(sa.select(table).where(table.c.account == account)).first()
         return row.holder if row and row.expires > time.time() and not surely_dead(row.holder) else ""
+
+    def let_go(self) -> None:
+        """In a restored copy: forget who was at work in the original. Epochs stay, so that the next holder's is new."""
+        with self._database.write() as connection:
+            connection.execute(schema.leases.update().values(expires=0.0))
+            connection.execute(schema.heartbeats.delete())
+            connection.execute(schema.tokens.update().values(expires=0.0))
+            lost = schema.slots.update().where(schema.slots.c.status == "running")
+            connection.execute(lost.values(status=RunStatus.LOST.value))
 
     # ---- heartbeats ------------------------------------------------------------------------------------------------
     def beat(self, name: str, note: str = "", holder: str | None = None) -> None:
