@@ -15,12 +15,13 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import tarfile
 import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,7 @@ from typing import IO, Any
 from aura_lib._version import __version__
 from aura_lib.core import InputError, LedgerError, Settings, iso
 from aura_lib.ledger import copies, folders
+from aura_lib.ledger.control import surely_alive, surely_dead
 from aura_lib.ledger.ledger import Ledger
 
 FORMAT = 1
@@ -224,7 +226,7 @@ def restore(settings: Settings, file: Path, *, force: bool = False, on_file: OnF
         raise InputError(
             f"AURA_HOME={home} is not empty: with --force it is moved aside, or set AURA_HOME to a new folder"
         )
-    if busy := copies.at_work(home / LEDGER):
+    if busy := _at_work(home / LEDGER):
         raise InputError(f"at work in {home}: {', '.join(busy)}. Stop that first")
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     fresh, aside = (home.with_name(f"{home.name}.{stamp}-{os.getpid()}.{what}") for what in ("restoring", "replaced"))
@@ -240,6 +242,24 @@ def restore(settings: Settings, file: Path, *, force: bool = False, on_file: OnF
     except OSError as error:
         raise InputError(f"{home} cannot be written ({error.strerror or error}); it is as it was") from error
     return Restored(archive, entries, aside if full else None)
+
+
+def _at_work(file: Path) -> list[str]:
+    """Who is at work on a ledger's file: desks that hold a lease, runs that have a slot; looks, and changes nothing.
+
+    A file that is no ledger, or a damaged one, has nobody.
+    """
+    try:
+        with closing(copies.reading(file)) as connection:
+            leases = connection.execute(
+                "SELECT account, holder FROM leases WHERE expires > ?", (time.time(),)
+            ).fetchall()
+            slots = connection.execute("SELECT run, holder FROM slots WHERE status = 'running'").fetchall()
+    except sqlite3.Error:
+        return []
+    found = [("the desk of account", *row) for row in leases if not surely_dead(row[1])]
+    found += [("run", *row) for row in slots if surely_alive(row[1])]
+    return [f"{what} {name} (process {who.rsplit(':', 2)[1]})" for what, name, who in found]
 
 
 def _sweep(home: Path) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from aura_lib.core import LedgerError
-from aura_lib.ledger.control import surely_alive, surely_dead
 
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 30.0  # seconds to wait for a writer
@@ -29,7 +27,7 @@ def copy(source: Path, target: Path) -> None:
     """
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with closing(_reading(source)) as old, closing(sqlite3.connect(aside)) as new:
+        with closing(reading(source)) as old, closing(sqlite3.connect(aside)) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")  # one file, no -wal beside it
         with aside.open("rb") as written:
@@ -42,7 +40,8 @@ def copy(source: Path, target: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _reading(file: Path) -> sqlite3.Connection:
+def reading(file: Path) -> sqlite3.Connection:
+    """A connection that can only read."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
 
 
@@ -57,21 +56,3 @@ def held(files: Iterable[Path]) -> Iterator[None]:
             except sqlite3.Error as error:
                 raise LedgerError(f"{file} cannot be held still: {error}") from error
         yield
-
-
-def at_work(file: Path) -> list[str]:
-    """Who is at work on a ledger's file: desks that hold a lease, runs that have a slot; looks, and changes nothing.
-
-    A file that is no ledger, or a damaged one, has nobody.
-    """
-    try:
-        with closing(_reading(file)) as connection:
-            leases = connection.execute(
-                "SELECT account, holder FROM leases WHERE expires > ?", (time.time(),)
-            ).fetchall()
-            slots = connection.execute("SELECT run, holder FROM slots WHERE status = 'running'").fetchall()
-    except sqlite3.Error:
-        return []
-    found = [("the desk of account", *row) for row in leases if not surely_dead(row[1])]
-    found += [("run", *row) for row in slots if surely_alive(row[1])]
-    return [f"{what} {name} (process {who.rsplit(':', 2)[1]})" for what, name, who in found]
