@@ -18,8 +18,8 @@ help: ## this list
 demo: $(READY) ## the whole journey on real data: research, promotion, twelve scheduled paper runs, proof
 	@$(BIN)/aura demo
 
-up: ## JupyterLab, dashboards and desk behind one address (arrives with the next release)
-	@echo "make up: the server is not part of this release; 'make demo' shows what is." >&2; exit 2
+up: $(READY) ## JupyterLab and the dashboards behind one address on this machine (Ctrl-C stops it)
+	@$(BIN)/aura up
 
 test: $(READY) ## the tests, in random order on two cores (ten minutes at most)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(PYTEST_ARGS)

@@ -54,3 +54,19 @@ def _drawn(known: pd.Series, times: pd.DatetimeIndex, about: About) -> str:
 
 def _word(text: str, x: float, y: float, anchor: str, weight: int = 400) -> str:
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
+
+
+def spark(values: pd.Series | None, width: int = 280, height: int = 112) -> str:
+    """A curve without words, as SVG text: a picture for a card. None, or fewer than two values, is a level line."""
+    known = np.array([]) if values is None else values.dropna().to_numpy(dtype="float64")
+    level = known[np.unique(np.linspace(0, len(known) - 1, width // 2).astype(int))] if len(known) > 1 else np.zeros(2)
+    low, spread = float(level.min()), float(level.max() - level.min()) or 1.0
+    x = np.linspace(0, width, len(level))
+    y = height * (0.85 - 0.65 * (level - low) / spread)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return (
+        f'<svg aria-hidden="true" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
+        f'xmlns="http://www.w3.org/2000/svg"><polygon points="0,{height} {points} {width},{height}" '
+        f'fill="currentColor" opacity="0.12"/><polyline points="{points}" fill="none" stroke="currentColor" '
+        f'stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>'
+    )
