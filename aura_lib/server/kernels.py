@@ -15,7 +15,6 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from aura_lib.core import RunFailed
 from aura_lib.jobs.kernels import Zygote, environment
@@ -104,7 +103,7 @@ class DashboardKernels(AsyncMappingKernelManager):
             **options,
         )
         self._starting = 0
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings: dict[str, asyncio.Future[None]] = {}
 
     @property
     def full(self) -> bool:
@@ -134,25 +133,22 @@ class DashboardKernels(AsyncMappingKernelManager):
         self._end_later(kernel_id, LEAVING)
 
     async def end(self, kernel_id: str) -> None:
-        """Kill a kernel and all it started."""
-        if kernel_id in self:
-            await self.shutdown_kernel(kernel_id, now=True)
+        """Kill a kernel and all it started; to end it twice is to end it once."""
+        if kernel_id not in self._endings and kernel_id in self:
+            self._endings[kernel_id] = asyncio.ensure_future(self.shutdown_kernel(kernel_id, now=True))
+        if kernel_id in self._endings:
+            await asyncio.wait([self._endings[kernel_id]])
 
     def _end_later(self, kernel_id: str, seconds: float) -> None:
-        async def wait_and_see() -> None:
-            await asyncio.sleep(seconds)
+        def look() -> None:
             if not self._kernel_connections.get(kernel_id):
-                await self.end(kernel_id)
+                asyncio.ensure_future(self.end(kernel_id))
 
-        task = asyncio.get_running_loop().create_task(wait_and_see())
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        asyncio.get_running_loop().call_later(seconds, look)
 
     async def close(self) -> None:
         """End all of them, and the warm parent."""
-        for task in list(self._endings):
-            task.cancel()
-        await self.shutdown_all(now=True)
+        await asyncio.gather(*(self.end(kernel_id) for kernel_id in self.list_kernel_ids()))
         self.zygote.close()
 
 
@@ -162,7 +158,3 @@ class DashboardConnection(ZMQChannelsWebsocketConnection):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.limit_rate = False
-
-
-class Channels(VoilaKernelWebsocketHandler):  # type: ignore[misc]
-    """The websocket of a page. A kernel that is gone is a 404, not an error of the server."""

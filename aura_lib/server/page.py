@@ -60,15 +60,17 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
     async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncIterator[Any]:
         """Run each cell and hand it over; what it said on the error stream goes to the log."""
         nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": ""}})
-        for index, cell in enumerate(nb.cells):
-            try:
-                await self.executor.async_execute_cell(cell, index, store_history=False)
-            except DeadKernelError:
-                cell.outputs.append(_error("DeadKernelError", "the kernel of this page died: reload the page"))
-            self._log(index, cell)
-            yield cell
-            await self.page.flush()
-        await self._cleanup_resources()
+        try:
+            for index, cell in enumerate(nb.cells):
+                try:
+                    await self.executor.async_execute_cell(cell, index, store_history=False)
+                except DeadKernelError:
+                    cell.outputs.append(_error("RunFailed", "the kernel of this page died: reload the page"))
+                self._log(index, cell)
+                yield cell
+                await self.page.flush()
+        finally:
+            await self._cleanup_resources()
 
     def _log(self, index: int, cell: Any) -> None:
         for output in cell.get("outputs", []):
@@ -116,19 +118,26 @@ class Page(JupyterHandler):
         try:
             async for part in Renderer(self, name, self.site).html(self.kernel):
                 self.write(part)
-        except StreamClosedError:
-            await self._end()
-        else:
             self.site.kernels.expect_tab(await self.kernel)
+        except StreamClosedError:  # nobody waits for it any more
+            await self._end()
+        except errors.AuraError as error:
+            self.write(f'<p class="aura-error" role="alert">{html.escape(str(error))}</p>')
+            await self._end()
 
     def on_connection_close(self) -> None:
-        """Nobody waits for this page any more."""
+        """Nobody waits for this page any more: whatever it computes, it computes for nobody."""
         if self.kernel is not None:
-            asyncio.get_running_loop().create_task(self._end())
+            self.kernel.add_done_callback(lambda _: asyncio.ensure_future(self._end()))
+
+    def log_exception(self, *error: Any) -> None:
+        """A page that failed for a reason of ours needs no kernel either."""
+        super().log_exception(*error)
+        self.on_connection_close()
 
     async def _end(self) -> None:
-        if self.kernel is not None:
-            await self.site.kernels.end(await self.kernel)
+        if self.kernel is not None and self.kernel.exception() is None:
+            await self.site.kernels.end(self.kernel.result())
 
     def _variables(self) -> dict[str, str]:
         """The request, as Voila tells it to notebooks, without the login token it may carry."""
