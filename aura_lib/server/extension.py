@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from aura_lib.server import assets, output
+from aura_lib.server import assets, launcher, output
 
 # JupyterLab asks for news and shows a button that renders notebooks with a Voila that is not ours.
 OFF = ("@jupyterlab/apputils-extension:announcements", "@voila-dashboards/jupyterlab-preview")
@@ -18,6 +18,7 @@ def load(server_app: ServerApp) -> None:
     rules = [
         (rf"{base_url}aura/static/[0-9a-f]+/(.+)", assets.Asset),
         (rf"{base_url}aura/runs/([\w.-]+)", output.Output),
+        *launcher.handlers(base_url),
     ]
     server_app.web_app.add_handlers(".*$", rules)
     server_app.web_app.settings["page_config_hook"] = page_config

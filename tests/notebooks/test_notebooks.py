@@ -16,8 +16,9 @@ import pytest
 from aura_lib.jobs import notebook as notebooks
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = ROOT / "aura_lib" / "cli" / "templates"  # what `aura new` makes its notebooks from: they run as they are
+TEMPLATES = ROOT / "aura_lib" / "jobs" / "templates"  # what `aura new` makes its notebooks from: they run as they are
 FILES = sorted([*(ROOT / "notebooks").rglob("*.ipynb"), *TEMPLATES.glob("*.ipynb")])
+TOLD = [file for file in FILES if file != TEMPLATES / "dashboard.ipynb"]  # a dashboard shows, and tells no story
 STRATEGIES = [file for file in FILES if file.parent.name == "strategies" or file == TEMPLATES / "strategy.ipynb"]
 
 
@@ -48,7 +49,7 @@ def test_a_notebook_keeps_within_its_budget(file: Path) -> None:
     assert len([name for name in defined if name != "decide"]) <= 1
 
 
-@by_name(FILES)
+@by_name(TOLD)
 def test_a_notebook_speaks_before_it_computes(file: Path) -> None:
     nb = read(file)
     assert nb.cells[0].cell_type == "markdown" and nb.cells[0].source.startswith("# ")
@@ -92,6 +93,17 @@ def test_a_strategy_notebook_has_the_parts_and_one_call(file: Path) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "aura.run"
     ]
     assert len(calls) == 1
+
+
+def test_a_new_dashboard_is_a_title_and_a_few_calls_that_each_have_a_place() -> None:
+    title, preparation, *shown = read(TEMPLATES / "dashboard.ipynb").cells
+    assert title.source.startswith("# ") and "title" in title.metadata.tags
+    assert not isinstance(ast.parse(preparation.source).body[-1], ast.Expr), "it shows nothing"
+    assert 0 < len(shown) <= 4
+    for cell in shown:
+        (statement,) = ast.parse(cell.source).body
+        assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call), cell.source
+        assert set(cell.metadata.tags) & {"wide", "half", "third"}, cell.source
 
 
 @pytest.mark.slow
