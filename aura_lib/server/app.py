@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -38,7 +38,7 @@ EXTENSIONS = {"jupyterlab": True, "voila.server_extension": False}
 class LabKernels(AsyncMappingKernelManager):
     """JupyterLab's kernels. What they say outside of a notebook goes to a file, not into the terminal."""
 
-    output: int | None = None
+    output: ClassVar[int | None] = None
 
     def _kernel_start_kwargs(self, **options: Any) -> dict[str, Any]:
         return {**super()._kernel_start_kwargs(**options), "stdout": self.output, "stderr": self.output}
@@ -138,7 +138,7 @@ def build(settings: Settings, root: Path, sockets: Sequence[socket.socket]) -> S
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Jupyter's packages about each other
         app.initialize(argv=[], starter_extension="lab", new_httpserver=False)
-    app.kernel_manager.output = os.open(own / "kernels.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    LabKernels.output = os.open(own / "kernels.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     extension.load(app)
     served = None if kernels is None else application(app.web_app, kernels, folder, app.base_url)
     return Server(app, sockets, FrontDoor(app.web_app, served, f"{app.base_url}dashboards/"), token)

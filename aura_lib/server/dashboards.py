@@ -116,7 +116,7 @@ class Index(Page):
     async def get(self, name: str = "index") -> None:
         """The page."""
         if self.site.notebook("index"):
-            await super().get("index")
+            await self.show("index")
             return
         pages = self.site.pages()
         links = [f'<li><a href="{quote(page.name)}">{html.escape(page.title)}</a></li>' for page in pages]
@@ -130,8 +130,9 @@ class KernelModel(KernelHandler):
 
 
 class Leaving(JupyterHandler):
-    """A page says that it is about to be left. Its kernel ends if its websocket has gone by then: a page cannot
-    end another one's kernel, so the request needs no XSRF token (Voila sends none).
+    """A page says that it is about to be left: look whether it is.
+
+    It ends no kernel whose page still is there, so the request needs no XSRF token (Voila sends none).
     """
 
     def initialize(self, kernels: DashboardKernels) -> None:

@@ -95,7 +95,7 @@ def _body(run: Run, settings: Settings) -> tuple[str, str]:
     if not file.resolve().is_relative_to(settings.home.resolve()):
         return "", f"The output is not kept in this home: {file}"
     try:
-        notebook = nbformat.read(file, as_version=4)
+        notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         return "", f"The output is no longer there: {file}. What the run decided is in the ledger for good."
     except (OSError, ValueError) as error:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 WIDGETS = "import ipywidgets; ipywidgets.register_comm_target()"  # the fork imported them before it was a kernel
 MESSAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
 <body class="aura-page"><main class="aura-message"><h1>{title}</h1>{body}</main></body></html>"""
 
 
@@ -51,7 +52,7 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
     async def _jinja_kernel_start(self, nb: Any, kernel_id: None, kernel_future: asyncio.Task[str]) -> str:
         await self.page.flush()
         started = await kernel_future
-        kernel = self.kernels.get_kernel(started)
+        kernel = self.kernels.kernel(started)
         self.executor = VoilaExecutor(nb, km=kernel, allow_errors=True)
         self.executor.kc = await client(kernel)
         self.executor.kc.execute(WIDGETS, silent=True, store_history=False)
@@ -92,7 +93,7 @@ def error_line(output: Any) -> str:
 def _error(name: str, message: str) -> Any:
     from nbformat.v4 import new_output
 
-    return new_output("error", ename=name, evalue=message, traceback=[])
+    return new_output("error", ename=name, evalue=message, traceback=[])  # type: ignore[no-untyped-call]
 
 
 class Page(JupyterHandler):
@@ -105,7 +106,11 @@ class Page(JupyterHandler):
 
     @web.authenticated
     async def get(self, name: str) -> None:
-        """The page: a kernel of its own, started while the head is on its way."""
+        """The page."""
+        await self.show(name)
+
+    async def show(self, name: str) -> None:
+        """A kernel of its own, started while the head is on its way, then cell by cell."""
         if self.site.notebook(name) is None:
             raise web.HTTPError(404)
         if self.site.kernels.full:

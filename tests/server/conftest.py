@@ -23,32 +23,30 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 ROOT = Path(__file__).parents[2]
 SECRET = "a-key-that-no-dashboard-may-see"
 
+SLIDER = """
+import ipywidgets as w, os
+slider, label = w.IntSlider(), w.Label("n is 0")
+slider.observe(lambda change: setattr(label, "value", f"n is {change.new}"), "value")
+print("MODEL", slider.model_id, "PID", os.getpid())
+"""
+STALE = "from aura_lib.core import DataError\nraise DataError('prices are 12 days old: aura data fetch')"
 CELLS = {
     "look": [
         ("markdown", "# Looking around", []),
+        ("markdown", "Some *words*.", []),
         ("code", "import os, sys\nprint('QUERY', os.environ['QUERY_STRING'])", ["half"]),
         ("code", "print('NAMES', *sorted(os.environ))", []),
         ("code", "print('HOME', os.environ['AURA_HOME'], 'PID', os.getpid(), 'WARM', 'pandas' in sys.modules)", []),
     ],
-    "slider": [
-        (
-            "code",
-            "import ipywidgets as w, os\n"
-            "slider, label = w.IntSlider(), w.Label('n is 0')\n"
-            "slider.observe(lambda change: setattr(label, 'value', f'n is {change.new}'), 'value')\n"
-            "print('MODEL', slider.model_id, 'PID', os.getpid())",
-            [],
-        ),
-        ("code", "w.VBox([slider, label])", ["wide"]),
-    ],
+    "slider": [("code", SLIDER, []), ("code", "w.VBox([slider, label])", ["wide"])],
     "failing": [
         ("code", "print('before')", ["half"]),
         ("code", "raise ValueError('no prices today\\nand a second line')", ["half"]),
-        ("code", "from aura_lib.core import DataError\nraise DataError('prices are 12 days old: aura data fetch')", ["half"]),
+        ("code", STALE, ["half"]),
         ("code", "import sys; print('said to nobody', file=sys.stderr); print('after')", ["half"]),
     ],
     "slow": [("code", "import os, time; time.sleep(1.5); print('PID', os.getpid())", ["half"])],
-}  # fmt: skip
+}
 
 
 def notebook(path: Path, cells: list[tuple[str, str, list[str]]]) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -18,8 +19,12 @@ from tornado.websocket import WebSocketClientConnection
 from tests.server.conftest import SECRET, Up, run, until
 
 
+def config_of(page: str) -> dict[str, Any]:
+    return json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
+
+
 def kernel_of(page: str) -> str:
-    return json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])["kernelId"]
+    return config_of(page)["kernelId"]
 
 
 def pid_of(page: str) -> int:
@@ -34,7 +39,7 @@ def test_the_list_of_dashboards_is_the_landing_page_while_there_is_no_index(up: 
 
 def test_a_dashboard_shows_what_its_cells_made_in_the_places_their_tags_name(up: Up) -> None:
     page = run(up.page("look", book="momentum", token=up.told["token"]))
-    assert "Looking around" in page
+    assert "Looking around" in page and "<em>words</em>" in page
     assert "QUERY book=momentum" in page and up.told["token"] not in page
     assert re.search(r'class="aura-cell half"', page)
     assert "import os" not in page  # no source
@@ -97,7 +102,7 @@ def test_a_page_names_no_other_host(up: Up) -> None:
 
 def test_what_a_page_loads_is_kept_by_the_browser(up: Up) -> None:
     page = run(up.page("slider"))
-    loads = {address for address in re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', page)}
+    loads = set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', page))
     assert {Path(address).name for address in loads} >= {"voila.js", "dashboard.css", "plotly.min.js"}
     for address in loads:
         answer = up.get(address)
@@ -109,7 +114,7 @@ def test_what_a_page_loads_is_kept_by_the_browser(up: Up) -> None:
 
 
 def test_jupyterlab_knows_where_our_files_are(up: Up) -> None:
-    config = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', up.get("/lab").body.decode(), re.S)[1])
+    config = config_of(up.get("/lab").body.decode())
     assert up.get(f"{config['auraStatic']}plotly.min.js").code == 200
     assert {"@jupyterlab/apputils-extension:announcements", "@voila-dashboards/jupyterlab-preview"} <= set(
         config["disabledExtensions"]

@@ -58,7 +58,8 @@ def example(pattern: str) -> str:
 
 REAL = (
     "/lab", "/lab/tree/secret.ipynb", "/api", "/api/status", "/api/contents/secret.ipynb", "/files/secret.ipynb",
-    "/static/lab/main.js", "/lab/extensions/anywidget/package.json", "/dashboards/look", "/dashboards/files/picture.svg",
+    "/static/lab/main.js", "/lab/extensions/anywidget/package.json", "/dashboards/look",
+    "/dashboards/files/picture.svg",
     "/dashboards/voila/0.5.13/static/voila.js", "/dashboards/voila/0.5.13/labextensions/anywidget/package.json",
     "/aura/static/0/plotly.min.js", "/aura/runs/one", "/metrics", "/terminals/1", "/nbconvert/html/secret.ipynb",
     "//lab", "/login/../lab", "/static/style/../lab/main.js", "/static/style/%2e%2e/lab/main.js", "/nowhere",
@@ -83,7 +84,9 @@ def test_no_route_of_either_application_answers_a_stranger(up: Up, patterns: lis
 
 
 def test_who_has_the_token_gets_what_is_asked_for(up: Up) -> None:
-    codes = {path: up.get(path).code for path in ("/lab", "/api/status", "/dashboards/", "/aura/static/0/plotly.min.js")}
+    codes = {
+        path: up.get(path).code for path in ("/lab", "/api/status", "/dashboards/", "/aura/static/0/plotly.min.js")
+    }
     assert set(codes.values()) == {200}, codes
     assert up.get("/").headers["Location"].rstrip("?") == "/dashboards/"
     assert up.get("/dashboards/look", headers={"Authorization": "token wrong"}, token=False).code == 302
@@ -93,7 +96,9 @@ def test_one_login_opens_both_applications(up: Up) -> None:
     entered = up.get(f"/dashboards/?token={up.told['token']}", token=False)
     name, _, value = entered.headers["Set-Cookie"].partition(";")[0].partition("=")
     assert name.startswith("username-127-0-0-1-") and "path=/;" in entered.headers["Set-Cookie"].lower() + ";"
-    assert "httponly" in entered.headers["Set-Cookie"].lower() and "samesite=lax" in entered.headers["Set-Cookie"].lower()
+    assert (
+        "httponly" in entered.headers["Set-Cookie"].lower() and "samesite=lax" in entered.headers["Set-Cookie"].lower()
+    )
     cookie = {"Cookie": f"{name}={value}"}
     assert up.get("/dashboards/", token=False, headers=cookie).code == 200
     assert up.get("/lab", token=False, headers=cookie).code == 200
@@ -109,7 +114,13 @@ def test_the_login_page_is_whole_for_a_stranger(up: Up) -> None:
 
 
 def test_another_host_name_is_refused_even_with_the_token(up: Up) -> None:
-    for path in ("/lab", "/dashboards/", "/dashboards/voila/0.5.13/static/voila.js", "/aura/static/0/aura.css", "/login"):
+    for path in (
+        "/lab",
+        "/dashboards/",
+        "/dashboards/voila/0.5.13/static/voila.js",
+        "/aura/static/0/aura.css",
+        "/login",
+    ):
         assert up.get(path, headers={"Host": "evil.example"}).code == 403
 
 

@@ -80,7 +80,12 @@ def test_a_page_that_is_still_computing_does_not_hold_it_up(tmp_path: Path) -> N
         assert code == 0 and time.monotonic() - began < 5 and "Traceback" not in errors
 
 
-TERMINAL = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.mark.slow
