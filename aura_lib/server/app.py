@@ -27,6 +27,7 @@ from aura_lib.server import extension, instance
 from aura_lib.server.dashboards import application
 from aura_lib.server.door import FrontDoor
 from aura_lib.server.kernels import DashboardKernels, warm_parent
+from aura_lib.server.launcher import LABEXTENSIONS
 
 ADDRESS = "127.0.0.1"
 EXTENSIONS = {"jupyterlab": True, "voila.server_extension": False}
@@ -148,6 +149,7 @@ def _config(root: Path, port: int, token: str, own: Path, start: str) -> Config:
         "LabApp": {
             "default_url": start,
             "extension_manager": "readonly",
+            "extra_labextensions_path": [str(LABEXTENSIONS)],
             "news_url": None,
             "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
         },

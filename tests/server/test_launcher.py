@@ -27,14 +27,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def ask(server: Server, given: Any = None, *, query: str = "", token: bool = True) -> tuple[int, dict[str, Any]]:
-    request = Request(f"{server.url}aura/api/new{query}", method="GET" if given is None else "POST")
-    if given is not None:
-        request.data = json.dumps(given).encode()
-    if token:
-        request.add_header("Authorization", f"token {server.token}")
+def request(server: Server, given: Any = None, *, query: str = "", token: bool = True) -> Request:
+    body = None if given is None else json.dumps(given).encode()
+    headers = {"Authorization": f"token {server.token}"} if token else {}
+    return Request(f"{server.url}aura/api/new{query}", body, headers, method="GET" if body is None else "POST")
+
+
+def ask(server: Server, given: Any = None, *, query: str = "") -> tuple[int, dict[str, Any]]:
     try:
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request(server, given, query=query), timeout=30) as answer:
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.loads(error.read() or b"{}")
@@ -94,16 +95,17 @@ def test_a_folder_that_cannot_be_written_is_named(server: Server) -> None:
 
 
 def test_without_the_token_nobody_makes_anything(server: Server) -> None:
-    for given, query in ((None, "?kind=strategy"), ({"kind": "strategy", "name": "foreign"}, "")):
-        status, _ = ask(server, given, query=query, token=False)
-        assert status == 403
-    assert not list(server.project.rglob("foreign*"))
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request(server, {"kind": "strategy", "name": "foreign"}, token=False), timeout=30)
+    assert refused.value.code == 403 and not list(server.project.rglob("foreign*"))
+    with urlopen(request(server, query="?kind=strategy", token=False), timeout=30) as answer:
+        assert "/login?" in answer.url
 
 
-def test_a_folder_outside_what_jupyterlab_shows_is_refused(server: Server, tmp_path: Path) -> None:
-    inner = server.project / "notes"
-    inner.mkdir()
-    with lab(server.project, tmp_path / "home", tmp_path / "jupyter", root=inner) as narrow:
-        status, answer = ask(narrow, {"kind": "dashboard", "name": "fine"})
-    assert status == 400 and f"start it in {server.project}" in answer["message"]
-    assert not (server.project / "dashboards" / "fine.ipynb").exists()
+def test_in_a_folder_that_is_no_project_it_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    with lab(folder, tmp_path / "home", tmp_path / "jupyter") as running:
+        status, answer = ask(running, {"kind": "dashboard", "name": "fine"})
+    assert status == 400 and f"{folder} is in no project" in answer["message"]
+    assert not list(folder.iterdir())
