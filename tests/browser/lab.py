@@ -1,4 +1,4 @@
-"""`aura up` on a free port of this machine, as a process of its own."""
+"""A real `aura up` on a free port of this machine, as a process of its own."""
 
 from __future__ import annotations
 
@@ -14,28 +14,35 @@ from pathlib import Path
 
 from tests.project.readme_tree import ROOT
 
-CONFIG = {"LabApp": {"expose_app_in_browser": True}}  # as `jupyterapp`, so that a test can ask it
+# A test sees the application of JupyterLab as `jupyterapp`; nothing else is different.
+EXPOSED = "c.LabApp.expose_app_in_browser = True\n"
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, ending in a slash, the token it demands, and the folder it shows."""
+    """Where it listens, ending in a slash, and what it demands."""
 
     url: str
     token: str
     project: Path
+    home: Path
+    pid: int
+
+    def address(self, path: str) -> str:
+        """An address that logs in."""
+        return f"{self.url}{path}{'&' if '?' in path else '?'}token={self.token}"
 
 
 @contextmanager
 def lab(project: Path, home: Path, scratch: Path) -> Iterator[Server]:
-    """JupyterLab over a project, with settings of its own in `scratch`; ended with its kernels."""
-    places = {f"JUPYTER_{name}_DIR": scratch / name.lower() for name in ("CONFIG", "DATA", "RUNTIME")}
+    """`aura up` over a project, with Jupyter settings of its own in `scratch`."""
+    places = {name: scratch / name.lower() for name in ("CONFIG", "DATA", "RUNTIME")}
     for place in places.values():
         place.mkdir(parents=True)
-    (places["JUPYTER_CONFIG_DIR"] / "jupyter_lab_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    (places["CONFIG"] / "jupyter_lab_config.py").write_text(EXPOSED, encoding="utf-8")
     environment = {
         **os.environ,
-        **{name: str(place) for name, place in places.items()},
+        **{f"JUPYTER_{name}_DIR": str(place) for name, place in places.items()},
         "JUPYTERLAB_SETTINGS_DIR": str(scratch / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(scratch / "workspaces"),
         "IPYTHONDIR": str(scratch / "ipython"),
@@ -44,26 +51,34 @@ def lab(project: Path, home: Path, scratch: Path) -> Iterator[Server]:
     }
     command = [sys.executable, "-m", "aura_lib", "up", "--port", "0", "--no-browser", "--json"]
     with (scratch / "log").open("w+b") as log:
-        process = subprocess.Popen(command, env=environment, cwd=project, stdout=subprocess.PIPE, stderr=log)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
         try:
             told = _told(process, scratch / "log")
-            yield Server(told["url"].partition("?")[0], told["token"], project)
+            yield Server(told["url"].partition("?")[0], told["token"], project, home, process.pid)
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)  # it takes its kernels along
             try:
-                process.communicate(timeout=30)
+                process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.communicate()
+                process.wait()
 
 
-def _told(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
-    """What it says about itself, as soon as it has said it."""
+def _told(process: subprocess.Popen[str], log: Path) -> dict[str, str]:
+    """What it says when it is ready."""
     assert process.stdout is not None
     said = ""
-    for line in process.stdout:
-        said += line.decode()
-        if line.rstrip() == b"}":
-            found: dict[str, str] = json.loads(said)
-            return found
-    raise AssertionError(f"aura up did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    while not said.endswith("}\n"):
+        line = process.stdout.readline()
+        assert line, f"aura up did not start:\n{log.read_text(errors='replace')[-3000:]}"
+        said += line
+    told: dict[str, str] = json.loads(said)
+    return told
