@@ -63,6 +63,15 @@ def find_terms(ledger: Ledger, name: str) -> Terms | None:
     return account_terms(ledger, name) if ledger.journal.find(SYSTEM, f"account:{name}") else None
 
 
-def paper_account(ledger: Ledger, name: str = "paper") -> Terms:
-    """The paper account of this name, opened with the default terms when it is not there."""
-    return find_terms(ledger, name) or open_account(ledger, Terms(name))
+def paper_account(ledger: Ledger, name: str = "paper", source: str = "") -> Terms:
+    """The paper account of this name, opened with the default terms, on the prices of `source`, when it is not there.
+
+    Raises InputError when it is there and trades on other prices than `source`.
+    """
+    known = find_terms(ledger, name) or open_account(ledger, Terms(name, source=source or Terms.source))
+    if source and known.source != source:
+        raise InputError(
+            f"account {name} trades on the prices of {known.source}, not of {source}: name another account in the job "
+            f"file, such as account: {name}2"
+        )
+    return known

@@ -82,9 +82,10 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
     Raises InputError when `at` is no slot, DataError when the data does not reach one, RunFailed when the notebook
     does not reach its end.
     """
-    terms = find_terms(runner.ledger, job.account) or Terms(job.account)
     given = {**job.parameters, "mode": job.mode.value, "book": job.book}
     bound = notebooks.bind(job.notebook, job.notebook.read_bytes(), given, runner.root)
+    source = str(bound.parameters.get("source", Terms.source))
+    terms = find_terms(runner.ledger, job.account) or Terms(job.account, source=source)
     feed = _feed(runner, terms)
     slot = _slot(Schedule.parse(check_schedule(job, bound)), feed.bars, at)
     view, clock = runner.ledger.account(job.account), runner.ledger.control.clock(job.account)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from aura_lib import backtest, plan
+from aura_lib import backtest, data, plan
 from aura_lib.core import (
     Account,
     Basket,
@@ -38,6 +39,7 @@ from aura_lib.core import (
     TargetWeights,
     encode,
 )
+from aura_lib.data import quality
 from aura_lib.execution import Proposal, Terms, open_account
 from aura_lib.ledger import ALL, SYSTEM, Ledger
 from aura_lib.reports import picture
@@ -91,6 +93,12 @@ def a_run(**changes: Any) -> Run:
     return Run(**given | changes)
 
 
+def own_file() -> data.files.Reading:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "mine.csv").write_text("date,close,x\n2021-12-30,1.5,<b>\n2021-12-31,1.75,<b>\n")
+        return data.read(Path(folder) / "mine.csv")
+
+
 def examples() -> dict[str, Any]:
     """One of every noun that the extension names."""
     bars = market_of(np.random.default_rng(1), 60, 3)
@@ -109,6 +117,8 @@ def examples() -> dict[str, Any]:
         plan.rebalance(targets, Account("momentum", Decimal(10_000)), prices, mandate, known),
         backtest.run(hold({"S00": 0.5}), bars, Mandate(bars.symbols), schedule="XNYS month-end close"),
         Proposal(basket, verdicts),
+        quality.check(replace(bars, fields={"close": bars.close.mask(bars.close == bars.close.iloc[9, 0])})),
+        own_file(),
     ]
     return {type(one).__name__: one for one in everything}
 
