@@ -6,7 +6,7 @@ SHELL := bash
 BIN := .venv/bin
 READY := .venv/.ready
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
-NOTEBOOKS = $(shell find $(wildcard notebooks dashboards aura_lib/cli/templates) -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
+NOTEBOOKS = $(shell find $(wildcard notebooks dashboards aura_lib/jobs/templates) -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
 
 # The caller's shell must not decide what is imported, nor forbid byte-code: without it every start is four times slower.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV PIP_USER
@@ -18,8 +18,8 @@ help: ## this list
 demo: $(READY) ## the whole journey on real data: research, promotion, twelve scheduled paper runs, proof
 	@$(BIN)/aura demo
 
-up: ## JupyterLab, dashboards and desk behind one address (arrives with the next release)
-	@echo "make up: the server is not part of this release; 'make demo' shows what is." >&2; exit 2
+up: $(READY) ## JupyterLab and the dashboards behind one address on this machine (Ctrl-C stops it)
+	@$(BIN)/aura up
 
 test: $(READY) ## the tests, in random order on two cores (ten minutes at most)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(PYTEST_ARGS)

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 from aura_lib._version import __version__
 
 if TYPE_CHECKING:
-    from aura_lib import backtest, data, exchange, indicators, jobs, ledger, optimizers, plan, reports, risk, strategies
+    from aura_lib import (
+        backtest,
+        data,
+        exchange,
+        indicators,
+        jobs,
+        ledger,
+        optimizers,
+        plan,
+        reports,
+        risk,
+        strategies,
+        ui,
+    )
     from aura_lib.core import (
         Account,
         AuraError,
@@ -77,4 +90,5 @@ __all__ = [
     "risk",
     "run",
     "strategies",
+    "ui",
 ]

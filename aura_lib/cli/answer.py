@@ -19,11 +19,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, an
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command found: `data` for machines, `show` (anything rich can print, in order) for people."""
+    """What a command found: `data` for machines, `show` (anything rich can print, in order) for people.
+
+    `then` is what is left to do when that is said: serving, for as long as it takes.
+    """
 
     data: Any
     show: tuple[Any, ...] = ()
     code: int = field(default=0, kw_only=True)
+    then: Callable[[], None] | None = field(default=None, kw_only=True)
 
 
 def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
@@ -60,6 +64,8 @@ def _run(function: Callable[..., Answer], args: tuple[Any, ...], options: dict[s
         )
     else:
         _print(answer, as_json)
+        if answer.then is not None:
+            answer.then()
         if answer.code:
             raise typer.Exit(answer.code)
 
@@ -78,7 +84,7 @@ def _fail(kind: str, message: str, code: int, as_json: bool) -> None:
 
 def _print(answer: Answer, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_plain(answer.data), indent=2, allow_nan=False))
+        print(json.dumps(_plain(answer.data), indent=2, allow_nan=False), flush=True)
         return
     from rich.console import Console
 

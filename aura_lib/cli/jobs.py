@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aura_lib.cli import new
 from aura_lib.cli.answer import Answer, command, table
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Scheduled notebooks.", no_args_is_help=True)
     app.add_typer(group, name="job")
+    command(group, "new")(new.job)
 
     @command(group, "list")
     def listing() -> Answer:
@@ -57,12 +60,14 @@ def register(app: typer.Typer) -> None:
         from aura_lib.core import Settings
         from aura_lib.jobs.job import load
         from aura_lib.jobs.replay import replay
+        from aura_lib.jobs.retention import prune
         from aura_lib.jobs.runner import Runner
         from aura_lib.ledger import Ledger
 
         settings = Settings.load()
         with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name) as progress:
             done = replay(runner, load(name), start, end, until=until, on_slot=lambda n, total, _: progress(n, total))
+            prune(settings, ledger)
         return runs_answer(list(done.runs), f"Runs of {done.job}")
 
     runs = typer.Typer(help="What became of the runs.", invoke_without_command=True)
@@ -85,14 +90,43 @@ def register(app: typer.Typer) -> None:
     @command(runs)
     def show(run: Annotated[str, typer.Argument(help="Id of a run.")]) -> Answer:
         """Everything that was kept of one run."""
-        from aura_lib.core import InputError, encode
+        from aura_lib.core import InputError, Settings, encode
+        from aura_lib.jobs.retention import output_of
         from aura_lib.ledger import Ledger
 
-        with Ledger.open() as ledger:
-            found = [r for r in ledger.runs() if r.id == run]
-        if not found:
-            raise InputError(f"no run {run!r}: `aura runs list` shows them")
-        return Answer(encode(found[0]))
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger:
+            found = next((r for r in ledger.runs() if r.id == run), None)
+            if found is None:
+                raise InputError(f"no run {run!r}: `aura runs list` shows them")
+            removed, output = ledger.control.removed(run), output_of(settings, found)
+        told = {**encode(found), "output": str(output or ""), "output_removed": str(removed or "")}
+        lines = (f"Its output was removed on {removed:%Y-%m-%d} by retention.",) if removed and not output else ()
+        return Answer(told, (json.dumps(told, indent=2), *lines))
+
+    @command(runs)
+    def prune(
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    ) -> Answer:
+        """Remove outputs of runs that are not kept any longer; what the ledger says of a run stays.
+
+        Kept are the outputs of a job for 90 days (AURA_KEEP_DAYS) and its latest 20 (AURA_KEEP_LATEST), previews and
+        the like for 7 days (AURA_KEEP_ASIDE_DAYS), live runs and those that a promotion stands on for ever.
+        """
+        from aura_lib.core import Settings
+        from aura_lib.jobs import retention
+        from aura_lib.ledger import Ledger
+
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger:
+            gone = retention.prune(settings, ledger, dry_run=dry_run)
+        rows = [{"run": one.run, "size": one.size, "days": round(one.days, 1)} for one in gone]
+        size = sum(one.size for one in gone) / 1e6
+        last = f"{len(rows)} outputs, {size:,.1f} MB, {'would be' if dry_run else 'were'} removed."
+        data = {"dry_run": dry_run, "removed": rows}
+        return Answer(
+            data, (table("Outputs", {"run": "run", "days": ">days old", "size": ">bytes"}, rows, "none"), last)
+        )
 
     @command(app)
     def preview(

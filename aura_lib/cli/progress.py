@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def cells(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the cells of a notebook."""
+def cells(what: str, unit: str = "cells") -> Iterator[Callable[[int, int], None]]:
+    """A bar over the cells of a notebook, or other things that are counted; a total of 0 is not known yet."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,9 +16,9 @@ def cells(what: str) -> Iterator[Callable[[int, int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} cells"),
+        TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)

@@ -18,6 +18,15 @@ def project_root(start: Path | None = None) -> Path | None:
     return next((f for f in (here, *here.parents) if any((f / mark).is_file() for mark in PROJECT_MARKS)), None)
 
 
+_KEPT = ("keep_days", "keep_latest", "keep_aside_days")
+
+
+def _number(env: Mapping[str, str], name: str) -> int:
+    if not env[name].strip().isdecimal():
+        raise InputError(f"{name}={env[name]!r} must be a whole number from 0")
+    return int(env[name])
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One directory holds all state; one URL the ledger. Made absolute, so that every child sees the same."""
@@ -25,10 +34,17 @@ class Settings:
     home: Path
     database_url: str
     allow_live: bool = False
+    keep_days: int = 90  # outputs of a job's runs and of tests that count as evidence
+    keep_latest: int = 20  # ... and the latest of each job however old
+    keep_aside_days: int = 7  # previews, parity, research that came to nothing
 
     @staticmethod
     def load(environ: Mapping[str, str] | None = None, start: Path | None = None) -> Settings:
-        """Settings from the environment: AURA_HOME, AURA_DATABASE_URL, AURA_ALLOW_LIVE."""
+        """Settings from the environment.
+
+        AURA_HOME, AURA_DATABASE_URL, AURA_ALLOW_LIVE; AURA_KEEP_DAYS, AURA_KEEP_LATEST, AURA_KEEP_ASIDE_DAYS say how
+        long outputs of runs are kept.
+        """
         env = os.environ if environ is None else environ
         given = env.get("AURA_HOME")
         home = Path(given).expanduser() if given else (project_root(start) or Path.home()) / ".aura"
@@ -37,6 +53,7 @@ class Settings:
             home=home,
             database_url=env.get("AURA_DATABASE_URL") or f"sqlite:///{home / 'ledger.db'}",
             allow_live=env.get("AURA_ALLOW_LIVE") == "1",
+            **{name: _number(env, f"AURA_{name.upper()}") for name in _KEPT if env.get(f"AURA_{name.upper()}")},
         )
 
     def ensure_home(self) -> Path:

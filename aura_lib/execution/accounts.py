@@ -9,6 +9,8 @@ from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
+SAMPLE = "sample"  # whose prices an account trades on, when nobody says
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -24,7 +26,7 @@ class Terms:
     clock: str = "replay"
     currency: str = "USD"
     calendar: str = "XNYS"
-    source: str = "sample"
+    source: str = SAMPLE
     limits: Limits = field(default_factory=Limits)
     costs: Costs = field(default_factory=Costs)
 
@@ -68,7 +70,7 @@ def paper_account(ledger: Ledger, name: str = "paper", source: str = "") -> Term
 
     Raises InputError when it is there and trades on other prices than `source`.
     """
-    known = find_terms(ledger, name) or open_account(ledger, Terms(name, source=source or Terms.source))
+    known = find_terms(ledger, name) or open_account(ledger, Terms(name, source=source or SAMPLE))
     if source and known.source != source:
         raise InputError(
             f"account {name} trades on the prices of {known.source}, not of {source}: name another account in the job "

@@ -17,7 +17,6 @@ from typing import Any
 import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -26,6 +25,7 @@ from papermill.execute import ERROR_ANCHOR_MSG, ERROR_MARKER_TAG, ERROR_MESSAGE_
 
 from aura_lib.core import RunStatus
 from aura_lib.jobs.kernels import Process, Zygote
+from aura_lib.jobs.provisioner import ForkProvisioner
 
 ENGINE = "aura"
 TICK, GRACE, SHUTDOWN = 0.05, 3.0, 2.0  # seconds: between looks; after an interrupt; for the kernel's own exit hooks
@@ -74,20 +74,6 @@ class Session:
 
 
 # ---- the kernel ----------------------------------------------------------------------------------------------------
-class ForkProvisioner(LocalProvisioner):
-    """Starts the kernel's process through a Zygote instead of `subprocess`."""
-
-    zygote: Zygote
-    log_file: Path
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Start the process; `env` and `cwd` are exactly what it gets."""
-        env, cwd = kwargs["env"], Path(kwargs["cwd"])
-        process = await asyncio.to_thread(self.zygote.spawn, cmd, env, cwd, self.log_file)
-        self.process, self.pid = process, process.pid  # type: ignore[assignment]
-        return self.connection_info
-
-
 class Kernel(AsyncKernelManager):
     """A kernel for one run: this interpreter, whatever kernels are installed; sockets in a private folder."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aura_lib.core import Account, Calendar, DataError, Decision, Intent, Schedule, decode, iso, utc
 from aura_lib.execution import Terms, find_terms
+from aura_lib.execution.accounts import SAMPLE
 from aura_lib.execution.feed import Feed
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.context import Preview
@@ -84,7 +85,7 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
     """
     given = {**job.parameters, "mode": job.mode.value, "book": job.book}
     bound = notebooks.bind(job.notebook, job.notebook.read_bytes(), given, runner.root)
-    source = str(bound.parameters.get("source", Terms.source))
+    source = str(bound.parameters.get("source", SAMPLE))
     terms = find_terms(runner.ledger, job.account) or Terms(job.account, source=source)
     feed = _feed(runner, terms)
     slot = _slot(Schedule.parse(check_schedule(job, bound)), feed.bars, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from aura_lib.ledger.archive import Archive, Restored, backup, restore
 from aura_lib.ledger.control import ALL, Lease, LeaseLost, Slot, Token, surely_dead, this_process
 from aura_lib.ledger.inbox import Received, Request
 from aura_lib.ledger.journal import SYSTEM, Entry, Verification
@@ -14,6 +15,7 @@ __all__ = [
     "ALL",
     "SYSTEM",
     "AccountView",
+    "Archive",
     "Connection",
     "Entry",
     "Lease",
@@ -21,10 +23,13 @@ __all__ = [
     "Ledger",
     "Received",
     "Request",
+    "Restored",
     "Slot",
     "Token",
     "Verdict",
     "Verification",
+    "backup",
+    "restore",
     "surely_dead",
     "this_process",
 ]

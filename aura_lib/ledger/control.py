@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aura_lib.core import InputError, LedgerError, iso, utc
+from aura_lib.core import InputError, LedgerError, RunStatus, iso, utc
 from aura_lib.ledger import schema
 from aura_lib.ledger.database import Database
 from aura_lib.ledger.journal import SYSTEM, Journal
@@ -97,6 +98,18 @@ def surely_dead(holder: str) -> bool:
     return _started(int(pid)) != started
 
 
+def surely_alive(holder: str) -> bool:
+    """Whether the process is provably at work. A process on another host never is."""
+    return holder.rsplit(":", 2)[0] == socket.gethostname() and not surely_dead(holder)
+
+
+def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Within a transaction: update the row with this key, or insert it."""
+    here = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if not connection.execute(table.update().where(here).values(**values)).rowcount:
+        connection.execute(table.insert().values(**key, **values))
+
+
 class Control:
     """The mutable part of the ledger."""
 
@@ -114,10 +127,7 @@ class Control:
                 return None
             epoch = row.epoch + 1 if row else 1
             values = {"holder": me, "epoch": epoch, "expires": now + seconds}
-            if row:
-                connection.execute(table.update().where(table.c.account == account).values(**values))
-            else:
-                connection.execute(table.insert().values(account=account, **values))
+            _put(connection, table, {"account": account}, values)
         return Lease(account, me, epoch, seconds)
 
     def renew(self, lease: Lease) -> None:
@@ -155,14 +165,21 @@ class Control:
             row = connection.execute(sa.select(table).where(table.c.account == account)).first()
         return row.holder if row and row.expires > time.time() and not surely_dead(row.holder) else ""
 
+    def let_go(self) -> None:
+        """In a restored copy: forget who was at work in the original. Epochs stay, so that the next holder's is new."""
+        with self._database.write() as connection:
+            connection.execute(schema.leases.update().values(expires=0.0))
+            connection.execute(schema.heartbeats.delete())
+            connection.execute(schema.tokens.update().values(expires=0.0))
+            lost = schema.slots.update().where(schema.slots.c.status == "running")
+            connection.execute(lost.values(status=RunStatus.LOST.value))
+
     # ---- heartbeats ------------------------------------------------------------------------------------------------
     def beat(self, name: str, note: str = "", holder: str | None = None) -> None:
         """Say that something is alive."""
-        table, values = schema.heartbeats, {"holder": holder or this_process(), "at": time.time(), "note": note}
+        values = {"holder": holder or this_process(), "at": time.time(), "note": note}
         with self._database.write() as connection:
-            done = connection.execute(table.update().where(table.c.name == name).values(**values))
-            if not done.rowcount:
-                connection.execute(table.insert().values(name=name, **values))
+            _put(connection, schema.heartbeats, {"name": name}, values)
 
     def age(self, name: str) -> float | None:
         """Seconds since the last beat of a living holder; None when there never was one or its process is gone."""
@@ -176,10 +193,8 @@ class Control:
         moment, table = iso(target), schema.clocks
         with self._database.write() as connection:
             now = connection.scalar(sa.select(table.c.target).where(table.c.account == account).with_for_update())
-            if now is None:
-                connection.execute(table.insert().values(account=account, target=moment, done=""))
-            elif moment > now:
-                connection.execute(table.update().where(table.c.account == account).values(target=moment))
+            if now is None or moment > now:
+                _put(connection, table, {"account": account}, {"target": moment})
 
     def clock(self, account: str) -> tuple[datetime, datetime | None] | None:
         """(target, done) of an account's simulated clock; None when it lives by the wall clock."""
@@ -206,10 +221,7 @@ class Control:
             attempt = row.attempt + 1 if row else 1
             claim = Slot(job, moment, run, attempt, this_process(), "running")
             values = {"run": run, "attempt": attempt, "holder": claim.holder, "status": "running", "at": time.time()}
-            if row:
-                connection.execute(table.update().where(here).values(**values))
-            else:
-                connection.execute(table.insert().values(job=job, slot=moment, **values))
+            _put(connection, table, {"job": job, "slot": moment}, values)
         return claim
 
     @staticmethod
@@ -234,6 +246,18 @@ class Control:
             rows = connection.execute(sa.select(table).where(table.c.job == job).order_by(table.c.slot)).all()
         return [Slot(r.job, r.slot, r.run, r.attempt, r.holder, r.status) for r in rows]
 
+    # ---- outputs that retention took away ---------------------------------------------------------------------------
+    def note_removed(self, run: str, at: datetime) -> None:
+        """Write that the output of a run is gone; the Run itself stays in the journal."""
+        with self._database.write() as connection:
+            _put(connection, schema.removed, {"run": run}, {"at": iso(at)})
+
+    def removed(self, run: str) -> datetime | None:
+        """When the output of a run was taken away; None when it was not."""
+        with self._database.read() as connection:
+            at = connection.scalar(sa.select(schema.removed.c.at).where(schema.removed.c.run == run))
+        return utc(at) if at else None
+
     # ---- tokens ----------------------------------------------------------------------------------------------------
     def issue(self, token: Token, seconds: float) -> str:
         """A one-run token: the secret is returned once, its hash is kept."""
@@ -254,13 +278,10 @@ class Control:
         """Halt or resume an account, or ALL: written to the journal and effective in the same transaction."""
         if not reason.strip():
             raise InputError("a halt or resume needs a reason")
-        table, body = schema.switches, {"scope": scope, "reason": reason, "who": who}
+        body = {"scope": scope, "reason": reason, "who": who}
         with self._database.write() as connection:
             self._journal.append_in(connection, SYSTEM, "halt" if halted else "resume", body)
-            values = {"halted": halted, "reason": reason}
-            done = connection.execute(table.update().where(table.c.scope == scope).values(**values))
-            if not done.rowcount:
-                connection.execute(table.insert().values(scope=scope, **values))
+            _put(connection, schema.switches, {"scope": scope}, {"halted": halted, "reason": reason})
 
     def halted(self, account: str) -> str:
         """Why an account is halted, itself or with ALL; empty when it is not."""

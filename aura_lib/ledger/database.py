@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from aura_lib.core import InputError, LedgerError
-from aura_lib.ledger import schema
+from aura_lib.ledger import copies, migrations, schema
 
 BUSY_SECONDS = 30
 
@@ -37,23 +38,46 @@ class Database:
         return {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {}
 
     def _create(self) -> None:
+        """Make the tables, or bring those of an older version up to this one."""
         with self._engine.connect() as connection:
-            known = sa.inspect(connection).has_table("meta")
-            version = connection.scalar(sa.select(schema.meta.c.value)) if known else None
+            version = self._version_of(connection)
         if version is None:
             with self.write() as connection:
                 schema.metadata.create_all(connection)
                 if self._engine.dialect.name == "sqlite":
                     for trigger in schema.APPEND_ONLY:
                         connection.exec_driver_sql(trigger)
-                if connection.scalar(sa.select(schema.meta.c.value)) is None:
-                    connection.execute(schema.meta.insert().values(key="version", value=str(schema.VERSION)))
-        elif int(version) > schema.VERSION:
+                if self._version_of(connection) is None:
+                    connection.execute(schema.meta.insert().values(key=schema.KEY, value=str(schema.VERSION)))
+        elif version > schema.VERSION:
             raise LedgerError(
-                f"the ledger at {self.shown} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura"
+                f"the ledger at {self.shown} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura. "
+                "Nothing was written"
             )
-        else:
-            self.version = int(version)
+        for step in range(version or schema.VERSION, schema.VERSION):
+            self._migrate(step, step + 1)
+
+    def _version_of(self, connection: sa.Connection) -> int | None:
+        """The schema's version; None before there are tables."""
+        if not sa.inspect(connection).has_table("meta"):
+            return None
+        meta = schema.meta
+        told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == schema.KEY))
+        if told is not None and not str(told).isdecimal():
+            raise LedgerError(f"the ledger at {self.shown} is damaged: its schema version reads {told!r}")
+        return None if told is None else int(told)
+
+    def _migrate(self, old: int, new: int) -> None:
+        """One step, in one transaction that holds out every other writer; before it, a copy of the file."""
+        with self.write() as connection:
+            if self._version_of(connection) != old:
+                return  # another process was faster
+            meta = schema.meta
+            connection.execute(meta.update().where(meta.c.key == schema.KEY).values(value=str(new)))
+            if self._engine.dialect.name == "sqlite":  # others still see, and the copy is of, what was there before
+                file = Path(connection.exec_driver_sql("PRAGMA database_list").scalars(2).one())
+                copies.copy(file, file.with_name(f"{file.name}.schema-{old}"))
+            migrations.STEPS[new](connection)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

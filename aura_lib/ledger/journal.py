@@ -120,6 +120,11 @@ class Journal:
         with self._database.read() as connection:
             return list(connection.scalars(sa.select(schema.heads.c.chain).order_by(schema.heads.c.chain)))
 
+    def heads(self) -> dict[str, str]:
+        """Chain → hash of its last entry."""
+        with self._database.read() as connection:
+            return {row.chain: row.hash for row in connection.execute(sa.select(schema.heads))}
+
     def verify(self) -> Verification:
         """Recompute every hash. The first entry that was changed, removed, inserted or moved is named."""
         entries = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -30,6 +31,14 @@ class Ledger:
         settings = settings or Settings.load()
         settings.ensure_home()
         return Ledger(settings.database_url)
+
+    @staticmethod
+    def find(settings: Settings | None = None) -> Ledger | None:
+        """The ledger of these settings if there is one: who only asks makes no files."""
+        settings = settings or Settings.load()
+        file = settings.database_url.removeprefix("sqlite:///")
+        there = file == settings.database_url or Path(file).exists()
+        return Ledger(settings.database_url) if there else None
 
     @property
     def version(self) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2  # a new one needs its step in `migrations`
+KEY = "version"  # where meta keeps it
 metadata = sa.MetaData()
 
 meta = sa.Table("meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.String))
@@ -89,6 +90,18 @@ slots = sa.Table(
     sa.Column("holder", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+)
+watches = sa.Table(  # from when on the slots of a job count as missed when nobody ran them
+    "watches",
+    metadata,
+    sa.Column("job", sa.String, primary_key=True),
+    sa.Column("since", sa.String, nullable=False),
+)
+removed = sa.Table(  # the runs whose outputs retention took away; the Run itself stays in the journal
+    "removed",
+    metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("at", sa.String, nullable=False),
 )
 tokens = sa.Table(
     "tokens",

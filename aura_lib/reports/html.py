@@ -87,8 +87,8 @@ def report(
         as_of_text=formats.moment(as_of, zone),
         headlines=_headlines(summary, currency),
         comparison=_section(_versus(summary, currency), target.parent, currency, zone),
-        charts=[_chart(figure) for figure in figures],
-        figures=_Pool().figures(figures),
+        charts=[caption(figure) for figure in figures],
+        figures=packed(figures),
         sections=[_section(section, target.parent, currency, zone) for section in parts],
         checks=checks,
         notices=notices,
@@ -189,7 +189,8 @@ def _section(section: Section, folder: Path, currency: str, zone: str) -> dict[s
             return {**body, "kind": "list", "lines": [str(line) for line in section.body]}
 
 
-def _chart(figure: go.Figure) -> dict[str, Any]:
+def caption(figure: go.Figure) -> dict[str, Any]:
+    """The words a page sets around a figure in its own type, and the room the figure needs (pixels)."""
     said = figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
     return {
         "title": said.get("title", ""),
@@ -200,30 +201,38 @@ def _chart(figure: go.Figure) -> dict[str, Any]:
     }
 
 
+def packed(figures: Sequence[go.Figure]) -> str:
+    """Figures as JSON for a page: `{"arrays": [...], "figures": [...]}`, without the words of their `caption`.
+
+    Every array of numbers is written once, however many traces share it, and stands in the figures as
+    `{"array": its place}`; times are milliseconds. What could end a <script> is escaped.
+    """
+    from plotly.io.json import to_json_plotly
+
+    pool = _Pool()
+    drawn = [pool.taken(_untitled(figure)) for figure in figures]
+    arrays = [{"dtype": kind, "bdata": text} for kind, text in pool.arrays]
+    text: str = to_json_plotly({"arrays": arrays, "figures": drawn})
+    return text
+
+
 class _Pool:
-    """Figures as JSON for the page, every array of numbers written once however many traces share it."""
+    """The arrays that the figures of one page share."""
 
     def __init__(self) -> None:
         self.arrays: dict[tuple[str, str], int] = {}
 
-    def figures(self, figures: Sequence[go.Figure]) -> str:
-        from plotly.io.json import to_json_plotly
-
-        drawn = [self._walk(_untitled(figure)) for figure in figures]
-        pool = [{"dtype": kind, "bdata": text} for kind, text in self.arrays]
-        text: str = to_json_plotly({"arrays": pool, "figures": drawn})  # escapes what could end a <script>
-        return text
-
-    def _walk(self, part: Any) -> Any:
+    def taken(self, part: Any) -> Any:
+        """A part of a figure, its arrays replaced by their places in the pool."""
         match part:
             case dict() if "bdata" in part and "shape" not in part:
                 return self._number(np.frombuffer(base64.b64decode(part["bdata"]), dtype=part["dtype"]))
             case np.ndarray() if part.dtype.kind == "M":
                 return self._number(part.astype("datetime64[ms]").astype("float64"))
             case dict():
-                return {key: self._walk(value) for key, value in part.items()}
+                return {key: self.taken(value) for key, value in part.items()}
             case list() | tuple():
-                return [self._walk(value) for value in part]
+                return [self.taken(value) for value in part]
             case _:
                 return part
 

@@ -1,1 +1,24 @@
 """ipywidgets/anywidget pieces that the dashboards are made of"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aura_lib.ui.index import Index
+    from aura_lib.ui.live import Page
+    from aura_lib.ui.portfolio import Portfolio
+    from aura_lib.ui.widgets import Chart, Panel
+
+_HOMES = {"Chart": "widgets", "Panel": "widgets", "Page": "live", "Portfolio": "portfolio", "Index": "index"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"aura_lib.ui.{_HOMES[name]}"), name)
+
+
+__all__ = ["Chart", "Index", "Page", "Panel", "Portfolio"]

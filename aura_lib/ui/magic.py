@@ -66,15 +66,20 @@ def runs(job: str | None = None) -> Card:
 
 def usage() -> Card:
     """What can be asked."""
-    return Card("%aura", (), pd.DataFrame({"shows": list(_HELP.values())}, index=list(_HELP)))
+    return Card("%aura", (_OPTIONS,), pd.DataFrame({"shows": list(_HELP.values())}, index=list(_HELP)))
 
 
 ASKED: dict[str, Callable[..., Card]] = {"status": status, "runs": runs, "help": usage}
 _HELP = {
     "%aura status": "accounts: cash, holdings, open orders, halts, drift",
     "%aura runs [JOB]": f"the latest {RUNS} runs, newest first",
+    "%%aura backtest [NAME=VALUE …]": "above a cell that defines decide: its backtest, left as `backtest`",
     "%aura help": "this",
 }
+_OPTIONS = (
+    'Options of backtest: bars=NAME mandate=NAME schedule="XNYS month-end close" from=DATE to=DATE warmup=BARS; '
+    "other names are parameters of decide"
+)
 _ACCOUNT = ("account", "class", "currency", "cash", "holdings", "open orders", "trading", "drift", "reconciled")
 
 

@@ -16,9 +16,10 @@ import pytest
 from aura_lib.jobs import notebook as notebooks
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = ROOT / "aura_lib" / "cli" / "templates"  # what `aura new` makes its notebooks from: they run as they are
+TEMPLATES = ROOT / "aura_lib" / "jobs" / "templates"  # what `aura new` makes its notebooks from: they run as they are
 FILES = sorted([*(ROOT / "notebooks").rglob("*.ipynb"), *TEMPLATES.glob("*.ipynb")])
 LESSONS = sorted((ROOT / "notebooks" / "learn").glob("*.ipynb"))
+TOLD = [file for file in FILES if file != TEMPLATES / "dashboard.ipynb"]  # a dashboard shows, and tells no story
 STRATEGIES = [file for file in FILES if file.parent.name == "strategies" or file == TEMPLATES / "strategy.ipynb"]
 
 
@@ -54,7 +55,7 @@ def test_a_notebook_keeps_within_its_budget(file: Path) -> None:
     assert len([name for name in defined if name != "decide"]) <= 1
 
 
-@by_name(FILES)
+@by_name(TOLD)
 def test_a_notebook_speaks_before_it_computes(file: Path) -> None:
     nb = read(file)
     assert nb.cells[0].cell_type == "markdown" and nb.cells[0].source.startswith("# ")
@@ -107,6 +108,17 @@ def test_a_lesson_begins_with_its_question_and_ends_with_doubts_and_something_to
     assert all(word in texts[0] for word in ("**Data**", "**Method**", "**Verdict**"))
     assert texts[-2].startswith("## Doubts") and texts[-1].startswith("**Try your own:**")
     assert notebooks.parameters(read(file), file.name)
+
+
+def test_a_new_dashboard_is_a_title_and_a_few_calls_that_each_have_a_place() -> None:
+    title, preparation, *shown = read(TEMPLATES / "dashboard.ipynb").cells
+    assert title.source.startswith("# ") and "title" in title.metadata.tags
+    assert not isinstance(ast.parse(preparation.source).body[-1], ast.Expr), "it shows nothing"
+    assert 0 < len(shown) <= 4
+    for cell in shown:
+        (statement,) = ast.parse(cell.source).body
+        assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call), cell.source
+        assert set(cell.metadata.tags) & {"wide", "half", "third"}, cell.source
 
 
 @pytest.mark.slow

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +17,6 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from aura_lib import backtest, data, plan
 from aura_lib.core import (
@@ -48,20 +45,8 @@ from tests.backtest.scenarios import hold, market_of
 from tests.project.readme_tree import ROOT
 
 NOW = datetime(2022, 11, 30, 21, tzinfo=UTC)
+PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Account"}
 EVIL = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own there, for good
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    made.run_line_magic("load_ext", "aura_lib")
-    yield made
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
-    InteractiveShell.clear_instance()
 
 
 def show(shell: InteractiveShell, noun: Any) -> tuple[BeautifulSoup, str]:
@@ -130,6 +115,7 @@ def test_every_noun_of_the_extension_shows_itself_in_a_notebook_and_in_a_termina
     for name, noun in given.items():
         html, text = show(shell, noun)
         assert html.find("table").find("td") and html.strong.text in text, name
+        assert bool(html.svg) == (name in PICTURED) and "<svg" not in text, name
         assert not html.find_all(["script", "link", "img"]) and "<" not in text.replace(EVIL, ""), name
 
 
@@ -151,6 +137,18 @@ def test_an_account_shows_cash_and_holdings(shell: InteractiveShell) -> None:
     html, text = show(shell, account())
     assert "Cash USD 874.87; fees paid USD 0.13" in html.text and "AAA" in text
     assert [cell.text for cell in html.find_all("td")] == ["AAA", "10", "12.5", "0.00"]
+    assert [text.text for text in html.svg.find_all("text")][1:] == ["AAA", "12.5%", "cash", "87.5%"]
+
+
+def test_a_plan_shows_weights_before_and_after(shell: InteractiveShell) -> None:
+    html, _ = show(shell, examples()["Plan"])
+    before, after, *_ = (float(bar["width"]) for bar in html.svg.find_all("rect"))
+    assert before == 0.5 and after > 100, "from nothing (half a pixel) to a holding"
+
+
+def test_an_account_without_holdings_or_worth_has_no_picture(shell: InteractiveShell) -> None:
+    for poor in (Account("paper", Decimal(0)), replace(account(), cash=Decimal(-125))):
+        assert show(shell, poor)[0].svg is None
 
 
 def test_a_proposal_tells_what_the_desk_refused_and_why(shell: InteractiveShell) -> None:

@@ -1,0 +1,254 @@
+"""How an account, or one of its books, stands: read from the ledger, valued at the prices its clock has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from aura_lib import data
+from aura_lib.backtest.statistics import periods_per_year, statistics
+from aura_lib.core import LIVE, Account, InputError, Mode, Settings
+from aura_lib.execution import Terms, account_terms
+from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.reports import tables
+from aura_lib.reports.about import About
+
+if TYPE_CHECKING:
+    from aura_lib.core import Bars, Fill, Order, Run
+    from aura_lib.ledger.views import AccountView
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """An account or a book at the moment its clock shows. Times are UTC, money is in `currency`.
+
+    `equity`, `cash` and `benchmark` have a row a bar, from the bar in which the money came; `units` is time × symbol.
+    `prices` are the last closes known at `as_of`. `benchmark` is None where the source has no such symbol.
+    """
+
+    account: str
+    book: str | None
+    terms: Terms
+    as_of: datetime
+    state: Account
+    bars: Bars
+    equity: pd.Series
+    cash: pd.Series
+    units: pd.DataFrame
+    benchmark: pd.Series | None
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    runs: tuple[Run, ...]
+    halted: str
+    drift: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.account} · {self.book}" if self.book else self.account
+
+    @property
+    def currency(self) -> str:
+        """The currency of all amounts."""
+        return self.terms.currency
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no real money is in it."""
+        return self.terms.account_class is not Mode.LIVE
+
+    @property
+    def about(self) -> About:
+        """What every figure of it says."""
+        name = "" if self.benchmark is None else str(self.benchmark.name)
+        source = f"ledger of account {self.account}, prices of {self.bars.source}"
+        return About(self.book or self.account, name, source, self.as_of, self.currency)
+
+    @property
+    def returns(self) -> pd.Series:
+        """Simple returns of the equity, a bar."""
+        return self.equity.pct_change().iloc[1:]
+
+    @cached_property
+    def statistics(self) -> dict[str, float]:
+        """The figures of `backtest.statistics` for the equity."""
+        return statistics(self.equity, periods_per_year(self.bars.frequency))
+
+    @cached_property
+    def index(self) -> dict[str, float]:
+        """The same figures for the benchmark over the same bars; empty where there is none."""
+        if self.benchmark is None or not (self.benchmark > 0).all():
+            return {}
+        return statistics(self.benchmark, periods_per_year(self.bars.frequency))
+
+    @property
+    def change(self) -> float:
+        """What the equity gained since the bar before, in `currency`."""
+        return float(self.equity.iloc[-1] - self.equity.iloc[-2 if len(self.equity) > 1 else -1])
+
+    @property
+    def below_peak(self) -> float:
+        """How far the equity stands below its highest value, as a fraction ≤ 0."""
+        return float(self.equity.iloc[-1] / self.equity.max() - 1)
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """What each holding was of the equity, time × symbol; the rest is cash."""
+        scale = [float(self.bars.instruments[s].multiplier) for s in self.units.columns]
+        closes = self.bars.close.ffill()[list(self.units.columns)]
+        return (self.units * scale * closes).fillna(0.0).div(self.equity, axis=0)
+
+    @property
+    def working(self) -> tuple[Order, ...]:
+        """The orders that may still be filled."""
+        return tuple(order for order in self.orders if order.status in LIVE)
+
+    def holdings(self) -> pd.DataFrame:
+        """A row a holding, largest first: units, prices, value, weight, P&L since bought and since the bar before."""
+        closes = self.bars.close.ffill()
+        rows = []
+        for symbol, position in self.state.positions.items():
+            if not position.quantity:
+                continue
+            price, before = float(closes[symbol].iloc[-1]), float(closes[symbol].iloc[-2 if len(closes) > 1 else -1])
+            scale = float(position.quantity * position.instrument.multiplier)
+            cost = float(position.average_cost)
+            rows.append(
+                {
+                    "symbol": symbol,
+                    "quantity": position.quantity,
+                    "average cost": round(cost, 4),
+                    "price": round(price, 4),
+                    "value": scale * price,
+                    "weight": _share(scale * price, self.equity.iloc[-1]),
+                    "change": _share(price - before, before),
+                    "unrealised": scale * (price - cost),
+                    "return": _share(price - cost, cost),
+                    "realised": float(position.realised),
+                }
+            )
+        columns = ["symbol", "quantity", "average cost", "price", "value", "weight", "change", "unrealised", "return",
+                   "realised"]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns).sort_values("value", ascending=False, ignore_index=True)
+
+    def orders_table(self) -> pd.DataFrame:
+        """A row an order, newest first."""
+        rows = [
+            {"time": o.time, "symbol": o.intent.symbol, "side": o.intent.side.value, "quantity": o.intent.quantity,
+             "filled": o.filled, "type": o.intent.type.value, "status": o.status.value, "reason": o.reason,
+             "why": o.intent.reason}
+            for o in sorted(self.orders, key=lambda o: o.time, reverse=True)
+        ]  # fmt: skip
+        columns = ["time", "symbol", "side", "quantity", "filled", "type", "status", "reason", "why"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def fills_table(self) -> pd.DataFrame:
+        """A row a fill, newest first."""
+        return tables.fills(self.fills).iloc[::-1].reset_index(drop=True)
+
+    def runs_table(self) -> pd.DataFrame:
+        """A row a run, newest first; `run` is its id."""
+        rows = [
+            {"slot": pd.Timestamp(r.slot) if r.slot else None, "run": r.id, "job": r.job, "status": r.status.value,
+             "approved": r.results.get("approved"), "rejected": r.results.get("rejected"), "started": r.started,
+             "seconds": round((r.ended - r.started).total_seconds(), 1) if r.ended else None, "error": r.error}
+            for r in self.runs[::-1]
+        ]  # fmt: skip
+        columns = ["slot", "run", "job", "status", "approved", "rejected", "started", "seconds", "error"]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def accounts(ledger: Ledger) -> list[str]:
+    """Names of all accounts, first opened first."""
+    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+
+
+def books(ledger: Ledger) -> list[tuple[str, str | None]]:
+    """Every account and every book of it: (account, None) is the whole account, left out where it is one book."""
+    found: list[tuple[str, str | None]] = []
+    for name in accounts(ledger):
+        held = sorted(ledger.account(name).cash)
+        found += [(name, None)] if len(held) != 1 else []
+        found += [(name, book) for book in held]
+    return found
+
+
+def standing(
+    ledger: Ledger, account: str, book: str | None = None, *, benchmark: str = "SP500", settings: Settings | None = None
+) -> Standing:
+    """How a book of an account stands where its clock is (the whole account when no book is named).
+
+    Raises InputError for an account or book that is not there or has no money yet, DataError when its prices are gone.
+    """
+    terms, view = account_terms(ledger, account), ledger.account(account)
+    if book is not None and book not in view.cash:
+        raise InputError(f"account {account} has no book {book!r}; books: {', '.join(sorted(view.cash)) or 'none'}")
+    clock = ledger.control.clock(account)
+    if clock is None or clock[1] is None or not view.cash:
+        raise InputError(f"account {account} has not traded yet: run a job on it, `aura job run NAME`")
+    bars = _bars(terms, view, book, clock[1], settings)
+    fills = tuple(f for f in view.fills if book in (None, f.book))
+    equity, cash, units = marked(fills, bars, view.opening(book).cash)
+    return Standing(
+        account, book, terms, clock[1], view.account(book), bars, equity, cash, units,
+        _benchmark(benchmark, bars, settings),
+        tuple(o for o in view.orders.values() if book in (None, o.book)),
+        fills,
+        tuple(run for run in ledger.runs() if run.mode is terms.account_class and _ran_for(run, view, book)),
+        ledger.control.halted(account) or "",
+        view.drift,
+    )  # fmt: skip
+
+
+def marked(fills: tuple[Fill, ...], bars: Bars, opening: Decimal) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
+    """Equity and cash (a row a bar) and units (time × symbol) of fills, holdings at their last known close.
+
+    Every fill must fall in the span of the bars; one between two bars counts from the next bar on.
+    """
+    times, closes = bars.times, bars.close.ffill()
+    symbols = sorted({f.symbol for f in fills})
+    if not set(symbols) <= set(closes.columns):
+        raise InputError(f"no bars of {', '.join(sorted(set(symbols) - set(closes.columns)))}")
+    moves, paid = np.zeros((len(times), len(symbols))), np.zeros(len(times))
+    if fills:
+        rows = times.searchsorted(pd.DatetimeIndex([f.time for f in fills], tz="UTC").as_unit("us"))
+        for row, fill in zip(rows, fills, strict=True):
+            moves[row, symbols.index(fill.symbol)] += float(fill.quantity) * fill.side.sign
+            paid[row] += float(fill.cash)
+    scale = np.array([float(bars.instruments[s].multiplier) for s in symbols])
+    units = pd.DataFrame(moves.cumsum(axis=0), times, symbols)
+    cash = pd.Series(float(opening) + paid.cumsum(), times, name="cash")
+    value = np.nansum(units.to_numpy() * scale * closes[symbols].to_numpy(), axis=1)
+    return (cash + value).rename("equity"), cash, units
+
+
+def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, settings: Settings | None) -> Bars:
+    """The prices the account has seen, from the bar in which its first decision was made."""
+    slots = [v.basket.slot for v in view.verdicts.values() if book in (None, v.basket.book)]
+    bars = data.load(source=terms.source, as_of=until, settings=settings)
+    return bars.between(min(slots, default=until), until)
+
+
+def _benchmark(name: str, bars: Bars, settings: Settings | None) -> pd.Series | None:
+    if not name or name not in data.sources.get(bars.source).symbols():
+        return None
+    prices = data.load([name], source=bars.source, as_of=bars.end, settings=settings).close[name]
+    return prices.reindex(bars.times, method="ffill")
+
+
+def _ran_for(run: Run, view: AccountView, book: str | None) -> bool:
+    """Whether a run proposed to this account and book, or would have had it not failed before."""
+    verdict = view.verdicts.get(run.basket)
+    if verdict is not None:
+        return book in (None, verdict.basket.book)
+    return not run.basket and run.parameters.get("book") in (view.cash if book is None else (book,))
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")

@@ -1,0 +1,1 @@
+"""JupyterLab and the dashboards behind one address and one login"""

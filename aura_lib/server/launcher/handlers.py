@@ -1,0 +1,65 @@
+"""`aura/api/new`: a free name, and a notebook from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from aura_lib.core import InputError
+from aura_lib.jobs import new
+
+
+def handlers(base_url: str) -> list[tuple[str, type[web.RequestHandler]]]:
+    """The routes of the launcher under a server's base URL."""
+    return [(url_path_join(base_url, "aura/api/new"), NewHandler)]
+
+
+class NewHandler(APIHandler):
+    """Makes the notebooks of the launcher's cards. What cannot be made is answered with 400 and a sentence."""
+
+    @web.authenticated
+    @authorized("read", "contents")  # type: ignore[untyped-decorator]
+    async def get(self) -> None:
+        """`?kind=` → `{"name": …}`: a name that no notebook of the kind has yet."""
+        kind = self.get_query_argument("kind", "")
+        self._answer(lambda: {"name": new.free_name(kind, self._project(kind))})
+
+    @web.authenticated
+    @authorized("write", "contents")  # type: ignore[untyped-decorator]
+    async def post(self) -> None:
+        """`{"kind": …, "name": …}` → 201 and `{"path": …}`, relative to the folder that the server shows."""
+        match self.get_json_body():
+            case {"kind": str(kind), "name": str(name)}:
+                self._answer(lambda: {"path": self._made(kind, name)}, status=201)
+            case _:
+                raise web.HTTPError(400, "send kind and name, two texts, as JSON")
+
+    def _answer(self, ask: Callable[[], dict[str, str]], status: int = 200) -> None:
+        try:
+            found = ask()
+        except InputError as error:
+            status, found = 400, {"message": str(error)}
+        self.set_status(status)
+        self.finish(found)
+
+    def _made(self, kind: str, name: str) -> str:
+        file = new.notebook(kind, name, self._project(kind))
+        return file.relative_to(self._shown()).as_posix()
+
+    def _project(self, kind: str) -> Path:
+        """The project of the folder that the server shows; what is made must be in that folder."""
+        shown = self._shown()
+        root = new.project(shown)
+        if not new.folder(kind, root).is_relative_to(shown):
+            raise InputError(
+                f"JupyterLab shows {shown}, and this belongs into {new.folder(kind, root)}: start it in {root}"
+            )
+        return root
+
+    def _shown(self) -> Path:
+        return Path(self.settings["server_root_dir"]).expanduser().resolve()

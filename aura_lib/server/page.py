@@ -1,0 +1,150 @@
+"""One view of one dashboard: the head goes out at once, then each cell as soon as it has run."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from jupyter_server.base.handlers import JupyterHandler
+from nbclient.exceptions import DeadKernelError
+from nbconvert.filters import strip_ansi
+from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
+from tornado import web
+from tornado.iostream import StreamClosedError
+from voila.execute import VoilaExecutor
+from voila.notebook_renderer import NotebookRenderer
+
+from aura_lib.core import errors
+from aura_lib.server.kernels import LIMIT, client
+
+if TYPE_CHECKING:
+    from aura_lib.server.dashboards import Site
+
+WIDGETS = "import ipywidgets; ipywidgets.register_comm_target()"  # the fork imported them before it was a kernel
+MESSAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
+<body class="aura-page"><main class="aura-message"><h1>{title}</h1>{body}</main></body></html>"""
+
+
+class Renderer(NotebookRenderer):  # type: ignore[misc]
+    """Voila's renderer with our kernels, and with one cell's error staying that cell's."""
+
+    def __init__(self, page: Page, name: str, site: Site) -> None:
+        super().__init__(
+            request_handler=page, voila_configuration=site.configuration, notebook_path=f"{name}.ipynb",
+            template_paths=site.template_paths, contents_manager=site.contents, base_url=site.base_url,
+            kernel_spec_manager=site.kernels.kernel_spec_manager, page_config=site.page_config,
+        )  # fmt: skip
+        self.page, self.name, self.kernels, self.frame = page, name, site.kernels, site.frame(name)
+
+    async def html(self, kernel: asyncio.Task[str]) -> AsyncIterator[str]:
+        """The page, part by part. The kernel is waited for when the head is out."""
+        await self.initialize()
+        self.resources["aura"] = {**self.frame, "name": self.name, "error": error_line}
+        async for part, _ in self.generate_content_generator(None, kernel):
+            yield part
+
+    async def _jinja_kernel_start(self, nb: Any, kernel_id: None, kernel_future: asyncio.Task[str]) -> str:
+        await self.page.flush()
+        started = await kernel_future
+        kernel = self.kernels.get_kernel(started)
+        self.executor = VoilaExecutor(nb, km=kernel, allow_errors=True)
+        self.executor.kc = await client(kernel)
+        self.executor.kc.execute(WIDGETS, silent=True, store_history=False)
+        return started
+
+    async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncIterator[Any]:
+        """Run each cell and hand it over; what it said on the error stream goes to the log."""
+        nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": ""}})
+        for index, cell in enumerate(nb.cells):
+            try:
+                await self.executor.async_execute_cell(cell, index, store_history=False)
+            except DeadKernelError:
+                cell.outputs.append(_error("DeadKernelError", "the kernel of this page died: reload the page"))
+            self._log(index, cell)
+            yield cell
+            await self.page.flush()
+        await self._cleanup_resources()
+
+    def _log(self, index: int, cell: Any) -> None:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = strip_ansi("\n".join(output.traceback))
+                self.page.log.warning("dashboard %s, cell %d: %s\n%s", self.name, index, error_line(output), trace)
+            elif output.output_type == "stream" and output.name == "stderr":
+                self.page.log.warning("dashboard %s, cell %d: %s", self.name, index, output.text)
+
+
+def error_line(output: Any) -> str:
+    """One line on an exception: Aura's own errors are sentences, others are called by their name."""
+    first = next(iter(output["evalue"].strip().splitlines()), "")
+    kind = getattr(errors, output["ename"], None)
+    ours = isinstance(kind, type) and issubclass(kind, errors.AuraError)
+    return first if ours and first else f"{output['ename']}: {first}".removesuffix(": ")
+
+
+def _error(name: str, message: str) -> Any:
+    from nbformat.v4 import new_output
+
+    return new_output("error", ename=name, evalue=message, traceback=[])
+
+
+class Page(JupyterHandler):
+    """A dashboard."""
+
+    def initialize(self, site: Site) -> None:
+        """Called by tornado."""
+        self.site = site
+        self.kernel: asyncio.Task[str] | None = None
+
+    @web.authenticated
+    async def get(self, name: str) -> None:
+        """The page: a kernel of its own, started while the head is on its way."""
+        if self.site.notebook(name) is None:
+            raise web.HTTPError(404)
+        if self.site.kernels.full:
+            self.set_status(503)
+            self.message("Too many dashboards", f"<p>{LIMIT} are open. Close the tab of one, wait ten seconds.</p>")
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.kernel = asyncio.create_task(self.site.kernels.start(self._variables()))
+        try:
+            async for part in Renderer(self, name, self.site).html(self.kernel):
+                self.write(part)
+        except StreamClosedError:
+            await self._end()
+        else:
+            self.site.kernels.expect_tab(await self.kernel)
+
+    def on_connection_close(self) -> None:
+        """Nobody waits for this page any more."""
+        if self.kernel is not None:
+            asyncio.get_running_loop().create_task(self._end())
+
+    async def _end(self) -> None:
+        if self.kernel is not None:
+            await self.site.kernels.end(await self.kernel)
+
+    def _variables(self) -> dict[str, str]:
+        """The request, as Voila tells it to notebooks, without the login token it may carry."""
+        query = urlencode([(k, v) for k, v in parse_qsl(self.request.query, keep_blank_values=True) if k != "token"])
+        return {
+            "SCRIPT_NAME": self.request.path,
+            "PATH_INFO": "",
+            "QUERY_STRING": query,
+            "SERVER_SOFTWARE": "voila",
+            "SERVER_PROTOCOL": self.request.version,
+            "SERVER_NAME": self.request.host.partition(":")[0],
+            "SERVER_PORT": self.request.host.partition(":")[2],
+            "VOILA_BASE_URL": self.site.base_url,
+            "VOILA_REQUEST_URL": f"{self.request.protocol}://{self.request.host}{self.request.path}?{query}",
+        }
+
+    def message(self, title: str, body: str) -> None:
+        """A page of a few words."""
+        self.finish(MESSAGE.format(title=html.escape(title), body=body, served=self.site.assets))

@@ -1,0 +1,180 @@
+"""The portfolio page: one account or book as the ledger has it, kept current while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+import pandas as pd
+
+from aura_lib.core import Settings
+from aura_lib.ledger import Ledger
+from aura_lib.reports import figures, formats
+from aura_lib.reports.standing import Standing, accounts, books, standing
+from aura_lib.ui.live import Empty, Page, request
+from aura_lib.ui.table import table_html
+from aura_lib.ui.widgets import Chart, Panel
+
+ROWS = 100  # the newest orders and fills on the page; the ledger has them all
+NOTHING = (
+    "<h2>No account yet</h2><p>Nothing has been traded here. <code>aura demo</code> in a terminal trades one strategy "
+    "on paper for twelve months in half a minute; this page shows it by itself as soon as the first order is filled. "
+    "To run a job of your own: <code>aura job run NAME</code>.</p>"
+)
+
+
+class Portfolio(Page[Standing]):
+    """One account or book on a page. Each method gives one piece; all of them change when the ledger does.
+
+    Which one is asked by the page's address (`?account=paper&book=momentum`) or by its selector, else it is the first.
+    `benchmark` is a symbol of the account's data source.
+    """
+
+    def __init__(self, benchmark: str = "SP500", settings: Settings | None = None) -> None:
+        asked = request()
+        self.benchmark = benchmark
+        self.books: list[tuple[str, str | None]] = []
+        self._asked = (asked["account"], asked.get("book")) if "account" in asked else None
+        super().__init__(settings)
+
+    def read(self, ledger: Ledger | None) -> Standing:
+        """The book asked for, as it stands."""
+        self.books = books(ledger) if ledger is not None else []
+        if ledger is None or not self.books:
+            raise Empty(NOTHING)
+        account, book = self._asked or self.books[0]
+        return standing(ledger, account, book, benchmark=self.benchmark, settings=self.settings)
+
+    def mark(self, ledger: Ledger) -> object:
+        """The journal's last entry, and for each account its clock and whether it is halted."""
+        return ledger.journal.last(), [(ledger.control.clock(a), ledger.control.halted(a)) for a in accounts(ledger)]
+
+    # the pieces, from top to bottom ---------------------------------------------------------------------------------
+    def heading(self, title: str = "Portfolio") -> Panel:
+        """What the page is called, whose book it is, as of when, how old the prices are, and whether it may trade."""
+        return self.panel(lambda s: self._heading(s, title), self._choose)
+
+    def numbers(self) -> Panel:
+        """The few numbers read first."""
+        return self.panel(_tiles)
+
+    def equity(self) -> Chart:
+        """Equity against the benchmark."""
+        return self.chart(lambda s: figures.equity(s.equity, s.benchmark, about=s.about))
+
+    def drawdown(self) -> Chart:
+        """The fall from the highest value so far."""
+        return self.chart(lambda s: figures.drawdown(s.equity, s.benchmark, about=s.about))
+
+    def monthly_returns(self) -> Chart:
+        """Returns by calendar month."""
+        return self.chart(lambda s: figures.monthly_returns(s.returns, about=s.about))
+
+    def weights(self) -> Chart:
+        """Where the money was over time."""
+        return self.chart(lambda s: figures.weights(s.weights, about=s.about))
+
+    def holdings(self) -> Panel:
+        """What is held now: values, weights, profit and loss."""
+        return self.panel(lambda s: _part(s, "Holdings", _value(s), s.holdings(), "nothing is held: all is cash"))
+
+    def orders(self) -> Panel:
+        """The newest orders, with their status."""
+        return self.panel(lambda s: _part(s, "Orders", _newest(len(s.orders)), s.orders_table()[:ROWS]))
+
+    def fills(self) -> Panel:
+        """The newest fills, with what they cost."""
+        return self.panel(lambda s: _part(s, "Fills", _newest(len(s.fills)), s.fills_table()[:ROWS]))
+
+    def runs(self) -> Panel:
+        """Every run of a notebook that traded for it, each with a link to its output."""
+        note = "One execution of the strategy's notebook each; the link opens what it wrote."
+        return self.panel(lambda s: _part(s, "Runs", note, s.runs_table()[:ROWS]))
+
+    # ----------------------------------------------------------------------------------------------------------------
+    def _choose(self, name: str, value: str) -> None:
+        if name == "book" and value.isdecimal() and int(value) < len(self.books):
+            self._asked = self.books[int(value)]
+            self.refresh()
+
+    def _heading(self, s: Standing, title: str) -> str:
+        options = "".join(
+            f'<option value="{number}"{" selected" if (account, book) == (s.account, s.book) else ""}>'
+            f"{escape(f'{account} · {book}' if book else account)}</option>"
+            for number, (account, book) in enumerate(self.books)
+        )
+        chosen = f'<label>Account <select data-ask="book">{options}</select></label>'
+        prices = f'prices <time data-age datetime="{s.bars.end.isoformat()}"></time> old'
+        return (
+            f'<div class="aura-heading"><h1>{escape(title)}</h1>{chosen}<span class="aura-space"></span>'
+            f"<p>As of {formats.moment(s.as_of)} · {prices}</p></div>"
+            f'<ul class="aura-marks">{"".join(f"<li{kind}>{text}</li>" for kind, text in _marks(s))}</ul>'
+        )
+
+
+def _marks(s: Standing) -> Iterable[tuple[str, str]]:
+    bad = ' class="aura-bad"'
+    yield "", "<b>Simulated trading</b>: no real money" if s.simulated else "<b>Live trading</b>"
+    if s.terms.clock == "replay":
+        yield "", f"Simulated clock at {formats.day(s.as_of)}"
+    yield (bad, f"<b>Halted</b>: {escape(s.halted)}") if s.halted else ("", "Trading is allowed")
+    yield (bad, f"<b>Drift</b>: {escape(s.drift)}") if s.drift else ("", "Ledger and broker agree")
+    waiting = sum(order.remaining > 0 for order in s.working)
+    yield "", f"{waiting} open orders" if waiting else "No open orders"
+    last = s.runs[-1] if s.runs else None
+    if last is not None and last.status.value not in ("succeeded", "running"):
+        yield bad, f"<b>Last run {escape(last.status.value)}</b>: {escape(last.error[:120])}"
+
+
+def _tiles(s: Standing) -> str:
+    own, index, name = s.statistics, s.index, s.about.benchmark
+    money = s.currency
+    tiles = [
+        ("Equity", formats.money(float(s.equity.iloc[-1]), money, digits=0),
+         f"{formats.count(s.change, sign=True)} last session"),
+        *((formats.statistic(key).label, _value_of(key, own), f"{name} {_value_of(key, index)}" if index else "")
+          for key in ("total_return", "max_drawdown", "volatility", "sharpe")),
+        ("Below its peak", formats.percent(s.below_peak), "at the last close"),
+        ("Cash", formats.money(float(s.cash.iloc[-1]), money, digits=0),
+         f"{formats.percent(float(s.cash.iloc[-1] / s.equity.iloc[-1]), sign=False)} of equity"),
+        ("Fees paid", formats.money(s.state.fees, money, digits=0), f"{len(s.fills)} fills"),
+    ]  # fmt: skip
+    inside = "".join(
+        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{_unit_small(value)}</dd>'
+        f'<dd class="aura-beside">{escape(beside)}</dd></div>'
+        for label, value, beside in tiles
+    )
+    return f'<dl class="aura-tiles">{inside}</dl>'
+
+
+def _unit_small(value: str) -> str:
+    unit, space, number = escape(value).rpartition(" ")
+    return f"<small>{unit}</small> {number}" if space else number
+
+
+def _value_of(key: str, figures_of: dict[str, float]) -> str:
+    return formats.value(figures_of.get(key), formats.statistic(key).kind)
+
+
+def _signed(number: float) -> str:
+    return formats.count(number, sign=True)
+
+
+def _part(s: Standing, title: str, note: str, table: pd.DataFrame, empty: str = "nothing yet") -> str:
+    told = table.loc[:, [name for name in table if not (table[name].astype(str) == "").all()]]
+    return (
+        f'<section class="aura-panel"><h2>{escape(title)}</h2>'
+        f"{table_html(told, title, currency=s.currency, empty=empty)}"
+        f'<p class="aura-note">{escape(note)}</p></section>'
+    )
+
+
+def _newest(count: int) -> str:
+    return (
+        f"The newest {ROWS} of {count:,}; `aura ledger export` writes them all." if count > ROWS else f"All {count:,}."
+    )
+
+
+def _value(s: Standing) -> str:
+    held = float(s.equity.iloc[-1] - s.cash.iloc[-1])
+    return f"{formats.money(held, s.currency)} at the closes of {formats.day(s.bars.end)}."

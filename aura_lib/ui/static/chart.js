@@ -1,0 +1,110 @@
+// A plotly figure that follows the page: its colours, its width, its new numbers. Plotly itself is loaded once a page.
+const CONFIG = {displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", topojsonURL: "about:"};
+const dark = matchMedia("(prefers-color-scheme: dark)"), narrow = matchMedia("(max-width: 640px)");
+const pointer = matchMedia("(hover: hover)");
+
+const folder = () => {
+  if (window.auraStatic) return window.auraStatic;
+  try { return JSON.parse(document.getElementById("jupyter-config-data").textContent).auraStatic; } catch { return null; }
+};
+
+const script = (address) => new Promise((done, failed) => {
+  const amd = window.define?.amd; // with a module loader on the page the bundle would hand itself to that
+  if (amd) window.define.amd = undefined;
+  const tag = Object.assign(document.createElement("script"), {src: address});
+  const end = (then) => () => { if (amd) window.define.amd = amd; then(); };
+  tag.onload = end(() => done(window.Plotly));
+  tag.onerror = end(() => failed(new Error(`cannot load ${address}`)));
+  document.head.append(tag);
+});
+
+// Where no Aura server stands behind the page, the kernel sends the script.
+const fromKernel = (model) => new Promise((done, failed) => {
+  const heard = (message, buffers) => {
+    if (message?.plotly !== true) return;
+    model.off("msg:custom", heard);
+    script(URL.createObjectURL(new Blob([buffers[0]], {type: "text/javascript"}))).then(done, failed);
+  };
+  model.on("msg:custom", heard);
+  model.send({ask: "plotly"});
+});
+
+const plotly = (model) => {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  const from = folder();
+  window.auraPlotly ??= from ? script(`${from}plotly.min.js`).catch(() => fromKernel(model)) : fromKernel(model);
+  return window.auraPlotly;
+};
+
+const theme = () => document.documentElement.dataset.theme
+  ?? {true: "light", false: "dark"}[document.body.dataset.jpThemeLight]
+  ?? (dark.matches ? "dark" : "light");
+
+// A figure in the colours of a theme, the arrays that its traces share put back.
+const dressed = (part, swap, arrays) => {
+  if (typeof part === "string") return swap[part] ?? part;
+  if (Array.isArray(part)) return part.map((one) => dressed(one, swap, arrays));
+  if (part === null || typeof part !== "object") return part;
+  if ("array" in part) return {...arrays[part.array]};
+  return Object.fromEntries(Object.entries(part).map(([key, one]) => [key, dressed(one, swap, arrays)]));
+};
+
+function render({model, el}) {
+  el.classList.add("aura");
+  const frame = document.createElement("figure");
+  frame.className = "aura-panel aura-chart";
+  const caption = document.createElement("figcaption"), title = document.createElement("strong"), under = document.createElement("span");
+  const scroll = document.createElement("div"), place = document.createElement("div"), source = document.createElement("p");
+  scroll.className = "aura-scroll"; place.className = "aura-plot"; source.className = "aura-note";
+  caption.append(title, under); scroll.append(place); frame.append(caption, scroll, source);
+  el.append(frame);
+
+  let drawn = Promise.resolve(), gone = false;
+  const draw = async () => {
+    const words = model.get("words"), swap = theme() === "dark" ? model.get("dark") : {};
+    el.hidden = !Object.keys(words).length;
+    scroll.hidden = Boolean(words.problem);
+    if (words.problem) { title.textContent = "This figure cannot be drawn"; under.textContent = words.problem; source.textContent = ""; }
+    if (el.hidden || words.problem) return;
+    const Plotly = await plotly(model);
+    if (gone) return;
+    caption.hidden = !words.title;
+    title.textContent = words.title; under.textContent = words.subtitle; source.textContent = words.source;
+    place.style.minHeight = `${words.height}px`; // and as tall as its neighbours
+    place.style.minWidth = words.min_width ? `${words.min_width}px` : "";
+    if (words.min_width && words.min_width > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
+    const {arrays, figures: [figure]} = JSON.parse(model.get("drawn"));
+    const {data, layout} = dressed(figure, swap, arrays);
+    const margin = narrow.matches ? {l: 46, r: 8, t: 34, b: 40} : {l: 58, r: 12, t: 34, b: 42};
+    const drag = narrow.matches ? {dragmode: false} : {}; // a finger on a figure scrolls the page
+    await Plotly.react(place, data, {...layout, ...drag, margin}, {...CONFIG, displayModeBar: pointer.matches ? "hover" : false});
+    place.dataset.ready = "yes";
+  };
+  let due = false; // words and numbers change together: one drawing for both
+  const again = () => {
+    if (due) return;
+    due = true;
+    drawn = drawn.then(() => { due = false; return draw(); }).catch((problem) => {
+      source.textContent = `The figure cannot be drawn: ${problem.message}`;
+    });
+  };
+
+  const seen = new MutationObserver(again);
+  seen.observe(document.documentElement, {attributeFilter: ["data-theme"]});
+  seen.observe(document.body, {attributeFilter: ["data-jp-theme-light"]});
+  const sized = new ResizeObserver(() => { if (place.dataset.ready && window.Plotly) window.Plotly.Plots.resize(place); });
+  sized.observe(scroll);
+  for (const media of [dark, narrow]) media.addEventListener("change", again);
+  model.on("change:drawn", again);
+  model.on("change:words", again);
+  again();
+  return () => {
+    gone = true;
+    seen.disconnect(); sized.disconnect();
+    for (const media of [dark, narrow]) media.removeEventListener("change", again);
+    model.off("change:drawn", again);
+    model.off("change:words", again);
+    window.Plotly?.purge(place);
+  };
+}
+export default {render};

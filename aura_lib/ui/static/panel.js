@@ -1,0 +1,59 @@
+// A piece of HTML from the kernel: it keeps its place when it is written anew, its ages tick, its controls ask back.
+const words = (seconds) => {
+  const steps = [["year", 31557600], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const [name, size] = steps.find(([, size]) => seconds >= size) ?? ["second", 1];
+  const count = Math.max(0, Math.floor(seconds / size));
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+};
+
+const pageOption = (name) => {
+  try { return JSON.parse(document.getElementById("jupyter-config-data").textContent)[name]; } catch { return undefined; }
+};
+
+function render({model, el}) {
+  el.classList.add("aura");
+  const tick = () => {
+    for (const time of el.querySelectorAll("time[data-age]")) {
+      time.textContent = words((Date.now() - Date.parse(time.dateTime)) / 1000);
+    }
+  };
+  const write = () => {
+    const kept = [...el.querySelectorAll(".aura-scroll")].map((part) => [part.scrollLeft, part.scrollTop]);
+    const focused = document.activeElement?.dataset?.ask;
+    el.innerHTML = model.get("html");
+    el.hidden = !model.get("html");
+    el.querySelectorAll(".aura-scroll").forEach((part, number) => {
+      if (kept[number]) [part.scrollLeft, part.scrollTop] = kept[number];
+      if (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight) part.tabIndex = 0;
+    });
+    if (focused) el.querySelector(`[data-ask="${CSS.escape(focused)}"]`)?.focus();
+    const served = window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
+    for (const link of el.querySelectorAll("a[data-run]")) {
+      if (served) link.href = `${served}runs/${encodeURIComponent(link.dataset.run)}`;
+    }
+    tick();
+  };
+  const changed = (event) => { if (event.target.dataset.ask) model.send({ask: event.target.dataset.ask, value: event.target.value}); };
+  const pressed = (event) => {
+    const button = event.target.closest("button[data-ask]");
+    if (button) model.send({ask: button.dataset.ask, value: button.value});
+  };
+  let heard = Date.now();
+  const beat = () => { heard = Date.now(); document.documentElement.classList.remove("aura-silent"); };
+  const watch = () => {
+    tick();
+    if (model.get("beats") && Date.now() - heard > 15000) document.documentElement.classList.add("aura-silent");
+  };
+  const timer = setInterval(watch, 1000);
+  el.addEventListener("change", changed);
+  el.addEventListener("click", pressed);
+  model.on("change:html", write);
+  model.on("change:beats", beat);
+  write();
+  return () => {
+    clearInterval(timer);
+    model.off("change:html", write);
+    model.off("change:beats", beat);
+  };
+}
+export default {render};

@@ -1,0 +1,115 @@
+"""Chart and Panel: a plotly figure, and a piece of HTML, that can be shown anew while somebody looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from aura_lib.core import InputError
+from aura_lib.reports import themes
+from aura_lib.reports.html import caption, packed
+from aura_lib.ui import style
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def _script(name: str) -> str:
+    return resources.files("aura_lib.ui").joinpath("static", name).read_text("utf-8")
+
+
+_CSS = {True: style.sheet(), False: ""}
+
+
+class Chart(anywidget.AnyWidget):
+    """A plotly figure in a notebook or on a dashboard. `show` replaces it; zoom is kept.
+
+    It sends the numbers only (a FigureWidget sends five megabytes of script each time): the page loads plotly.js
+    once, from the server that serves the page. Figures come from `reports.figures`; any other plotly figure will do.
+    `styled` is False where another piece of the same page brings the style sheet already.
+    """
+
+    _esm = _script("chart.js")
+    _css = traitlets.Unicode().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+    drawn = traitlets.Unicode().tag(sync=True)
+    dark = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, figure: go.Figure | None, *, styled: bool = True) -> None:
+        super().__init__(_css=_CSS[styled], dark=themes.swap(themes.DARK), **_parts(figure))
+        self.on_msg(_send_plotly)
+
+    def show(self, figure: go.Figure | None) -> None:
+        """Show another figure in its place; None hides it."""
+        with self.hold_sync():
+            for name, value in _parts(figure).items():
+                setattr(self, name, value)
+
+    def fail(self, why: str) -> None:
+        """Say in its place why there is no figure."""
+        with self.hold_sync():
+            self.words, self.drawn = {"problem": why}, ""
+
+
+class Panel(anywidget.AnyWidget):
+    """A piece of trusted HTML. `show` replaces it; what a reader has scrolled to stays where it was.
+
+    A `<select data-ask="name">` or `<button data-ask="name" value="…">` in it calls `on_ask` with name and value;
+    `<time data-age datetime="…">` shows how long ago that was, and ticks. `beat` tells the page that the kernel lives:
+    after the first one, a page that hears none for fifteen seconds says so.
+    """
+
+    _esm = _script("panel.js")
+    _css = traitlets.Unicode().tag(sync=True)
+    html = traitlets.Unicode().tag(sync=True)
+    beats = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, html: str, on_ask: Callable[[str, str], None] | None = None, *, styled: bool = True) -> None:
+        super().__init__(_css=_CSS[styled], html=html)
+        self._on_ask = on_ask
+        self.on_msg(_hear)
+
+    def show(self, html: str) -> None:
+        """Show other HTML in its place."""
+        self.html = html
+
+    def beat(self) -> None:
+        """Tell the page that somebody is there."""
+        self.beats += 1
+
+    def ask(self, name: str, value: str) -> None:
+        """What a control of the panel does."""
+        if self._on_ask:
+            self._on_ask(name, value)
+
+
+def _parts(figure: go.Figure | None) -> dict[str, Any]:
+    if figure is None:
+        return {"words": {}, "drawn": ""}
+    try:
+        return {"words": caption(figure), "drawn": packed([figure])}
+    except AttributeError:
+        raise InputError(f"a Chart shows a plotly figure, not {type(figure).__name__}") from None
+
+
+@cache
+def _plotly() -> bytes:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).encode()
+
+
+def _send_plotly(chart: Chart, said: Any, buffers: list[bytes]) -> None:
+    """A page without an Aura server asks for plotly.js."""
+    if isinstance(said, dict) and said.get("ask") == "plotly":
+        chart.send({"plotly": True}, buffers=[_plotly()])
+
+
+def _hear(panel: Panel, said: Any, buffers: list[bytes]) -> None:
+    if isinstance(said, dict) and isinstance(said.get("ask"), str):
+        panel.ask(said["ask"], str(said.get("value", "")))
