@@ -101,9 +101,10 @@ def register(app: typer.Typer) -> None:
             planned = scheduler.planned(datetime.now(UTC))
             held = stack.pop_all()
         rows = [
-            {"job": p.job.name, "account": p.job.account, "schedule": str(p.schedule), "next": iso(p.next)[:16] + "Z"}
+            {"job": p.job.name, "account": p.job.account, "schedule": str(p.schedule), "next": iso(p.next)[:16] + "Z",
+             "bars to": iso(scheduler.bars_to(p.job))[:10]}
             for p in planned
-        ]
+        ]  # fmt: skip
 
         def serve() -> None:
             with held:

@@ -113,6 +113,10 @@ class Scheduler:
         """Each job with the slot it waits for."""
         return [self._plan(name, now) for name in self._names]
 
+    def bars_to(self, job: Job) -> datetime:
+        """The last bar that is known to a job's account."""
+        return self._end(account_terms(self._ledger, job.account))
+
     # ---- one round -------------------------------------------------------------------------------------------------
     def round(self, now: datetime) -> datetime:
         """Do all that is due now; when to look again."""

@@ -55,6 +55,16 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life: of what, by which process, when (seconds since 1970), and what it said."""
+
+    name: str
+    holder: str
+    at: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A claimed slot of a job: which run has it and how it stands (running, or a final run status).
 
@@ -195,6 +205,13 @@ class Control:
         with self._database.read() as connection:
             row = connection.execute(sa.select(schema.heartbeats).where(schema.heartbeats.c.name == name)).first()
         return None if row is None or surely_dead(row.holder) else time.time() - row.at
+
+    def beats(self, prefix: str) -> list[Beat]:
+        """The last beat of everything whose name begins so, by name."""
+        table = schema.heartbeats
+        query = sa.select(table).where(table.c.name.startswith(prefix, autoescape=True)).order_by(table.c.name)
+        with self._database.read() as connection:
+            return [Beat(row.name, row.holder, row.at, row.note) for row in connection.execute(query)]
 
     # ---- simulated clocks ------------------------------------------------------------------------------------------
     def set_clock(self, account: str, target: datetime) -> None:
