@@ -147,7 +147,8 @@ def home(patient: Patient) -> Finding:
 def ledger(patient: Patient) -> Finding:
     """Whether the ledger opens, and with which schema."""
     if patient.ledger is None:
-        return Finding(Status.FIX, patient.trouble, "do as it says, or `aura restore BACKUP --force`, or set AURA_HOME to another directory")
+        todo = "as it says, or `aura restore BACKUP --force`, or set AURA_HOME to another directory"
+        return Finding(Status.FIX, patient.trouble, todo)
     return Finding(Status.OK, f"opens, schema {patient.ledger.version}, {patient.ledger.journal.last()} entries")
 
 
@@ -301,7 +302,8 @@ def _made(check: Check, patient: Patient) -> Finding:
     except AuraError as error:
         return Finding(Status.FIX, str(error), "as it says")
     except OSError as error:
-        return Finding(Status.FIX, f"{error.filename or check.__name__}: {error.strerror or error}", "see to it that you may read it")
+        what = f"{error.filename or check.__name__}: {error.strerror or error}"
+        return Finding(Status.FIX, what, "see to it that you may read it")
 
 
 class Unopened(Exception):
