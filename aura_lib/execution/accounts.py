@@ -9,13 +9,16 @@ from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
+SAMPLE = "sample"  # whose prices an account trades on, when nobody says
+CLOCKS = ("replay", "wall")
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """An account: its class (paper or live), its broker, its clock, its data, its limits.
 
-    `clock` is "replay": simulated, moved by whoever replays slots. `costs` are what the simulated exchange
-    charges; a real broker charges its own.
+    `clock` says who moves the account's time: "replay" whoever replays past slots, "wall" the scheduler, as bars of
+    `source` become known. `costs` are what the simulated exchange charges; a real broker charges its own.
     """
 
     name: str
@@ -24,7 +27,7 @@ class Terms:
     clock: str = "replay"
     currency: str = "USD"
     calendar: str = "XNYS"
-    source: str = "sample"
+    source: str = SAMPLE
     limits: Limits = field(default_factory=Limits)
     costs: Costs = field(default_factory=Costs)
 
@@ -33,10 +36,8 @@ class Terms:
             raise InputError(f"an account is named with letters, digits, - and _, and not system or all: {self.name!r}")
         if self.account_class is not Mode.PAPER or self.broker != "paper":
             raise InputError(f"account {self.name}: only simulated accounts (class and broker 'paper') exist so far")
-        if self.clock != "replay":
-            raise InputError(
-                f"account {self.name}: only the simulated clock ('replay') exists so far, not {self.clock!r}"
-            )
+        if self.clock not in CLOCKS:
+            raise InputError(f"account {self.name}: its clock is one of {', '.join(CLOCKS)}, not {self.clock!r}")
 
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:
@@ -63,6 +64,15 @@ def find_terms(ledger: Ledger, name: str) -> Terms | None:
     return account_terms(ledger, name) if ledger.journal.find(SYSTEM, f"account:{name}") else None
 
 
-def paper_account(ledger: Ledger, name: str = "paper") -> Terms:
-    """The paper account of this name, opened with the default terms when it is not there."""
-    return find_terms(ledger, name) or open_account(ledger, Terms(name))
+def paper_account(ledger: Ledger, name: str = "paper", source: str = "") -> Terms:
+    """The paper account of this name, opened with the default terms, on the prices of `source`, when it is not there.
+
+    Raises InputError when it is there and trades on other prices than `source`.
+    """
+    known = find_terms(ledger, name) or open_account(ledger, Terms(name, source=source or SAMPLE))
+    if source and known.source != source:
+        raise InputError(
+            f"account {name} trades on the prices of {known.source}, not of {source}: name another account in the job "
+            f"file, such as account: {name}2"
+        )
+    return known

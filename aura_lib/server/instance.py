@@ -50,6 +50,19 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def running(home: Path) -> dict[str, Any] | None:
+    """What the server of a home told about itself; None when none is at work. Looks, and makes no files."""
+    import fcntl
+
+    with suppress(OSError, ValueError), (home / "server" / "lock").open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told: dict[str, Any] = json.loads((home / "server" / "running.json").read_text(encoding="utf-8"))
+            return told
+    return None
+
+
 def _where(place: Path, home: Path) -> str:
     with suppress(OSError, ValueError, KeyError):
         known = json.loads(place.read_text(encoding="utf-8"))

@@ -20,6 +20,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from aura_lib import backtest, plan
 from aura_lib.core import (
     Account,
+    Bars,
     Basket,
     Binding,
     Decision,
@@ -31,10 +32,12 @@ from aura_lib.core import (
     Order,
     Run,
     RunStatus,
+    Settings,
     Side,
     TargetWeights,
     encode,
 )
+from aura_lib.data import files, quality
 from aura_lib.execution import Proposal, Terms, open_account
 from aura_lib.ledger import ALL, SYSTEM, Ledger
 from aura_lib.reports import picture
@@ -76,6 +79,15 @@ def a_run(**changes: Any) -> Run:
     return Run(**given | changes)
 
 
+def prices_file(bars: Bars) -> Path:
+    """The closes as somebody would have them in a file, in a folder of this test session."""
+    file = Settings.load().home / "prices.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    days = bars.times.tz_convert("America/New_York").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": days, "close": bars.close["S00"].to_numpy()}).to_csv(file, index=False)
+    return file
+
+
 def examples() -> dict[str, Any]:
     """One of every noun that the extension names."""
     bars = market_of(np.random.default_rng(1), 60, 3)
@@ -94,6 +106,8 @@ def examples() -> dict[str, Any]:
         plan.rebalance(targets, Account("momentum", Decimal(10_000)), prices, mandate, known),
         backtest.run(hold({"S00": 0.5}), bars, Mandate(bars.symbols), schedule="XNYS month-end close"),
         Proposal(basket, verdicts),
+        quality.check(Bars({"close": bars.close.drop(bars.times[7])}, "with a hole")),
+        files.read(prices_file(bars.select(["S00"]))),
     ]
     return {type(one).__name__: one for one in everything}
 

@@ -33,6 +33,7 @@ WORDS = (  # with the month in letters
         "%b %d, %Y",
         "%B %d, %Y",
         "%b %d %Y",
+        "%B %d %Y",
         "%a %b %d %Y",
         "%a, %d %b %Y",
     ),

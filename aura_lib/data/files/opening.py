@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    if not content.strip():
+    if not content[:4096].strip() and not content.strip():
         raise DataError(f"{path.name} is empty")
     return content
 
