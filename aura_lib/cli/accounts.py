@@ -64,6 +64,28 @@ def register(app: typer.Typer) -> None:
         }
         return Answer(data, ("\n".join(lines), table("Holdings", columns, rows)))
 
+    @command(group, "open")
+    def opening(
+        account: Annotated[str, typer.Argument(help="Its name: letters, digits, - and _.")],
+        clock: Annotated[
+            str, typer.Option(help="replay: moved by `aura job run`; wall: by `aura job schedule`.")
+        ] = "replay",
+        source: Annotated[str, typer.Option(help="Where its prices come from.")] = "sample",
+        calendar: Annotated[str, typer.Option(help="The exchange whose sessions it follows.")] = "XNYS",
+    ) -> Answer:
+        """Open a simulated account; the terms of an open one are never changed."""
+        from aura_lib.core import Calendar, encode
+        from aura_lib.data import sources
+        from aura_lib.execution import Terms, open_account
+        from aura_lib.ledger import Ledger
+
+        sources.get(source)
+        Calendar.of(calendar)
+        with Ledger.open() as ledger:
+            terms = open_account(ledger, Terms(account, clock=clock, source=source, calendar=calendar))
+        told = f"Account {account} is open: simulated, {clock} clock, prices of {source}, sessions of {calendar}."
+        return Answer(encode(terms), (told,))
+
     @command(app)
     def desk(account: Annotated[str, typer.Argument(help="An account.")] = "paper") -> Answer:
         """Be the desk of an account until stopped. Commands that need a desk start their own."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,6 @@ class Journey:
     ledger: Ledger
     runner: Runner
     job: Job
-    said: list[str] = field(default_factory=list)
 
     def travel(self, started: float) -> Answer:
         """All steps, in order."""
@@ -102,7 +101,6 @@ class Journey:
         began = time.monotonic()
         with console.status(f"{name} …") as status:
             found, told = work(lambda text: status.update(f"{name}: {text}"))
-        self.said.append(told)
         console.print(
             f"[green]✓[/] [bold]{name:<11}[/] {told} [dim]{time.monotonic() - began:.1f} s[/]", soft_wrap=True
         )

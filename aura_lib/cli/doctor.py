@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ LEFT_OUT = frozenset({"rfc3987-syntax"})  # locked, but `make` takes it away aga
 LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000  # bytes free
 SOON, TOO_SOON = 90, 30  # days of calendar left
 SILENT = 25.0  # seconds without a sign of life after which a desk counts as hung
+ADDRESS = "127.0.0.1"  # where `aura up` listens
 SLACK = timedelta(seconds=5)  # that a clock may be set back without harm
 
 
@@ -137,7 +139,7 @@ def home(patient: Patient) -> Finding:
     found = f"{patient.settings.home} is writable, {free / 1e9:,.1f} GB free"
     if free >= LITTLE:
         return Finding(Status.OK, found)
-    todo = "free the disk, or move AURA_HOME: outputs of old runs are in its folder `runs`"
+    todo = "free the disk, or move AURA_HOME; `aura runs prune` removes old outputs, AURA_KEEP_DAYS=30 more of them"
     return Finding(Status.FIX if free < TOO_LITTLE else Status.NOTE, found, todo)
 
 
@@ -145,7 +147,8 @@ def home(patient: Patient) -> Finding:
 def ledger(patient: Patient) -> Finding:
     """Whether the ledger opens, and with which schema."""
     if patient.ledger is None:
-        return Finding(Status.FIX, patient.trouble, "restore it from a backup, or set AURA_HOME to another directory")
+        todo = "as it says, or `aura restore BACKUP --force`, or set AURA_HOME to another directory"
+        return Finding(Status.FIX, patient.trouble, todo)
     return Finding(Status.OK, f"opens, schema {patient.ledger.version}, {patient.ledger.journal.last()} entries")
 
 
@@ -154,7 +157,7 @@ def chain(patient: Patient) -> Finding:
     seen = _opened(patient).journal.verify()
     if seen.ok:
         return Finding(Status.OK, f"{seen.entries} entries in {seen.chains} chains verified")
-    return Finding(Status.FIX, seen.problem, "trust nothing after that entry: restore the ledger from a backup")
+    return Finding(Status.FIX, seen.problem, "trust nothing after that entry: `aura restore BACKUP --force`")
 
 
 def store(patient: Patient) -> Finding:
@@ -208,6 +211,44 @@ def _desk(ledger: Ledger, account: str) -> Finding:
     return Finding(Status.OK, f"{account}: no desk at work; commands start their own")
 
 
+def scheduler(patient: Patient) -> Finding:
+    """Whether somebody fires the jobs that live by the wall clock."""
+    from aura_lib.ledger import surely_dead
+
+    ledger = _opened(patient)
+    if not any(terms["clock"] == "wall" for terms in _accounts(patient)):
+        return Finding(Status.OK, "none needed: no account lives by the wall clock")
+    alive = [beat for beat in ledger.control.beats("scheduler:") if not surely_dead(beat.holder)]
+    if not alive:
+        return Finding(Status.NOTE, "none at work", "`aura job schedule`, or `aura service install scheduler`")
+    return Finding(Status.OK, "; ".join(f"{beat.name.removeprefix('scheduler:')}: {beat.note}" for beat in alive))
+
+
+def port(patient: Patient) -> Finding:
+    """The port that `aura up` takes: free, or who has it."""
+    from aura_lib.cli.up import PORT
+    from aura_lib.server.instance import running
+
+    if up := running(patient.settings.home):
+        address = str(up["url"]).partition("?")[0]
+        return Finding(Status.OK, f"`aura up` is at work at {address} (process {up['pid']})")
+    if _free(PORT):
+        return Finding(Status.OK, f"{PORT} is free for `aura up`")
+    other = next((number for number in range(PORT + 1, PORT + 100) if _free(number)), 0)
+    found = f"{PORT} of {ADDRESS} is taken, by another program or by `aura up` of another home"
+    return Finding(Status.NOTE, found, f"stop that, or take another one: `aura up --port {other}`")
+
+
+def _free(number: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just given up is free
+        try:
+            probe.bind((ADDRESS, number))
+        except OSError:
+            return False
+    return True
+
+
 def clock(patient: Patient) -> Finding:
     """Whether the clock has gone back behind what was written."""
     newest = _opened(patient).journal.newest()
@@ -242,7 +283,7 @@ def keys(patient: Patient) -> Finding:
 
 
 CHECKS: tuple[Check, ...] = (
-    python, packages, home, ledger, chain, store, calendar, desks, clock, signing_key, keys,
+    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, clock, signing_key, keys,
 )  # fmt: skip
 
 
@@ -261,7 +302,8 @@ def _made(check: Check, patient: Patient) -> Finding:
     except AuraError as error:
         return Finding(Status.FIX, str(error), "as it says")
     except OSError as error:
-        return Finding(Status.FIX, f"{error.filename}: {error.strerror}", "see to it that you may read it")
+        what = f"{error.filename or check.__name__}: {error.strerror or error}"
+        return Finding(Status.FIX, what, "see to it that you may read it")
 
 
 class Unopened(Exception):
@@ -304,7 +346,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app)
     def doctor() -> Answer:
-        """Check Python, packages, disk, ledger, data, calendar, desks, clock and keys, and say what to do."""
+        """Check Python, packages, disk, ledger, data, calendar, desks, scheduler, port, clock and keys: what to do."""
         with admitted() as patient:
             return told(examine(patient))
 

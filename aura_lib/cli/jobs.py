@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aura_lib.backtest import Parity
     from aura_lib.core import Run
     from aura_lib.jobs.preview import Leg, Previewed
+    from aura_lib.jobs.runner import Runner
+    from aura_lib.jobs.scheduler import Scheduler
 
 NAME = Annotated[str, typer.Argument(help="A job, by its name in jobs/ or as a path.")]
 
@@ -69,6 +71,48 @@ def register(app: typer.Typer) -> None:
             done = replay(runner, load(name), start, end, until=until, on_slot=lambda n, total, _: progress(n, total))
             prune(settings, ledger)
         return runs_answer(list(done.runs), f"Runs of {done.job}")
+
+    @command(group)
+    def schedule(
+        names: Annotated[
+            list[str] | None, typer.Argument(help="Jobs, by name (default: all on accounts with a wall clock).")
+        ] = None,
+        grace: Annotated[
+            str, typer.Option(help="How late a slot still counts as on time; data may take as long.")
+        ] = "1h",
+    ) -> Answer:
+        """Run jobs at their slots by the wall clock, until stopped.
+
+        A slot that passed while nothing ran (a switched-off machine, a laptop asleep) follows the job's on_missed:
+        skip records it as missed, once_within runs the newest one if it is not older than that, all runs each in order.
+        """
+        from contextlib import ExitStack
+        from datetime import UTC, datetime, timedelta
+
+        from aura_lib.core import Settings, iso
+        from aura_lib.jobs.job import seconds
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.jobs.scheduler import Scheduler
+        from aura_lib.ledger import Ledger
+
+        settings, late = Settings.load(), timedelta(seconds=seconds(grace))
+        with ExitStack() as stack:
+            runner = Runner(settings, stack.enter_context(Ledger.open(settings)))
+            chosen = names or _on_wall_clocks(runner)
+            scheduler = Scheduler(runner, chosen, grace=late)
+            planned = scheduler.planned(datetime.now(UTC))
+            held = stack.pop_all()
+        rows = [
+            {"job": p.job.name, "account": p.job.account, "schedule": str(p.schedule), "next": iso(p.next)[:16] + "Z",
+             "bars to": iso(scheduler.bars_to(p.job))[:10]}
+            for p in planned
+        ]  # fmt: skip
+
+        def serve() -> None:
+            with held:
+                _serve(scheduler)
+
+        return Answer(rows, (table("Scheduled", {n: n for n in rows[0]}, rows), "Ctrl-C stops it."), then=serve)
 
     runs = typer.Typer(help="What became of the runs.", invoke_without_command=True)
     app.add_typer(runs, name="runs")
@@ -161,6 +205,36 @@ def register(app: typer.Typer) -> None:
         with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner:
             found = job_parity(runner, load(name))
         return parity_answer(name, found)
+
+
+def _on_wall_clocks(runner: Runner) -> list[str]:
+    """The jobs of the project that the scheduler can run; none of them is an error that says why."""
+    from aura_lib.core import InputError
+    from aura_lib.jobs.scheduler import check
+
+    good, bad = [], []
+    for file in sorted((runner.root / "jobs").glob("*.yaml")):
+        try:
+            check(runner, str(file))
+            good.append(str(file))
+        except InputError as error:
+            bad.append(str(error))
+    if not good:
+        raise InputError(f"there is no job to schedule in {runner.root / 'jobs'}. {' · '.join(bad)}".strip())
+    return good
+
+
+def _serve(scheduler: Scheduler) -> None:
+    """Run until SIGTERM (the run at work comes to its end) or Ctrl-C (it is interrupted)."""
+    import logging
+    import signal
+    from contextlib import suppress
+
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    with suppress(KeyboardInterrupt):
+        scheduler.serve(going=lambda: not stopped)
 
 
 def run_row(run: Run) -> dict[str, Any]:

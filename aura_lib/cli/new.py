@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     def research(name: NAME) -> Answer:
         """A research notebook, in notebooks/research: from a question to a verdict."""
         file = _notebook("research", name)
-        return _made(file, f"jupyter lab {file}", "it runs from top to bottom as it is")
+        return _made(file, "aura up", "open it in JupyterLab: it runs from top to bottom as it is")
 
     @command(group)
     def dashboard(name: NAME) -> Answer:

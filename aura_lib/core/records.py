@@ -20,13 +20,14 @@ class Mode(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a Run stands. LOST: its runner died before it could tell."""
+    """How a Run stands. LOST: its runner died before it could tell. MISSED: its slot passed, and nobody ran it."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REFUSED = "refused"
     LOST = "lost"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
 SAMPLE = "sample"  # whose prices an account trades on, when nobody says
+CLOCKS = ("replay", "wall")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """An account: its class (paper or live), its broker, its clock, its data, its limits.
 
-    `clock` is "replay": simulated, moved by whoever replays slots. `costs` are what the simulated exchange
-    charges; a real broker charges its own.
+    `clock` says who moves the account's time: "replay" whoever replays past slots, "wall" the scheduler, as bars of
+    `source` become known. `costs` are what the simulated exchange charges; a real broker charges its own.
     """
 
     name: str
@@ -35,10 +36,8 @@ class Terms:
             raise InputError(f"an account is named with letters, digits, - and _, and not system or all: {self.name!r}")
         if self.account_class is not Mode.PAPER or self.broker != "paper":
             raise InputError(f"account {self.name}: only simulated accounts (class and broker 'paper') exist so far")
-        if self.clock != "replay":
-            raise InputError(
-                f"account {self.name}: only the simulated clock ('replay') exists so far, not {self.clock!r}"
-            )
+        if self.clock not in CLOCKS:
+            raise InputError(f"account {self.name}: its clock is one of {', '.join(CLOCKS)}, not {self.clock!r}")
 
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:

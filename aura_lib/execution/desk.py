@@ -95,6 +95,7 @@ class Desk:
         asked = self._ledger.control.clock(self._terms.name)
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
+        self._feed.reach(asked[0])
         self._clock.advance(asked[0])
         self._poll()
         self._reconcile()

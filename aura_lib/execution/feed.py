@@ -1,8 +1,8 @@
-"""Prices for a desk and its simulated venue: one snapshot of bars, seen only up to the clock."""
+"""Prices for a desk and its simulated venue: bars seen only up to the clock, taken anew when the clock passes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,11 +13,17 @@ from aura_lib.core import Bars, Market, utc
 
 
 class Feed:
-    """Bars as a sequence of moments with prices."""
+    """Bars as a sequence of moments with prices. `newer`, if given, is asked for bars beyond the last one."""
 
-    def __init__(self, bars: Bars) -> None:
-        self.bars = bars
+    def __init__(self, bars: Bars, newer: Callable[[], Bars] | None = None) -> None:
+        self.bars, self._newer = bars, newer
         self._cache: dict[datetime, Mapping[str, Decimal]] = {}
+
+    def reach(self, moment: datetime) -> None:
+        """Take newer bars, if those here end before a moment and there are any."""
+        if self._newer is not None and self.bars.end < utc(moment):
+            self.bars = self._newer()
+            self._cache.clear()
 
     def moments(self, after: datetime, until: datetime) -> list[datetime]:
         """The bars that closed in (after, until]."""

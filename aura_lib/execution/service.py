@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -51,7 +52,8 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
-    feed = Feed(data.load(source=terms.source, settings=settings))
+    load = partial(data.load, source=terms.source, settings=settings)
+    feed = Feed(load(), newer=load)
     clock = SimulatedClock(_moment(ledger, account, feed.bars.start))
     broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
     clock.advance(max(clock.now(), broker.time()))

@@ -20,9 +20,9 @@ _CHOICES = {"on_missed": ("skip", "all", "once_within: <duration>"), "on_overlap
 class Job:
     """One scheduled job. `timeout` is in seconds; `capital` is the opening cash of its book on a paper account.
 
-    `schedule` may repeat what the notebook says, never change it. `on_missed` says what happens to slots that
-    passed while nothing ran: `skip`, `all`, or `once_within: 2h`; `on_overlap`, `notify` and it are for the
-    scheduler, which does not exist yet: a replay runs every slot it is asked for.
+    `schedule` may repeat what the notebook says, never change it. `on_missed` says what the scheduler does with slots
+    that passed while nothing ran: `skip`, `all`, or `once_within: 2h`; `on_overlap` with one that comes while the run
+    before it is at work: `skip` or `queue`. A replay runs every slot it is asked for. `notify` waits for alerts.
     """
 
     name: str
@@ -99,13 +99,7 @@ def _values(file: Path, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     values["parameters"] = _mapping(file, values.get("parameters") or {})
     if "capital" in values:
         values["capital"] = _capital(file, values["capital"])
-    missed = values.get("on_missed")
-    if isinstance(missed, dict) and set(missed) == {"once_within"}:
-        values["on_missed"] = f"once_within: {seconds(missed['once_within']):g}s"
-    for name, choices in _CHOICES.items():
-        value = str(values.get(name, choices[0]))
-        if value not in choices and not value.startswith("once_within: "):
-            raise InputError(f"{file}: {name} must be one of {', '.join(choices)}, not {values[name]!r}")
+    values |= {name: _choice(file, name, values[name]) for name in _CHOICES if name in values}
     if "timeout" in values:
         values["timeout"] = seconds(values["timeout"])
     retries = values.get("retries", 0)
@@ -116,6 +110,18 @@ def _values(file: Path, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
             raise InputError(f"{file}: {name} must be a name, not {values[name]!r}")
     values["notify"] = tuple(values.get("notify") or ("default",))
     return values
+
+
+def _choice(file: Path, name: str, given: Any) -> str:
+    """`skip`, `all` and so on as they are, `once_within` (a mapping or a text) with its duration in seconds."""
+    word, colon, duration = str(given).partition(":")
+    if isinstance(given, dict) and set(given) == {"once_within"}:
+        word, colon, duration = "once_within", ":", given["once_within"]
+    if f"{word}{colon} <duration>" in _CHOICES[name]:
+        return f"{word}: {seconds(duration):g}s"
+    if given not in _CHOICES[name]:
+        raise InputError(f"{file}: {name} must be one of {', '.join(_CHOICES[name])}, not {given!r}")
+    return str(given)
 
 
 def _notebook(file: Path, given: Any, base: Path) -> Path:

@@ -52,13 +52,18 @@ def replay(
     """
     slots = slots_of(runner, job, start, end)
     terms = paper_account(runner.ledger, job.account, source_of(runner, job))
+    if terms.clock != "replay":
+        raise InputError(
+            f"account {job.account} lives by the wall clock: `aura job schedule {job.name}` runs the job there; past "
+            "slots are replayed on another account"
+        )
     calendar = Calendar.of(terms.calendar)
     after = calendar.moment(until, "until") if until else calendar.next_close(slots[-1])
     fund(runner, job)
     runs = []
     with nullcontext(desk) if desk else DeskProcess(runner.settings, job.account) as server:
         for number, slot in enumerate(slots, start=1):
-            run = _one(runner, job, slot, server)
+            run = run_slot(runner, job, slot, server)
             runs.append(run)
             if on_slot:
                 on_slot(number, len(slots), run)
@@ -80,8 +85,11 @@ def fund(runner: Runner, job: Job) -> None:
     runner.ledger.inbox.ask(job.account, "cash", body, key)
 
 
-def _one(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None) -> Run:
-    """One slot: the clock moves to it, what is due happens, then the notebook runs."""
+def run_slot(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None) -> Run:
+    """One slot: the account's clock moves to it, what is due happens, then the notebook runs.
+
+    Raises InputError when the clock has passed the slot, RunFailed when the last attempt failed.
+    """
     for attempt in range(job.retries + 1):
         done = _done(runner, job, slot)
         if done is not None:
@@ -97,7 +105,7 @@ def _one(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None) -> 
         if run is not None:
             return run
         _wait_for_other(runner, job, slot)
-    return _one(runner, job, slot, desk)
+    return run_slot(runner, job, slot, desk)
 
 
 def _done(runner: Runner, job: Job, slot: datetime) -> Run | None:

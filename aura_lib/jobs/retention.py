@@ -76,7 +76,7 @@ def _kept(settings: Settings, ledger: Ledger, runs: list[Run]) -> dict[str, floa
     for_ever = {decode(Promotion, entry.body).evidence for entry in promotions}
     for_ever |= {run.id for run in runs if run.mode is Mode.LIVE}
     for job in {run.job for run in runs if run.job}:
-        mine = [run.id for run in runs if run.job == job]
+        mine = [run.id for run in runs if run.job == job and run.status is not RunStatus.MISSED]
         for_ever |= set(mine[-settings.keep_latest :] if settings.keep_latest else ())
         slots = ledger.control.slots(job)
         for_ever |= {s.run for s in slots if s.status == RunStatus.RUNNING and not ledger.control.claimable(s)}

@@ -4,6 +4,7 @@ The life of a run, one method a step:
 
     research(notebook)     bind → execute in research mode → Run and Evidence
     slot(job, slot)        claim → bind → gate → token → execute → Run
+    missed(job, slot)      record that nobody ran it
     rehearse(job, slots)   execute once more over past slots, for parity; leaves no Run and no trial
     preview(job, slot)     decide once for a slot, send nothing; leaves no Run, no trial and no claim
 """
@@ -148,6 +149,20 @@ class Runner:
         finally:
             self.ledger.control.revoke(run.id)
         return self._finish(run, task, execution, context, claim)
+
+    def missed(self, job: Job, slot: datetime, why: str, at: datetime) -> Run | None:
+        """Record that a slot passed and nobody ran it, and why; None when it was run or recorded meanwhile."""
+        given = {**job.parameters, "mode": job.mode.value, "as_of": iso(slot), "book": job.book}
+        bound = notebooks.bind(job.notebook, job.notebook.read_bytes(), given, self.root)
+        run = Run(
+            _new_id(f"{job.name}-{slot:%Y%m%d}"), job.name, iso(slot), 0, job.mode, relative(job.notebook, self.root),
+            bound.binding, bound.resolved, RunStatus.MISSED, at, at, ledger_seq=self.ledger.journal.last(), error=why,
+        )  # fmt: skip
+        with self.ledger.write() as connection:
+            if not self.ledger.control.miss(connection, job.name, slot, run.id, at):
+                return None
+            self.ledger.journal.append_in(connection, SYSTEM, "run", encode(run))
+        return run
 
     def _bury(self, before: Slot) -> None:
         """The run that had the slot is over: its token ends, and if it never told its end it is LOST."""

@@ -45,7 +45,8 @@ SKIPPED = (
     "-shm",
     "-journal",
 )  # files on their way, locks, SQLite's own
-LEFT_OUT = ("data/writing", "runs/.removing")
+LEFT_OUT = ("data/writing", "runs/.removing", "server")  # on its way in or out; of a process that runs here
+LOCKS = {"server/lock": "`aura up`", "demo.lock": "`aura demo`"}  # locked while that is at work
 UNFINISHED = ".unfinished"  # a folder that is being restored holds it, locked
 OnFile = Callable[[int, int], None]
 
@@ -226,7 +227,7 @@ def restore(settings: Settings, file: Path, *, force: bool = False, on_file: OnF
         raise InputError(
             f"AURA_HOME={home} is not empty: with --force it is moved aside, or set AURA_HOME to a new folder"
         )
-    if busy := _at_work(home / LEDGER):
+    if busy := [*_at_work(home / LEDGER), *_locked(home)]:
         raise InputError(f"at work in {home}: {', '.join(busy)}. Stop that first")
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     fresh, aside = (home.with_name(f"{home.name}.{stamp}-{os.getpid()}.{what}") for what in ("restoring", "replaced"))
@@ -255,11 +256,26 @@ def _at_work(file: Path) -> list[str]:
                 "SELECT account, holder FROM leases WHERE expires > ?", (time.time(),)
             ).fetchall()
             slots = connection.execute("SELECT run, holder FROM slots WHERE status = 'running'").fetchall()
+            beats = connection.execute("SELECT name, holder FROM heartbeats WHERE name LIKE 'scheduler:%'").fetchall()
     except sqlite3.Error:
         return []
     found = [("the desk of account", *row) for row in leases if not surely_dead(row[1])]
     found += [("run", *row) for row in slots if surely_alive(row[1])]
+    found += [("the", *row) for row in beats if surely_alive(row[1])]
     return [f"{what} {name} (process {who.rsplit(':', 2)[1]})" for what, name, who in found]
+
+
+def _locked(home: Path) -> list[str]:
+    """The commands that hold a lock in a home."""
+    found = []
+    for name, what in LOCKS.items():
+        if (home / name).is_file():
+            with (home / name).open("a") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    found.append(what)
+    return found
 
 
 def _sweep(home: Path) -> None:

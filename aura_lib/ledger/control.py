@@ -55,8 +55,21 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life: of what, by which process, when (seconds since 1970), and what it said."""
+
+    name: str
+    holder: str
+    at: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
-    """A claimed slot of a job: which run has it and how it stands (running, or a final run status)."""
+    """A claimed slot of a job: which run has it and how it stands (running, or a final run status).
+
+    `at` is when that was written, seconds since 1970.
+    """
 
     job: str
     slot: str
@@ -64,6 +77,12 @@ class Slot:
     attempt: int
     holder: str
     status: str
+    at: float = 0.0
+
+    @staticmethod
+    def of(row: sa.Row[Any]) -> Slot:
+        """A slot from its row."""
+        return Slot(row.job, row.slot, row.run, row.attempt, row.holder, row.status, row.at)
 
 
 def this_process(pid: int | None = None) -> str:
@@ -187,6 +206,13 @@ class Control:
             row = connection.execute(sa.select(schema.heartbeats).where(schema.heartbeats.c.name == name)).first()
         return None if row is None or surely_dead(row.holder) else time.time() - row.at
 
+    def beats(self, prefix: str) -> list[Beat]:
+        """The last beat of everything whose name begins so, by name."""
+        table = schema.heartbeats
+        query = sa.select(table).where(table.c.name.startswith(prefix, autoescape=True)).order_by(table.c.name)
+        with self._database.read() as connection:
+            return [Beat(row.name, row.holder, row.at, row.note) for row in connection.execute(query)]
+
     # ---- simulated clocks ------------------------------------------------------------------------------------------
     def set_clock(self, account: str, target: datetime) -> None:
         """Ask the desk to process all that is due up to `target`. A clock never goes back: earlier is ignored."""
@@ -216,7 +242,7 @@ class Control:
         here = (table.c.job == job) & (table.c.slot == moment)
         with self._database.write() as connection:
             row = connection.execute(sa.select(table).where(here).with_for_update()).first()
-            if row and not self.claimable(Slot(row.job, row.slot, row.run, row.attempt, row.holder, row.status)):
+            if row and not self.claimable(Slot.of(row)):
                 return None
             attempt = row.attempt + 1 if row else 1
             claim = Slot(job, moment, run, attempt, this_process(), "running")
@@ -244,7 +270,30 @@ class Control:
         table = schema.slots
         with self._database.read() as connection:
             rows = connection.execute(sa.select(table).where(table.c.job == job).order_by(table.c.slot)).all()
-        return [Slot(r.job, r.slot, r.run, r.attempt, r.holder, r.status) for r in rows]
+        return [Slot.of(row) for row in rows]
+
+    def miss(self, connection: sa.Connection, job: str, slot: datetime, run: str, at: datetime) -> bool:
+        """Within a transaction: write that a slot was missed; False when it was run, is being run, or is written so."""
+        table, key = schema.slots, {"job": job, "slot": iso(slot)}
+        here = (table.c.job == job) & (table.c.slot == iso(slot))
+        row = connection.execute(sa.select(table).where(here).with_for_update()).first()
+        taken = Slot.of(row) if row else None
+        if taken and (not self.claimable(taken) or (taken.status == RunStatus.MISSED and taken.at <= at.timestamp())):
+            return False
+        attempt = taken.attempt if taken else 0
+        values = {"run": run, "attempt": attempt, "holder": this_process(), "status": RunStatus.MISSED.value}
+        _put(connection, table, key, {**values, "at": at.timestamp()})
+        return True
+
+    def watch(self, job: str, now: datetime) -> datetime:
+        """From when on the slots of a job count: from the first time that this was asked for it."""
+        table = schema.watches
+        with self._database.write() as connection:
+            since = connection.scalar(sa.select(table.c.since).where(table.c.job == job).with_for_update())
+            if since is None or since > iso(now):  # a clock that ran ahead when it was first asked
+                since = iso(now)
+                _put(connection, table, {"job": job}, {"since": since})
+        return utc(since)
 
     # ---- outputs that retention took away ---------------------------------------------------------------------------
     def note_removed(self, run: str, at: datetime) -> None:

@@ -15,7 +15,7 @@ OFF = ("@jupyterlab/apputils-extension:announcements", "@voila-dashboards/jupyte
 def load(server_app: ServerApp) -> None:
     """Add our routes and options; called once, when JupyterLab's routes are there."""
     base_url = server_app.base_url
-    rules = [
+    rules: list[tuple[str, type[Any]]] = [
         (rf"{base_url}aura/static/[0-9a-f]+/(.+)", assets.Asset),
         (rf"{base_url}aura/runs/([\w.-]+)", output.Output),
         *launcher.handlers(base_url),

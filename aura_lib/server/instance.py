@@ -40,9 +40,27 @@ def only_one(home: Path) -> Iterator[Path]:
 
 
 def tell(place: Path, about: dict[str, Any]) -> None:
-    """Write where the server is found; the token is in it, so only this user may read it."""
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(about, file)
+    """Write where the server is found."""
+    write_private(place, json.dumps(about))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write what holds the token: only this user may read it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def running(home: Path) -> dict[str, Any] | None:
+    """What the server of a home told about itself; None when none is at work. Looks, and makes no files."""
+    import fcntl
+
+    with suppress(OSError, ValueError), (home / "server" / "lock").open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told: dict[str, Any] = json.loads((home / "server" / "running.json").read_text(encoding="utf-8"))
+            return told
+    return None
 
 
 def _where(place: Path, home: Path) -> str:

@@ -93,7 +93,7 @@ def _body(run: Run, settings: Settings) -> tuple[str, str]:
         return "", "This run wrote no output notebook."
     file = settings.home / "runs" / run.id / Path(run.output).name  # a home may have been moved, or restored elsewhere
     try:
-        notebook = nbformat.read(file, as_version=4)
+        notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         return "", f"The output is no longer there: {file}. What the run decided is in the ledger for good."
     except (OSError, ValueError) as error:

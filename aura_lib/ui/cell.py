@@ -83,6 +83,8 @@ def _names(node: ast.stmt) -> set[str]:
             return {name}
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return {alias.asname or alias.name for alias in names}
+        case ast.If(body=body, orelse=other) | ast.Try(body=body, orelse=other):
+            return {name for part in (*body, *other) for name in _names(part)}
         case _:
             return {
                 part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from typer.testing import CliRunner
 
 from aura_lib import data
 from aura_lib.access import Vault
-from aura_lib.cli import app, doctor
+from aura_lib.cli import app, doctor, up
 from aura_lib.cli.doctor import CHECKS, Finding, Patient, Status, admitted, compared, examine, pinned
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import SYSTEM
+from aura_lib.server import instance
 from tests.project import dependencies
 
 ROOT = Path(__file__).parents[2]
@@ -44,8 +46,8 @@ def test_a_fresh_installation_is_in_order(aura_home: Path, monkeypatch: pytest.M
     code, found = asked()
     assert code == 0, found
     assert set(found) == {check.__name__.replace("_", " ") for check in CHECKS}
-    room = found.pop("home")["status"]  # depends on the disk the tests run on
-    assert room in ("ok", "note") and {check["status"] for check in found.values()} == {"ok"}
+    machine = {found.pop(name)["status"] for name in ("home", "port")}  # its disk, and what else runs on it
+    assert machine <= {"ok", "note"} and {check["status"] for check in found.values()} == {"ok"}
     shown = CliRunner().invoke(app, ["doctor"])
     assert "Nothing has to be fixed" in shown.output and all(name in shown.output for name in found)
 
@@ -203,6 +205,47 @@ def test_a_silent_desk_a_halt_and_drift_are_told(patient: Patient, opened: Any, 
     opened.journal.append("paper", "drift", {"what": "KO: ledger 1, broker 2", "at": "2022-01-31T21:00:00+00:00"})
     drift = doctor.desks(patient)
     assert drift.status is Status.FIX and "KO: ledger 1, broker 2" in drift.found
+
+
+def test_jobs_by_the_wall_clock_need_a_scheduler(patient: Patient, opened: Any) -> None:
+    assert doctor.scheduler(patient).found.startswith("none needed")
+    open_account(opened, Terms("clocked", clock="wall"))
+    none = doctor.scheduler(patient)
+    assert none.status is Status.NOTE and "aura job schedule" in none.todo
+    opened.control.beat("scheduler:j", note="next slot 2022-01-31")
+    assert doctor.scheduler(patient) == Finding(Status.OK, "j: next slot 2022-01-31")
+    opened.control.beat("scheduler:j", holder=f"{socket.gethostname()}:999999999:1")
+    assert doctor.scheduler(patient).status is Status.NOTE, "a dead one is none"
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    monkeypatch.setattr(up, "PORT", number)
+    return int(number)
+
+
+def test_a_port_that_is_free_or_taken_by_another_program(patient: Patient, free_port: int) -> None:
+    assert doctor.port(patient) == Finding(Status.OK, f"{free_port} is free for `aura up`")
+    with socket.create_server(("127.0.0.1", free_port)):
+        taken = doctor.port(patient)
+        assert taken.status is Status.NOTE and f"{free_port} of 127.0.0.1 is taken" in taken.found
+        other = int(taken.todo.rpartition("--port ")[2].strip("`"))
+        socket.create_server(("127.0.0.1", other)).close()
+    assert doctor.port(patient).status is Status.OK
+
+
+def test_a_port_that_aura_up_of_this_home_has_is_in_order_and_its_token_is_not_shown(
+    patient: Patient, free_port: int
+) -> None:
+    home = patient.settings.home
+    with instance.only_one(home) as place, socket.create_server(("127.0.0.1", free_port)):
+        instance.tell(place, {"url": f"http://127.0.0.1:{free_port}/?token=hush", "pid": 7})
+        found = doctor.port(patient)
+    assert found == Finding(Status.OK, f"`aura up` is at work at http://127.0.0.1:{free_port}/ (process 7)")
+    assert doctor.port(patient).found.endswith("free for `aura up`")
 
 
 def test_a_clock_behind_the_journal_must_be_fixed(patient: Patient, opened: Any) -> None:

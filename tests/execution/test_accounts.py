@@ -39,7 +39,7 @@ def test_an_account_is_opened_once_on_its_terms(ledger: Ledger) -> None:
         ({"name": "a/b"}, "named with letters"),
         ({"name": "x", "account_class": Mode.LIVE}, "only simulated accounts"),
         ({"name": "x", "broker": "alpaca"}, "only simulated accounts"),
-        ({"name": "x", "clock": "wall"}, "only the simulated clock"),
+        ({"name": "x", "clock": "sun"}, "its clock is one of replay, wall, not 'sun'"),
     ],
 )
 def test_what_does_not_exist_yet_is_said_plainly(wrong: dict, message: str) -> None:

@@ -59,6 +59,11 @@ def test_a_job_is_read_with_its_units_and_defaults(project: Path) -> None:
         (GOOD + "timeout: soon\n", "no duration"),
         (GOOD + "retries: many\n", "retries must be a whole number"),
         (GOOD + "on_missed: maybe\n", "on_missed must be one of skip, all"),
+        (GOOD + "on_missed: {once_within: soon}\n", "no duration"),
+        (GOOD + "on_missed: 'once_within: soon'\n", "no duration"),
+        (GOOD + "on_missed: once_within\n", "on_missed must be one of skip, all"),
+        (GOOD + "on_overlap: 'once_within: 2h'\n", "on_overlap must be one of skip, queue"),
+        (GOOD + "on_overlap: [skip]\n", "on_overlap must be one of skip, queue"),
         (GOOD + "parameters: [1, 2]\n", "parameters must be a mapping"),
         ("- a list\n", "must hold keys"),
         ("a: [1\n", "no YAML"),
@@ -73,6 +78,12 @@ def test_an_unknown_job_names_those_there_are(project: Path) -> None:
     write(project, GOOD)
     with pytest.raises(InputError, match=r"no job 'momentun'.*jobs here: j"):
         load("momentun", project)
+
+
+def test_a_text_and_a_mapping_of_once_within_mean_the_same(project: Path) -> None:
+    for given in ("{once_within: 2h}", "'once_within: 2h'", "'once_within: 120min'"):
+        assert load(write(project, GOOD + f"on_missed: {given}\n")).on_missed == "once_within: 7200s"
+    assert load(write(project, GOOD + "on_missed: all\non_overlap: queue\n")).on_overlap == "queue"
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("10min", 600), ("2h", 7200), ("1.5h", 5400), (30, 30)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,6 @@ def test_a_notebook_that_is_there_is_left_alone(server: Server) -> None:
     assert file.read_text(encoding="utf-8") == "my own work"
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/sys").is_dir(), reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_named(server: Server) -> None:
     folder = server.project / "notebooks" / "research"
     moved = folder.rename(server.project / "kept") if folder.exists() else None
@@ -102,3 +100,12 @@ def test_without_the_token_nobody_makes_or_learns_anything(server: Server) -> No
     assert ask(server, query="?kind=strategy", token=False) == (200, {})  # the login page
     assert ask(server, {"kind": "strategy", "name": "foreign"}, token=False) == (403, {})
     assert not list(server.project.rglob("foreign*"))
+
+
+def test_in_a_folder_that_is_no_project_it_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    with lab(folder, tmp_path / "home", tmp_path / "jupyter") as running:
+        status, answer = ask(running, {"kind": "dashboard", "name": "fine"})
+    assert status == 400 and f"{folder} is in no project" in answer["message"]
+    assert not list(folder.iterdir())

@@ -163,6 +163,11 @@ def test_an_error_outside_decide_is_shown_the_same_way(notebook: InteractiveShel
     assert "ZeroDivisionError" in shown.text and "1 / 0" in shown.text and "aura_lib" not in shown.text
 
 
+def test_a_decide_may_stand_under_a_condition(notebook: InteractiveShell) -> None:
+    indented = DECIDE.replace("\n", "\n    ")
+    assert run(notebook, "backtest", f"if True:{indented}\nelse:{indented}").error is None
+
+
 def test_an_imported_decide_is_as_good(notebook: InteractiveShell) -> None:
     cell = "from aura_lib.strategies.momentum import decide"
     assert run(notebook, "backtest lookback=20 top=2 window=30 warmup=40", cell).error is None

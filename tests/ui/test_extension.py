@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ import pytest
 from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 
-from aura_lib import backtest, data, plan
+from aura_lib import backtest, plan
 from aura_lib.core import (
     Account,
+    Bars,
     Basket,
     Binding,
     Decision,
@@ -32,11 +32,12 @@ from aura_lib.core import (
     Order,
     Run,
     RunStatus,
+    Settings,
     Side,
     TargetWeights,
     encode,
 )
-from aura_lib.data import quality
+from aura_lib.data import files, quality
 from aura_lib.execution import Proposal, Terms, open_account
 from aura_lib.ledger import ALL, SYSTEM, Ledger
 from aura_lib.reports import picture
@@ -78,10 +79,13 @@ def a_run(**changes: Any) -> Run:
     return Run(**given | changes)
 
 
-def own_file() -> data.files.Reading:
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "mine.csv").write_text("date,close,x\n2021-12-30,1.5,<b>\n2021-12-31,1.75,<b>\n")
-        return data.read(Path(folder) / "mine.csv")
+def prices_file(bars: Bars) -> Path:
+    """The closes as somebody would have them in a file, in a folder of this test session."""
+    file = Settings.load().home / "prices.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    days = bars.times.tz_convert("America/New_York").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": days, "close": bars.close["S00"].to_numpy()}).to_csv(file, index=False)
+    return file
 
 
 def examples() -> dict[str, Any]:
@@ -102,8 +106,8 @@ def examples() -> dict[str, Any]:
         plan.rebalance(targets, Account("momentum", Decimal(10_000)), prices, mandate, known),
         backtest.run(hold({"S00": 0.5}), bars, Mandate(bars.symbols), schedule="XNYS month-end close"),
         Proposal(basket, verdicts),
-        quality.check(replace(bars, fields={"close": bars.close.mask(bars.close == bars.close.iloc[9, 0])})),
-        own_file(),
+        quality.check(Bars({"close": bars.close.drop(bars.times[7])}, "with a hole")),
+        files.read(prices_file(bars.select(["S00"]))),
     ]
     return {type(one).__name__: one for one in everything}
 

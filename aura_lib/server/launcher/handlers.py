@@ -27,7 +27,7 @@ class NewHandler(APIHandler):
     async def get(self) -> None:
         """`?kind=` → `{"name": …}`: a name that no notebook of the kind has yet."""
         kind = self.get_query_argument("kind", "")
-        self._answer(lambda: {"name": new.free_name(kind, self._project(kind))})
+        self._answer(lambda: {"name": new.free_name(kind, self._project())})
 
     @web.authenticated
     @authorized("write", "contents")  # type: ignore[untyped-decorator]
@@ -48,18 +48,9 @@ class NewHandler(APIHandler):
         self.finish(found)
 
     def _made(self, kind: str, name: str) -> str:
-        file = new.notebook(kind, name, self._project(kind))
-        return file.relative_to(self._shown()).as_posix()
+        root = self._project()
+        return new.notebook(kind, name, root).relative_to(root).as_posix()
 
-    def _project(self, kind: str) -> Path:
-        """The project of the folder that the server shows; what is made must be in that folder."""
-        shown = self._shown()
-        root = new.project(shown)
-        if not new.folder(kind, root).is_relative_to(shown):
-            raise InputError(
-                f"JupyterLab shows {shown}, and this belongs into {new.folder(kind, root)}: start it in {root}"
-            )
-        return root
-
-    def _shown(self) -> Path:
-        return Path(self.settings["server_root_dir"]).expanduser().resolve()
+    def _project(self) -> Path:
+        """The project that the server shows."""
+        return new.project(Path(self.settings["server_root_dir"]).expanduser())
