@@ -500,7 +500,7 @@ STYLES: tuple[Callable[[float], str], ...] = (
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     prices=st.lists(st.floats(1, 1e7).map(lambda p: round(p, 2)), min_size=1, max_size=4), style=st.sampled_from(STYLES)
 )
