@@ -6,7 +6,7 @@ SHELL := bash
 BIN := .venv/bin
 READY := .venv/.ready
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
-NOTEBOOKS = $(shell find $(wildcard notebooks dashboards aura_lib/cli/templates) -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
+NOTEBOOKS = $(shell find $(wildcard notebooks dashboards aura_lib/jobs/templates) -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
 
 # The caller's shell must not decide what is imported, nor forbid byte-code: without it every start is four times slower.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV PIP_USER

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aura_lib.cli import new
 from aura_lib.cli.answer import Answer, command, table
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Scheduled notebooks.", no_args_is_help=True)
     app.add_typer(group, name="job")
+    command(group, "new")(new.job)
 
     @command(group, "list")
     def listing() -> Answer:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from aura_lib.cli.answer import Answer, command
@@ -25,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app)
     def up(
+        context: typer.Context,
         port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes any free one.")] = PORT,
         browser: Annotated[bool, typer.Option(help="Open it in the browser.")] = True,
     ) -> Answer:
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         place = stack.enter_context(only_one(settings.home))
         sockets = bind(port)
         runs = _runs(settings)
-        asked = sys.stdin.isatty() and sys.stdout.isatty() and not click.get_current_context().params["json_output"]
+        asked = sys.stdin.isatty() and sys.stdout.isatty() and not context.params["json_output"]
         if not runs and asked and typer.confirm("The ledger is empty. Run the demo first?", default=True, err=True):
             subprocess.run([sys.executable, "-m", "aura_lib", "demo"], check=False)
             runs = _runs(settings)

@@ -3,83 +3,150 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any, cast
 
 import pandas as pd
 
 from aura_lib.core import Bars, Calendar, DataError, InputError, Settings, day_or_moment, utc
-from aura_lib.data import quality, sources, store
+from aura_lib.data import files, quality, sources, store
+from aura_lib.data.files import read
+from aura_lib.data.quality import check
 from aura_lib.data.store import Store
 
-__all__ = ["fetch", "load", "quality", "sources", "store", "universe"]
+__all__ = ["check", "fetch", "files", "keep", "load", "quality", "read", "sources", "store", "symbols", "universe"]
 
+TOLD = 10  # lines of a warning
 When = str | date | datetime
+Source = str | os.PathLike[str]
 
 
-def universe(source: str = "sample") -> tuple[str, ...]:
+def symbols(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
+    """Every symbol of a source, indices too."""
+    return sources.get(source, **reading).symbols()
+
+
+def universe(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
     """The symbols of a source that can be traded (an index is loaded by name, and is not among them)."""
-    return sources.get(source).universe()
+    return sources.get(source, **reading).universe()
 
 
-def fetch(source: str = "sample", *, frequency: str = "1d", settings: Settings | None = None) -> str:
+def fetch(
+    source: Source = "sample", *, frequency: str | None = None, settings: Settings | None = None, **reading: Any
+) -> str:
     """Get all bars of a source, check them, keep them; the id of the snapshot that they became.
 
     Raises DataError when the bars are unfit for use, InputError when AURA_HOME cannot be written.
     """
-    adapter = sources.get(source)
-    kept = Store((settings or Settings.load()).ensure_home())
-    bars = adapter.fetch(adapter.symbols(), frequency)
-    quality.check(bars).raise_if_bad()
-    return kept.put(bars).snapshot
+    settings = settings or Settings.load()
+    return _fetch(sources.get(source, **reading), frequency, settings)
+
+
+def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
+    """Bars in the store; they come back with their snapshot id."""
+    return Store((settings or Settings.load()).ensure_home()).put(bars)
 
 
 def load(
-    symbols: Sequence[str] | None = None,
+    symbols: Sequence[str] | Source | None = None,
     *,
-    source: str = "sample",
+    source: Source = "sample",
     start: When | None = None,
     end: When | None = None,
     as_of: When | None = None,
     snapshot: str | None = None,
-    frequency: str = "1d",
+    frequency: str | None = None,
     settings: Settings | None = None,
+    **reading: Any,
 ) -> Bars:
-    """Bars from the store; the first time they are fetched from their source into it.
+    """Bars of a source or of a file, checked, from the store; what is not there yet is fetched into it.
+
+    A file is read each time, and each content of it is kept: `snapshot` brings back what was read once, also when the
+    file has changed or gone. What its reader might not expect is a warning.
 
     Args:
-        symbols: which, in this order; None means the source's universe.
-        source: name of the data source.
+        symbols: which, in this order; None means the source's universe. A file may stand here alone:
+            `load("prices.csv")`.
+        source: name of the data source, or the path of a CSV, Parquet or Excel file.
         start: first day (any date; the first session from then on) or moment with a time zone.
         end: last day or moment, included.
         as_of: what was known then: a session (its close is meant) or a moment with a time zone. Nothing later is in
             the bars.
         snapshot: id of a stored version; the latest one when not given.
-        frequency: "1d".
+        frequency: "1d"; of a file what it holds, when not given.
         settings: where AURA_HOME is; from the environment when not given.
+        reading: how to read a file, see `data.files.Dialect`: columns, symbol, decimal, dayfirst, tz, calendar …
 
     Returns:
         Bars whose `snapshot` names the stored version they were cut from. NaN: the symbol did not trade.
 
     Raises:
-        InputError: unknown symbols, source, frequency or snapshot; `as_of` is no session; `start` after `end`.
+        InputError: unknown symbols, source, frequency or snapshot; `as_of` is no session; `start` after `end`; a file
+            that is not there or can be read in two ways.
         DataError: the data do not reach to `start`, `end` or `as_of` (stale data are refused, never returned short),
-            a stored file is damaged, or the source's bars are unfit for use.
+            a file or a stored file is damaged, or the bars are unfit for use.
     """
-    adapter = sources.get(source)
-    wanted = _wanted(symbols, adapter)
+    if files.is_file(symbols):
+        symbols, source = None, cast(Source, symbols)
+    named = None if symbols is None else _named(cast(Sequence[str], symbols))
     settings = settings or Settings.load()
+    adapter = sources.get(source, **({"frequency": frequency or "", **reading} if files.is_file(source) else reading))
     kept = Store(settings.home)
-    version = snapshot or kept.latest(source, frequency) or fetch(source, frequency=frequency, settings=settings)
+    if isinstance(adapter, files.FileSource):
+        version, wanted = snapshot or _fetch_file(adapter, settings, kept), named
+        if snapshot is None and named is not None:
+            wanted = _wanted(named, adapter)
+    else:
+        frequency, wanted = frequency or "1d", _wanted(named, adapter)
+        version = snapshot or kept.latest(adapter.name, frequency) or _fetch(adapter, frequency, settings)
     bars = kept.get(version, wanted)
-    if (bars.source, bars.frequency) != (source, frequency):
-        raise InputError(f"snapshot {version} holds {bars.source} {bars.frequency}, not {source} {frequency}")
+    if bars.source != adapter.name or bars.frequency != (frequency or bars.frequency):
+        raise InputError(
+            f"snapshot {version} holds {bars.source} {bars.frequency}, not {adapter.name} {frequency or ''}".rstrip()
+        )
     return _cut(bars, start, end, as_of)
 
 
-def _wanted(symbols: Sequence[str] | None, adapter: sources.Adapter) -> list[str]:
-    if symbols is None:
-        return list(adapter.universe())
+def _fetch(adapter: sources.Adapter, frequency: str | None, settings: Settings) -> str:
+    if isinstance(adapter, files.FileSource):
+        return _fetch_file(adapter, settings, Store(settings.ensure_home()))
+    kept = Store(settings.ensure_home())
+    bars = adapter.fetch(adapter.symbols(), frequency or "1d")
+    quality.check(bars).raise_if_bad()
+    return kept.put(bars).snapshot
+
+
+def _fetch_file(adapter: files.FileSource, settings: Settings, kept: Store) -> str:
+    """Read a file, check it, keep it; its oddities are warnings of whoever asked for it."""
+    settings.ensure_home()
+    try:
+        found = adapter.reading
+    except InputError as error:
+        held = [] if adapter.path.exists() else kept.of(adapter.name)
+        if held:
+            raise InputError(f"{error}. The store has kept it: snapshot={held[-1]!r}") from None
+        raise
+    bars = found.bars
+    odd = [*found.remarks, *map(str, found.quality.findings)]
+    if odd:
+        more = f"\n  and {len(odd) - TOLD} more: aura.data.check(bars)" if len(odd) > TOLD else ""
+        warnings.warn("\n  ".join([f"{adapter.name}:", *odd[:TOLD]]) + more, stacklevel=_outside())
+    return kept.put(bars).snapshot
+
+
+def _outside() -> int:
+    """How many frames up the caller of this package is: a warning names the line that asked."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("aura_lib."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _named(symbols: Sequence[str]) -> list[str]:
     if isinstance(symbols, str) or not all(isinstance(s, str) for s in symbols):
         raise InputError(f"symbols must be a list of texts, such as ['AAPL', 'MSFT'], not {symbols!r}")
     if not len(symbols):
@@ -87,13 +154,19 @@ def _wanted(symbols: Sequence[str] | None, adapter: sources.Adapter) -> list[str
     twice = sorted({s for s in symbols if list(symbols).count(s) > 1})
     if twice:
         raise InputError(f"symbols names {twice} more than once")
+    return list(symbols)
+
+
+def _wanted(symbols: list[str] | None, adapter: sources.Adapter) -> list[str]:
+    if symbols is None:
+        return list(adapter.universe())
     known = adapter.symbols()
     unknown = [s for s in symbols if s not in known]
     if unknown:
         near = sorted({n for s in unknown for n in difflib.get_close_matches(s.upper(), known, cutoff=0.5)})
-        hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known)}"
+        hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known[: TOLD * 4])}"
         raise InputError(f"{adapter.name} has no {unknown}: {hint}")
-    return list(symbols)
+    return symbols
 
 
 def _cut(bars: Bars, start: When | None, end: When | None, as_of: When | None) -> Bars:

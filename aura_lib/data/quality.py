@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, InputError, utc
+from aura_lib.core import Bars, Calendar, DataError, InputError, WallClock, utc
 
-__all__ = ["Finding", "Quality", "check"]
+__all__ = ["Finding", "Quality", "check", "examine"]
 
 STALE = 5  # identical closes in a row that are worth a look
 JUMP = 20.0  # robust standard deviations: a split that was not adjusted is beyond, a crash rarely
+ROUNDING = 1e-6  # of a price: vendors round what they adjust
 NORMAL = 1.4826  # a normal variable's standard deviation over its median absolute deviation
 
 
@@ -53,26 +54,40 @@ class Quality:
         """Whether there is no error; warnings may be there."""
         return not self.errors
 
+    def __str__(self) -> str:
+        size = f"{self.source}: {self.bars:,} bars of {self.symbols} symbol(s)"
+        found = [f"{f.severity}: {f}" for f in self.findings] or ["the checks found nothing"]
+        return "\n  ".join([size, *found])
+
     def table(self) -> pd.DataFrame:
         """One row a finding: check, severity, symbol, count, first (UTC), detail."""
         columns = list(Finding.__slots__)
         return pd.DataFrame([[getattr(f, c) for c in columns] for f in self.findings], columns=columns)
 
-    def raise_if_bad(self) -> None:
-        """Raise DataError that names the errors, if there are any."""
+    def without(self, accepted: Iterable[str]) -> Quality:
+        """The report without what certain checks found."""
+        known = set(accepted)
+        return replace(self, findings=tuple(f for f in self.findings if f.check not in known))
+
+    def raise_if_bad(self, advice: str = "") -> None:
+        """Raise DataError that names the errors, if there are any, and ends with the advice."""
         if self.ok:
             return
         listed = "\n  ".join(str(f) for f in self.errors[:10])
         more = f"\n  and {len(self.errors) - 10} more: see .table()" if len(self.errors) > 10 else ""
-        raise DataError(f"the bars of {self.source} are unfit for use, {len(self.errors)} error(s):\n  {listed}{more}")
+        end = f"\n{advice}" if advice else ""
+        raise DataError(
+            f"the bars of {self.source} are unfit for use, {len(self.errors)} error(s):\n  {listed}{more}{end}"
+        )
 
 
 def check(bars: Bars | pd.DataFrame, calendar: str | None = None) -> Quality:
     """What is wrong (error) or odd (warn) with bars.
 
     Errors: duplicate times, sessions without a bar, bars that are no session (both for daily bars), prices that are
-    not positive, a symbol without any price. Warnings: NaN inside a listing, five or more identical closes in a row,
-    log returns more than 20 robust standard deviations (1.4826 × median absolute deviation) from their median.
+    not positive, negative volume, a high below the low, a symbol without any price. Warnings: an open or close outside
+    low and high, NaN inside a listing, five or more identical closes in a row, log returns more than 20 robust standard
+    deviations (1.4826 × median absolute deviation) from their median, bars that have not closed yet.
 
     Args:
         bars: Bars, or a raw frame of daily closes (time × symbol, times with a zone) that may not be fit for Bars.
@@ -82,15 +97,23 @@ def check(bars: Bars | pd.DataFrame, calendar: str | None = None) -> Quality:
         InputError: a raw frame is not indexed by times with a zone.
     """
     if isinstance(bars, Bars):
-        source, daily, calendar = bars.source, bars.frequency == "1d", calendar or bars.calendar
-        prices = {name: frame for name, frame in bars.fields.items() if name != "volume"}
-    else:
-        source, daily, calendar, prices = "this frame", True, calendar or "XNYS", {"close": _raw(bars)}
-    close = prices["close"]
+        words = {"source": bars.source, "frequency": bars.frequency, "calendar": calendar or bars.calendar}
+        return examine(bars.fields, **words)
+    return examine({"close": _raw(bars)}, source="this frame", frequency="1d", calendar=calendar or "XNYS")
+
+
+def examine(fields: Mapping[str, pd.DataFrame], *, source: str, frequency: str, calendar: str) -> Quality:
+    """`check` for frames (field → float64, time × symbol, UTC) that may not be fit for Bars."""
+    close = fields["close"]
+    prices = {name: frame for name, frame in fields.items() if name != "volume"}
     found = [*_duplicates(close)]
-    if daily and len(close):
-        found += _sessions(pd.DatetimeIndex(close.index), Calendar.of(calendar))
+    if len(close):
+        times = pd.DatetimeIndex(close.index)
+        found += _sessions(times, Calendar.of(calendar)) if frequency == "1d" else ()
+        found += _future(times)
     found += _not_positive(prices)
+    found += _negative_volume(fields)
+    found += _ranges(prices)
     ordered = close[~close.index.duplicated()].sort_index()
     for symbol in ordered.columns:
         found += _series(str(symbol), ordered[symbol])
@@ -101,7 +124,12 @@ def _raw(frame: Any) -> pd.DataFrame:
     index = frame.index if isinstance(frame, pd.DataFrame) else None
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
         raise InputError("quality.check needs Bars, or a DataFrame indexed by times with a zone (when each bar closed)")
-    raw: pd.DataFrame = frame.astype("float64").set_axis(index.tz_convert("UTC").as_unit("us"), axis=0)
+    if not frame.columns.is_unique:
+        raise InputError(f"quality.check: columns must be unique symbols, not {list(frame.columns)[:10]}")
+    try:
+        raw: pd.DataFrame = frame.astype("float64").set_axis(index.tz_convert("UTC").as_unit("us"), axis=0)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"quality.check: the frame holds something that is no number: {error}") from None
     return raw
 
 
@@ -130,6 +158,39 @@ def _not_positive(prices: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
             value = frame[symbol][wrong[symbol].to_numpy()].iloc[0]
             detail = f"{name} at {at[0]} is {value} ({len(at)} such)"
             yield Finding("not positive", "error", str(symbol), len(at), utc(at[0]), detail)
+
+
+def _future(times: pd.DatetimeIndex) -> Iterator[Finding]:
+    early = times[times > pd.Timestamp(WallClock().now())]
+    if len(early):
+        detail = f"the bar of {early[0]} has not closed yet ({len(early)} such): what it holds may still change"
+        yield Finding("future", "warn", "", len(early), utc(early[0]), detail)
+
+
+def _negative_volume(fields: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
+    if "volume" in fields:
+        frame = fields["volume"]
+        yield from _cells("not positive", "error", (frame < 0) | np.isinf(frame), "volume is negative or infinite")
+
+
+def _ranges(prices: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
+    """High below low; open or close outside them by more than rounding."""
+    if not {"high", "low"} <= set(prices):
+        return
+    low, high = prices["low"], prices["high"]
+    crossed = high < low * (1 - ROUNDING)
+    yield from _cells("high below low", "error", crossed, "the high is below the low")
+    for name in ("open", "close"):
+        if name in prices:
+            outside = (prices[name] > high * (1 + ROUNDING)) | (prices[name] < low * (1 - ROUNDING))
+            yield from _cells("outside range", "warn", outside & ~crossed, f"the {name} is not between low and high")
+
+
+def _cells(check: str, severity: Literal["error", "warn"], wrong: pd.DataFrame, what: str) -> Iterator[Finding]:
+    """One finding a symbol, of the cells that are wrong."""
+    for symbol in wrong.columns[wrong.any()]:
+        at = wrong.index[wrong[symbol].to_numpy()]
+        yield Finding(check, severity, str(symbol), len(at), utc(at[0]), f"{what} at {at[0]} ({len(at)} such)")
 
 
 def _series(symbol: str, close: pd.Series) -> Iterator[Finding]:

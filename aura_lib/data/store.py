@@ -18,7 +18,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ __all__ = ["Store"]
 
 SCHEMA = 1
 ID_DIGITS = 24  # of the SHA-256: short enough to read out, long enough never to meet by accident
-MEND = "data.fetch() of its source writes it anew"
+MEND = "fetching its source again (a file: loading it again) writes it anew"
 ABANDONED = 3600.0  # seconds after which a file on its way belongs to a writer that died
 
 Times = npt.NDArray[np.int64]
@@ -102,7 +102,16 @@ class Store:
 
     def snapshots(self) -> tuple[str, ...]:
         """Every snapshot id in the store, sorted."""
-        return tuple(sorted(path.stem for path in (self.root / "snapshots").glob("*.json")))
+        return tuple(sorted(path.stem for path in (self.root / "snapshots").glob("*.json") if _is_id(path.stem)))
+
+    def of(self, source: str) -> tuple[str, ...]:
+        """The snapshots of one source, the newest last."""
+        found = []
+        for snapshot in self.snapshots():
+            with suppress(DataError, InputError, FileNotFoundError):
+                if self._manifest(snapshot)["source"] == source:
+                    found.append((self._snapshot(snapshot).stat().st_mtime, snapshot))
+        return tuple(snapshot for _, snapshot in sorted(found))
 
     def verify(self) -> tuple[str, ...]:
         """What is damaged or missing, one line a file; empty when every snapshot can be read as it was written."""
@@ -117,9 +126,9 @@ class Store:
         return tuple(problems)
 
     def _pointer(self, source: str, frequency: str) -> Path:
-        for part in (source, frequency):
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._]*", part):
-                raise InputError(f"{part!r} cannot name a file: use letters, digits, dots and underscores")
+        for part in (source, frequency):  # a source may be a file, of whatever name
+            if not re.fullmatch(r"[^/\\\0]{1,200}", part) or part in (".", ".."):
+                raise InputError(f"{part!r} cannot name a file: it needs up to 200 characters without / and \\")
         return self.root / "latest" / f"{source}-{frequency}"
 
     def _object(self, name: str) -> Path:

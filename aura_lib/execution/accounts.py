@@ -10,6 +10,7 @@ from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
 CLOCKS = ("replay", "wall")
+SAMPLE = "sample"  # whose prices an account trades on, when nobody says
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Terms:
     clock: str = "replay"
     currency: str = "USD"
     calendar: str = "XNYS"
-    source: str = "sample"
+    source: str = SAMPLE
     limits: Limits = field(default_factory=Limits)
     costs: Costs = field(default_factory=Costs)
 
@@ -63,6 +64,15 @@ def find_terms(ledger: Ledger, name: str) -> Terms | None:
     return account_terms(ledger, name) if ledger.journal.find(SYSTEM, f"account:{name}") else None
 
 
-def paper_account(ledger: Ledger, name: str = "paper") -> Terms:
-    """The paper account of this name, opened with the default terms when it is not there."""
-    return find_terms(ledger, name) or open_account(ledger, Terms(name))
+def paper_account(ledger: Ledger, name: str = "paper", source: str = "") -> Terms:
+    """The paper account of this name, opened with the default terms, on the prices of `source`, when it is not there.
+
+    Raises InputError when it is there and trades on other prices than `source`.
+    """
+    known = find_terms(ledger, name) or open_account(ledger, Terms(name, source=source or SAMPLE))
+    if source and known.source != source:
+        raise InputError(
+            f"account {name} trades on the prices of {known.source}, not of {source}: name another account in the job "
+            f"file, such as account: {name}2"
+        )
+    return known

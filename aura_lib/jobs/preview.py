@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aura_lib.core import Account, Calendar, DataError, Decision, Intent, Schedule, decode, iso, utc
 from aura_lib.execution import Terms, find_terms
+from aura_lib.execution.accounts import SAMPLE
 from aura_lib.execution.feed import Feed
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.context import Preview
@@ -82,9 +83,10 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
     Raises InputError when `at` is no slot, DataError when the data does not reach one, RunFailed when the notebook
     does not reach its end.
     """
-    terms = find_terms(runner.ledger, job.account) or Terms(job.account)
     given = {**job.parameters, "mode": job.mode.value, "book": job.book}
     bound = notebooks.bind(job.notebook, job.notebook.read_bytes(), given, runner.root)
+    source = str(bound.parameters.get("source", SAMPLE))
+    terms = find_terms(runner.ledger, job.account) or Terms(job.account, source=source)
     feed = _feed(runner, terms)
     slot = _slot(Schedule.parse(check_schedule(job, bound)), feed.bars, at)
     view, clock = runner.ledger.account(job.account), runner.ledger.control.clock(job.account)

@@ -51,7 +51,7 @@ def replay(
     Raises RunFailed at the first slot that fails: what follows it would decide on other holdings.
     """
     slots = slots_of(runner, job, start, end)
-    terms = paper_account(runner.ledger, job.account)
+    terms = paper_account(runner.ledger, job.account, source_of(runner, job))
     if terms.clock != "replay":
         raise InputError(
             f"account {job.account} lives by the wall clock: `aura job schedule {job.name}` runs the job there; past "
@@ -69,6 +69,13 @@ def replay(
                 on_slot(number, len(slots), run)
         advance(runner.ledger, job.account, after, server)
     return Replayed(job.name, tuple(runs), after)
+
+
+def source_of(runner: Runner, job: Job) -> str:
+    """Where the job's notebook takes its prices from, by its parameter `source`; "" when it has none."""
+    given = {**job.parameters, "mode": job.mode.value, "book": job.book}
+    bound = notebooks.bind(job.notebook, job.notebook.read_bytes(), given, runner.root)
+    return str(bound.parameters.get("source", ""))
 
 
 def fund(runner: Runner, job: Job) -> None:

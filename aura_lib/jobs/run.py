@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -22,7 +21,6 @@ from aura_lib.core import (
     Schedule,
     Settings,
     TargetWeights,
-    digest,
     encode,
     iso,
 )
@@ -98,48 +96,20 @@ def _research(
     costs: Costs | None, limits: Limits | None, context: Context | None,
 ) -> Backtest:  # fmt: skip
     from aura_lib import backtest
+    from aura_lib.ledger import Ledger, trials
 
     result = backtest.run(
         decide, bars, mandate, params=params, schedule=str(plan), warmup=warmup, costs=costs or Costs(),
         limits=limits or Limits(),
     )  # fmt: skip
     statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
-    _count_trial(decide, bars, params, plan, statistics, context)
+    by_runner = {"code": context.binding, "family": context.notebook} if context else {}
+    with Ledger.open() as ledger:
+        trials.count(ledger, decide, bars, params, str(plan), statistics, **by_runner)
     if context is not None:
         window = [iso(bars.start), iso(bars.end)]
         context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window})
     return result
-
-
-def _count_trial(
-    decide: Decide, bars: Bars, params: dict[str, Any], plan: Schedule, statistics: Mapping[str, float],
-    context: Context | None,
-) -> None:  # fmt: skip
-    """Every backtest is counted, whoever ran it; the same one twice counts once."""
-    from aura_lib.ledger import SYSTEM, Ledger
-
-    code = context.binding if context else digest(_source(decide))
-    family = context.notebook if context else f"{decide.__module__}.{getattr(decide, '__qualname__', 'decide')}"
-    parameters = {
-        name: value if isinstance(value, int | float | str | bool) else repr(value) for name, value in params.items()
-    }
-    trial = {
-        "code": code,
-        "parameters": parameters,
-        "snapshot": bars.snapshot,
-        "window": [iso(bars.start), iso(bars.end)],
-        "schedule": str(plan),
-    }
-    with Ledger.open() as ledger:
-        body = {**trial, "family": family, "statistics": dict(statistics), "interactive": context is None}
-        ledger.journal.append(SYSTEM, "trial", body, key=f"trial:{digest(trial)}")
-
-
-def _source(decide: Decide) -> str:
-    try:
-        return inspect.getsource(decide)
-    except (OSError, TypeError):
-        return repr(decide)
 
 
 # ---- parity --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""A curve as a small picture: SVG that needs no script, in the colours of the page it stands on."""
+"""Small pictures beside a table: SVG that needs no script, at home on a light and on a dark page."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -11,44 +12,113 @@ from aura_lib.reports import formats
 from aura_lib.reports.about import ABOUT, About, checked
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 190, 74, 30, 44  # pixels
-POINTS = 400  # more would fall on the same pixels
+POINTS = 400  # of a line; more would fall on the same pixels
+ROW, LABEL, VALUE = 19, 84, 56  # pixels: height of a bar's row, width of its name and of its number
+ACCENT = "#3f87c7"  # three times as light as black paper, and as dark as white: seen on both
 
 
 def curve(equity: pd.Series, *, about: About = ABOUT) -> str:
     """What a book is worth over time, on a logarithmic axis, as SVG text.
 
-    `equity` is positive, in `about.currency`, indexed by aware times; NaN is left out. Lines and words take the
-    colour of the text around them, so that the picture is at home in a light and in a dark notebook.
+    `equity` is positive, in `about.currency`, indexed by aware times; NaN is left out.
     """
-    known = checked(equity, "equity").dropna()
-    known = known[known > 0]
     title = f"Equity of {about.subject}, {about.currency}, logarithmic"
-    times = pd.DatetimeIndex(known.index)
-    inside = _drawn(known, times, about) if len(known) > 1 else _word("nothing yet", WIDTH / 2, HEIGHT / 2, "middle")
-    words = _word(title, 0, 14, "start", weight=600) + _word(about.line(times), 0, HEIGHT - 4, "start")
+    return _lines(checked(equity, "equity").to_frame("equity"), title, about)
+
+
+def closes(close: pd.DataFrame, *, about: About = ABOUT) -> str:
+    """Prices over time, time × symbol, on a logarithmic axis; several symbols each start at 1. NaN is left out."""
+    known = close.dropna(axis="columns", how="all")
+    if known.shape[1] == 1:
+        return _lines(known, f"Close of {known.columns[0]}, {about.currency}, logarithmic", about)
+    first = known.bfill().to_numpy(dtype="float64")[:1]
+    return _lines(known.div(first if len(first) else 1.0), "Closes, each from 1, logarithmic", about)
+
+
+def bars(rows: Mapping[str, tuple[float, ...]], title: str) -> str:
+    """Fractions as bars, a row a name, as SVG text. Of two, the first is drawn pale above; the last has its number."""
+    height = 24 + ROW * len(rows)
+    extent = [value for values in rows.values() for value in values] or [0.0]
+    low, high = min(0.0, *extent), max(0.0, *extent)
+    scale = (WIDTH / 2 - LABEL - VALUE) / ((high - low) or 1.0)
+    inside = "".join(
+        _bar(name, values, 24 + ROW * number, LABEL - low * scale, scale)
+        for number, (name, values) in enumerate(rows.items())
+    )
+    return _svg(title, inside, WIDTH // 2, height)
+
+
+def _bar(name: str, values: tuple[float, ...], top: float, zero: float, scale: float) -> str:
+    thick = (ROW - 5) / len(values)
+    drawn = "".join(
+        f'<rect x="{zero + min(value, 0.0) * scale:.1f}" y="{top + thick * number:.1f}" '
+        f'width="{max(abs(value) * scale, 0.5):.1f}" height="{thick:.1f}" fill="{ACCENT}" '
+        f'opacity="{1 if number == len(values) - 1 else 0.45}"/>'
+        for number, value in enumerate(values)
+    )
+    end = zero + max(0.0, *values) * scale + 6
+    base = top + ROW / 2 + 2
     return (
-        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'style="max-width:100%;height:auto" fill="currentColor" font-size="11" '
-        f'xmlns="http://www.w3.org/2000/svg">{words}{inside}</svg>'
+        _word(name, LABEL - 8, base, "end") + drawn + _word(formats.percent(values[-1], sign=False), end, base, "start")
     )
 
 
-def _drawn(known: pd.Series, times: pd.DatetimeIndex, about: About) -> str:
-    rows = np.unique(np.linspace(0, len(known) - 1, POINTS).astype(int))
-    level, moment = np.log(known.to_numpy()), times.as_unit("s").asi8.astype("float64")
-    low, high = float(level.min()), float(level.max())
-    spread = (high - low) or 1.0
-    x = LEFT + (moment - moment[0]) / (moment[-1] - moment[0]) * (WIDTH - LEFT - 4)
-    y = TOP + (high - level) / spread * (HEIGHT - TOP - BOTTOM)
-    points = " ".join(f"{x[row]:.1f},{y[row]:.1f}" for row in rows)
+def _lines(table: pd.DataFrame, title: str, about: About) -> str:
+    """Positive values over time, a line a column; the highest and lowest of several bear their names."""
+    known = table.where(table > 0).dropna(how="all")
+    times = pd.DatetimeIndex(known.index)
+    inside = (
+        _drawn(known, times, about)
+        if len(known) > 1 and known.size
+        else _word("nothing yet", WIDTH / 2, HEIGHT / 2, "middle")
+    )
+    return _svg(title, _word(about.line(times), 0, HEIGHT - 4, "start") + inside, WIDTH, HEIGHT)
+
+
+def _drawn(known: pd.DataFrame, times: pd.DatetimeIndex, about: About) -> str:
+    names = list(known.columns)
+    right = WIDTH - (4 if len(names) == 1 else 52)
+    level, moment = np.log(known.to_numpy(dtype="float64")), times.as_unit("s").asi8.astype("float64")
+    low, high = float(np.nanmin(level)), float(np.nanmax(level))
+    x = LEFT + (moment - moment[0]) / (moment[-1] - moment[0]) * (right - LEFT)
+    y = TOP + (high - level) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
     base = HEIGHT - BOTTOM
     return (
-        f'<line x1="{LEFT}" x2="{WIDTH - 4}" y1="{base}" y2="{base}" stroke="currentColor" opacity="0.3"/>'
-        f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
-        + _word(formats.count(float(known.max())), LEFT - 6, TOP + 4, "end")
-        + _word(formats.count(float(known.min())), LEFT - 6, base, "end")
+        f'<line x1="{LEFT}" x2="{right}" y1="{base}" y2="{base}" stroke="currentColor" opacity="0.3"/>'
+        + "".join(_line(x, y[:, column], len(names)) for column in range(len(names)))
+        + "".join(_word(names[column], right + 6, y[-1, column] + 4, "start") for column in _extremes(level))
+        + _word(_short(np.exp(high)), LEFT - 6, TOP + 4, "end")
+        + _word(_short(np.exp(low)), LEFT - 6, base, "end")
         + _word(formats.day(times[0], about.zone), LEFT, base + 15, "start")
-        + _word(formats.day(times[-1], about.zone), WIDTH - 4, base + 15, "end")
+        + _word(formats.day(times[-1], about.zone), right, base + 15, "end")
+    )
+
+
+def _line(x: np.ndarray, y: np.ndarray, of: int) -> str:
+    there = np.flatnonzero(np.isfinite(y))
+    rows = there[np.unique(np.linspace(0, len(there) - 1, max(POINTS // of, 100)).astype(int))]
+    points = " ".join(f"{x[row]:.1f},{y[row]:.1f}" for row in rows)
+    look = 'stroke-width="1.5"' if of == 1 else 'stroke-width="1" opacity="0.6"'
+    return f'<polyline points="{points}" fill="none" stroke="{ACCENT}" {look}/>'
+
+
+def _extremes(level: np.ndarray) -> list[int]:
+    """The columns that end highest and lowest, if there are several and both are there at the end."""
+    last = level[-1]
+    if len(last) == 1 or not np.isfinite(last).any():
+        return []
+    return sorted({int(np.nanargmax(last)), int(np.nanargmin(last))})
+
+
+def _short(value: float) -> str:
+    return formats.count(value) if value >= 1000 else formats.ratio(value)
+
+
+def _svg(title: str, inside: str, width: int, height: int) -> str:
+    return (
+        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width} {height}" width="{width}" '
+        f'style="max-width:min(100%,{width}px);height:auto" fill="currentColor" font-size="12" '
+        f'xmlns="http://www.w3.org/2000/svg">{_word(title, 0, 14, "start", weight=600)}{inside}</svg>'
     )
 
 

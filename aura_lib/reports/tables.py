@@ -216,7 +216,9 @@ def counts_rows(table: pd.DataFrame) -> bool:
 def _plain(grid: Table) -> str:
     from rich.console import Console
 
-    console = Console(width=1000, color_system=None, force_terminal=False)
+    console = Console(
+        width=1000, color_system=None, force_terminal=False, force_jupyter=False
+    )  # or it shows itself there
     with console.capture() as captured:
         console.print(grid)
     return "\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip())

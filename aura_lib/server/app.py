@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets.config import Config
@@ -27,9 +29,19 @@ from aura_lib.server import extension, instance
 from aura_lib.server.dashboards import application
 from aura_lib.server.door import FrontDoor
 from aura_lib.server.kernels import DashboardKernels, warm_parent
+from aura_lib.server.launcher import LABEXTENSIONS
 
 ADDRESS = "127.0.0.1"
 EXTENSIONS = {"jupyterlab": True, "voila.server_extension": False}
+
+
+class LabKernels(AsyncMappingKernelManager):
+    """JupyterLab's kernels. What they say outside of a notebook goes to a file, not into the terminal."""
+
+    output: ClassVar[int | None] = None
+
+    def _kernel_start_kwargs(self, **options: Any) -> dict[str, Any]:
+        return {**super()._kernel_start_kwargs(**options), "stdout": self.output, "stderr": self.output}
 
 
 class LabServer(ServerApp):
@@ -72,9 +84,25 @@ class Server:
         """Serve until Ctrl-C, SIGTERM or the button in JupyterLab."""
         self.app._http_server = HTTPServer(self.door, max_body_size=self.app.max_body_size)
         self.app.http_server.add_sockets(self.sockets)
-        if browser:
-            Thread(target=webbrowser.open, args=(self.url(),), daemon=True).start()
+        if browser and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
+            Thread(target=webbrowser.open, args=(self._redirect().as_uri(),), daemon=True).start()
         self.app.start_ioloop()
+        self.app.io_loop.asyncio_loop.run_until_complete(_give_up_what_is_left())  # type: ignore[attr-defined]
+
+    def _redirect(self) -> Path:
+        """A page of this user's that leads to the address: what a browser is started with, all users can see."""
+        page = Path(self.app.cookie_secret_file).with_name("open.html")
+        instance.write_private(page, f'<meta http-equiv="refresh" content="0; url={self.url()}">')
+        return page
+
+
+async def _give_up_what_is_left() -> None:
+    """Cancel pages that were still computing: a thread that serves one would keep the process alive for ever."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=2)
 
 
 def bind(port: int) -> list[socket.socket]:
@@ -110,6 +138,7 @@ def build(settings: Settings, root: Path, sockets: Sequence[socket.socket]) -> S
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Jupyter's packages about each other
         app.initialize(argv=[], starter_extension="lab", new_httpserver=False)
+    LabKernels.output = os.open(own / "kernels.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     extension.load(app)
     served = None if kernels is None else application(app.web_app, kernels, folder, app.base_url)
     return Server(app, sockets, FrontDoor(app.web_app, served, f"{app.base_url}dashboards/"), token)
@@ -137,6 +166,7 @@ def _config(root: Path, port: int, token: str, own: Path, start: str) -> Config:
             "allow_origin": "",
             "allow_origin_pat": "",
             "disable_check_xsrf": False,
+            "kernel_manager_class": LabKernels,
             "authenticate_prometheus": True,
             "cookie_secret_file": str(own / "cookie_secret"),
         },
@@ -144,9 +174,11 @@ def _config(root: Path, port: int, token: str, own: Path, start: str) -> Config:
         "IdentityProvider": {"token": token, "cookie_options": {"path": "/", "samesite": "Lax"}},
         "PasswordIdentityProvider": {"hashed_password": "", "password_required": False},
         "KernelManager": {"shutdown_wait_time": 1.0},
+        "MappingKernelManager": {"transport_encryption": "auto"},
         "LabApp": {
             "default_url": start,
             "extension_manager": "readonly",
+            "extra_labextensions_path": [str(LABEXTENSIONS)],
             "news_url": None,
             "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
         },

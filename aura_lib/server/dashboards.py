@@ -17,10 +17,11 @@ from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado import web
 from voila.configuration import VoilaConfiguration
 from voila.paths import collect_static_paths, collect_template_paths
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_page_config, get_voila_labextensions_path
 
 from aura_lib.server import assets
-from aura_lib.server.kernels import Channels, DashboardConnection, DashboardKernels
+from aura_lib.server.kernels import DashboardConnection, DashboardKernels
 from aura_lib.server.page import Page
 from aura_lib.ui.index import discover
 
@@ -47,9 +48,13 @@ class Site:
         path = self.folder / f"{name}.ipynb"
         return path if path.is_file() and path.resolve().parent == self.folder else None
 
+    def pages(self) -> list[Any]:
+        """All dashboards but the index."""
+        return [page for page in discover(self.folder) if self.notebook(page.name)]
+
     def frame(self, name: str) -> dict[str, Any]:
         """What the frame of a page is made of: its title, and links to all the others."""
-        pages = discover(self.folder)
+        pages = self.pages()
         title = next((page.title for page in pages if page.name == name), "Dashboards")
         lab = f"{self.base_url.removesuffix('dashboards/')}lab"
         return {"static": self.assets, "title": title, "pages": pages, "lab": lab}
@@ -66,7 +71,7 @@ def application(lab: web.Application, kernels: DashboardKernels, folder: Path, b
         (f"{root}([A-Za-z0-9_-]+)(?:\\.ipynb)?", Page, {"site": site}),
         (f"{root}files/{PICTURE}", AuthenticatedFileHandler, {"path": str(site.folder)}),
         (f"{root}api/kernels/(?P<kernel_id>[\\w-]+)", KernelModel),
-        (f"{root}api/kernels/(?P<kernel_id>[\\w-]+)/channels", Channels),
+        (f"{root}api/kernels/(?P<kernel_id>[\\w-]+)/channels", VoilaKernelWebsocketHandler),
         (f"{root}voila/api/shutdown/([\\w-]+)", Leaving, {"kernels": kernels}),
         (f"{kept}/static/(.+)", assets.Kept, {"path": collect_static_paths(["voila", "nbconvert"], "lab", prune=True)}),
         (
@@ -111,9 +116,9 @@ class Index(Page):
     async def get(self, name: str = "index") -> None:
         """The page."""
         if self.site.notebook("index"):
-            await super().get("index")
+            await self.show("index")
             return
-        pages = discover(self.site.folder)
+        pages = self.site.pages()
         links = [f'<li><a href="{quote(page.name)}">{html.escape(page.title)}</a></li>' for page in pages]
         self.message("Dashboards", f"<ul>{''.join(links)}</ul>" if links else "<p>No dashboard yet.</p>")
 
@@ -125,8 +130,9 @@ class KernelModel(KernelHandler):
 
 
 class Leaving(JupyterHandler):
-    """A page says that it is about to be left. Its kernel ends if its websocket has gone by then: a page cannot
-    end another one's kernel, so the request needs no XSRF token (Voila sends none).
+    """A page says that it is about to be left: look whether it is.
+
+    It ends no kernel whose page still is there, so the request needs no XSRF token (Voila sends none).
     """
 
     def initialize(self, kernels: DashboardKernels) -> None:

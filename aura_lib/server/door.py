@@ -12,7 +12,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 
 # The login page, and what it is drawn with. All other addresses of either application are closed to strangers.
-OPEN = re.compile(r"/(login|logout|favicon\.ico|static/(style/[\w.-]+\.css|(logo|favicons|base/images)/[\w.-]+))")
+OPEN = re.compile(r"/(login|logout|favicon\.ico|static/(favicon\.ico|style/[\w.-]+\.css|(logo|favicons)/[\w.-]+))")
 
 
 class FrontDoor(Router):

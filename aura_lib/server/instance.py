@@ -40,9 +40,14 @@ def only_one(home: Path) -> Iterator[Path]:
 
 
 def tell(place: Path, about: dict[str, Any]) -> None:
-    """Write where the server is found; the token is in it, so only this user may read it."""
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(about, file)
+    """Write where the server is found."""
+    write_private(place, json.dumps(about))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write what holds the token: only this user may read it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def running(home: Path) -> dict[str, Any] | None:

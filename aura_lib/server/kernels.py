@@ -6,14 +6,18 @@ import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from queue import Empty
+from typing import Any, cast
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+from jupyter_server.utils import ApiPath
 
+from aura_lib.core import RunFailed
 from aura_lib.jobs.kernels import Zygote, environment
 from aura_lib.jobs.provisioner import ForkProvisioner
 
@@ -29,7 +33,7 @@ PRELOAD = (
     "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market_data", "aura_lib.data",
     "aura_lib.data.sources.sample", "aura_lib.ledger", "aura_lib.execution", "aura_lib.backtest",
     "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui.portfolio",
-    "aura_lib.ui.index", "plotly.subplots", "plotly.graph_objects", "vectorbt",
+    "aura_lib.ui.index", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",
 )  # fmt: skip
 
 
@@ -73,12 +77,26 @@ class DashboardKernel(ServerKernelManager):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+async def client(kernel: DashboardKernel) -> AsyncKernelClient:
+    """A client whose messages arrive. jupyter_client's own wait adds 0.2 s of listening to silence."""
+    made: AsyncKernelClient = kernel.client()
+    made.start_channels()
+    while await kernel.is_alive():
+        made.kernel_info()
+        with suppress(Empty):
+            await made.get_shell_msg(timeout=1)
+            await made.get_iopub_msg(timeout=0.2)  # what a kernel says before it is listened to is lost
+            return made
+    made.stop_channels()
+    raise RunFailed("the kernel of this page died while it started: the server's log says why; reload the page")
+
+
 class DashboardKernels(AsyncMappingKernelManager):
     """All kernels of dashboards. One without a websocket is ended after a while."""
 
     def __init__(self, zygote: Zygote, root: Path, **options: Any) -> None:
         self.zygote = zygote
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call]
             root_dir=str(root),
             kernel_manager_class="aura_lib.server.kernels.DashboardKernel",
             kernel_spec_manager=OneSpec(),
@@ -86,7 +104,7 @@ class DashboardKernels(AsyncMappingKernelManager):
             **options,
         )
         self._starting = 0
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings: dict[str, asyncio.Future[None]] = {}
 
     @property
     def full(self) -> bool:
@@ -98,9 +116,15 @@ class DashboardKernels(AsyncMappingKernelManager):
         own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._starting += 1
         try:
-            return await self.start_kernel(kernel_name="python3", path="", env={**environment(), **own, **request})
+            return await self.start_kernel(
+                kernel_name="python3", path=ApiPath(""), env={**environment(), **own, **request}
+            )
         finally:
             self._starting -= 1
+
+    def kernel(self, kernel_id: str) -> DashboardKernel:
+        """The kernel of this id."""
+        return cast(DashboardKernel, self.get_kernel(kernel_id))
 
     def expect_tab(self, kernel_id: str) -> None:
         """The page is out: its websocket has to come now."""
@@ -108,7 +132,7 @@ class DashboardKernels(AsyncMappingKernelManager):
 
     def notify_disconnect(self, kernel_id: str) -> None:
         """A websocket closed: a reload or a reconnect brings another one soon, a closed tab none."""
-        super().notify_disconnect(kernel_id)
+        super().notify_disconnect(kernel_id)  # type: ignore[no-untyped-call]
         self._end_later(kernel_id, GRACE)
 
     def look_soon(self, kernel_id: str) -> None:
@@ -116,25 +140,25 @@ class DashboardKernels(AsyncMappingKernelManager):
         self._end_later(kernel_id, LEAVING)
 
     async def end(self, kernel_id: str) -> None:
-        """Kill a kernel and all it started."""
-        if kernel_id in self:
-            await self.shutdown_kernel(kernel_id, now=True)
+        """Kill a kernel and all it started; to end it twice is to end it once."""
+        if ending := self._end(kernel_id):
+            await asyncio.wait([ending])
+
+    def _end(self, kernel_id: str) -> asyncio.Future[None] | None:
+        if kernel_id not in self._endings and kernel_id in self:
+            self._endings[kernel_id] = asyncio.ensure_future(self.shutdown_kernel(kernel_id, now=True))  # type: ignore[no-untyped-call]
+        return self._endings.get(kernel_id)
 
     def _end_later(self, kernel_id: str, seconds: float) -> None:
-        async def wait_and_see() -> None:
-            await asyncio.sleep(seconds)
+        def look() -> None:
             if not self._kernel_connections.get(kernel_id):
-                await self.end(kernel_id)
+                self._end(kernel_id)
 
-        task = asyncio.get_running_loop().create_task(wait_and_see())
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        asyncio.get_running_loop().call_later(seconds, look)
 
     async def close(self) -> None:
         """End all of them, and the warm parent."""
-        for task in list(self._endings):
-            task.cancel()
-        await self.shutdown_all(now=True)
+        await asyncio.gather(*(self.end(kernel_id) for kernel_id in self.list_kernel_ids()))
         self.zygote.close()
 
 
@@ -144,7 +168,3 @@ class DashboardConnection(ZMQChannelsWebsocketConnection):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.limit_rate = False
-
-
-class Channels(VoilaKernelWebsocketHandler):  # type: ignore[misc]
-    """The websocket of a page. A kernel that is gone is a 404, not an error of the server."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from jupyter_server.base.handlers import JupyterHandler
 from nbclient.exceptions import DeadKernelError
+from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
 from tornado import web
 from tornado.iostream import StreamClosedError
@@ -17,7 +18,7 @@ from voila.execute import VoilaExecutor
 from voila.notebook_renderer import NotebookRenderer
 
 from aura_lib.core import errors
-from aura_lib.server.kernels import LIMIT
+from aura_lib.server.kernels import LIMIT, client
 
 if TYPE_CHECKING:
     from aura_lib.server.dashboards import Site
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 WIDGETS = "import ipywidgets; ipywidgets.register_comm_target()"  # the fork imported them before it was a kernel
 MESSAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{served}aura.css"><link rel="stylesheet" href="{served}dashboard.css">
 <body class="aura-page"><main class="aura-message"><h1>{title}</h1>{body}</main></body></html>"""
 
 
@@ -50,29 +52,32 @@ class Renderer(NotebookRenderer):  # type: ignore[misc]
     async def _jinja_kernel_start(self, nb: Any, kernel_id: None, kernel_future: asyncio.Task[str]) -> str:
         await self.page.flush()
         started = await kernel_future
-        self.executor = VoilaExecutor(nb, km=self.kernels.get_kernel(started), allow_errors=True)
-        self.executor.kc = await self.executor.async_start_new_kernel_client()
+        kernel = self.kernels.kernel(started)
+        self.executor = VoilaExecutor(nb, km=kernel, allow_errors=True)
+        self.executor.kc = await client(kernel)
         self.executor.kc.execute(WIDGETS, silent=True, store_history=False)
         return started
 
     async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncIterator[Any]:
         """Run each cell and hand it over; what it said on the error stream goes to the log."""
         nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": ""}})
-        for index, cell in enumerate(nb.cells):
-            try:
-                await self.executor.async_execute_cell(cell, index, store_history=False)
-            except DeadKernelError:
-                cell.outputs.append(_error("DeadKernelError", "the kernel of this page died: reload the page"))
-            self._log(index, cell)
-            yield cell
-            await self.page.flush()
-        await self._cleanup_resources()
+        try:
+            for index, cell in enumerate(nb.cells):
+                try:
+                    await self.executor.async_execute_cell(cell, index, store_history=False)
+                except DeadKernelError:
+                    cell.outputs.append(_error("RunFailed", "the kernel of this page died: reload the page"))
+                self._log(index, cell)
+                yield cell
+                await self.page.flush()
+        finally:
+            await self._cleanup_resources()
 
     def _log(self, index: int, cell: Any) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                trace = "\n".join(output.traceback)
-                self.page.log.error("dashboard %s, cell %d: %s\n%s", self.name, index, error_line(output), trace)
+                trace = strip_ansi("\n".join(output.traceback))
+                self.page.log.warning("dashboard %s, cell %d: %s\n%s", self.name, index, error_line(output), trace)
             elif output.output_type == "stream" and output.name == "stderr":
                 self.page.log.warning("dashboard %s, cell %d: %s", self.name, index, output.text)
 
@@ -88,7 +93,7 @@ def error_line(output: Any) -> str:
 def _error(name: str, message: str) -> Any:
     from nbformat.v4 import new_output
 
-    return new_output("error", ename=name, evalue=message, traceback=[])
+    return new_output("error", ename=name, evalue=message, traceback=[])  # type: ignore[no-untyped-call]
 
 
 class Page(JupyterHandler):
@@ -101,7 +106,11 @@ class Page(JupyterHandler):
 
     @web.authenticated
     async def get(self, name: str) -> None:
-        """The page: a kernel of its own, started while the head is on its way."""
+        """The page."""
+        await self.show(name)
+
+    async def show(self, name: str) -> None:
+        """A kernel of its own, started while the head is on its way, then cell by cell."""
         if self.site.notebook(name) is None:
             raise web.HTTPError(404)
         if self.site.kernels.full:
@@ -114,19 +123,26 @@ class Page(JupyterHandler):
         try:
             async for part in Renderer(self, name, self.site).html(self.kernel):
                 self.write(part)
-        except StreamClosedError:
-            await self._end()
-        else:
             self.site.kernels.expect_tab(await self.kernel)
+        except StreamClosedError:  # nobody waits for it any more
+            await self._end()
+        except errors.AuraError as error:
+            self.write(f'<p class="aura-error" role="alert">{html.escape(str(error))}</p>')
+            await self._end()
 
     def on_connection_close(self) -> None:
-        """Nobody waits for this page any more."""
+        """Nobody waits for this page any more: whatever it computes, it computes for nobody."""
         if self.kernel is not None:
-            asyncio.get_running_loop().create_task(self._end())
+            self.kernel.add_done_callback(lambda _: asyncio.ensure_future(self._end()))
+
+    def log_exception(self, *error: Any) -> None:
+        """A page that failed for a reason of ours needs no kernel either."""
+        super().log_exception(*error)
+        self.on_connection_close()
 
     async def _end(self) -> None:
-        if self.kernel is not None:
-            await self.site.kernels.end(await self.kernel)
+        if self.kernel is not None and self.kernel.exception() is None:
+            await self.site.kernels.end(self.kernel.result())
 
     def _variables(self) -> dict[str, str]:
         """The request, as Voila tells it to notebooks, without the login token it may carry."""

@@ -12,14 +12,20 @@ from aura_lib.reports import tables
 
 # Colours are those of the notebook's own theme, light or dark.
 _STYLE = (
-    ".aura-card{font-variant-numeric:tabular-nums;max-width:860px}"
+    ".aura-card{font-variant-numeric:tabular-nums;max-width:960px}"
     ".aura-card .aura-line{opacity:.75;margin:0}"
-    ".aura-card .aura-scroll{overflow-x:auto}"
-    ".aura-card table{border-collapse:collapse;margin:6px 0;font-size:12px}"
-    ".aura-card th,.aura-card td{padding:2px 12px 2px 0;text-align:left;white-space:nowrap}"
-    ".aura-card .aura-number{text-align:right}"
-    ".aura-card thead th{border-bottom:1px solid currentColor;font-weight:600}"
+    ".aura-card .aura-body{display:flex;flex-wrap:wrap;align-items:flex-start;gap:4px 28px;margin-top:6px}"
+    ".aura-card .aura-body svg{flex:1 1 480px}"
+    ".aura-card .aura-rows{overflow-x:auto;max-width:100%}"
+    # two classes: a notebook's own rules for tables put everything at the right
+    ".aura-card .aura-rows table{border-collapse:collapse;margin:0;font-size:12px}"
+    ".aura-card .aura-rows :is(th,td){padding:2px 14px 2px 0;text-align:left;white-space:nowrap;max-width:none}"
+    ".aura-card .aura-rows .aura-number{text-align:right}"
+    ".aura-card .aura-rows .aura-long{white-space:normal;min-width:24ch;overflow-wrap:anywhere}"
+    ".aura-card .aura-rows thead th{border-bottom:1px solid currentColor;font-weight:600}"
+    ".aura-card .aura-rows tbody th{font-weight:600}"
 )
+LONG = 48  # characters from which a cell may break over lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +53,7 @@ class Card:
         table = "" if self.words is None else _table(self.words, self.title)
         return (
             f'<div class="aura-card"><style>{_STYLE}</style><strong>{escape(self.title)}</strong>'
-            f"{lines}{table}{self.picture}</div>"
+            f'{lines}<div class="aura-body">{table}{self.picture}</div></div>'
         )
 
     def text(self) -> str:
@@ -79,8 +85,9 @@ def _table(words: pd.DataFrame, caption: str) -> str:
     head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads if named)
     top = f"<thead><tr>{head}</tr></thead>" if named else ""
     body = f"<tbody>{''.join(rows)}</tbody>"
-    return f'<div class="aura-scroll"><table aria-label="{escape(caption)}">{top}{body}</table></div>'
+    return f'<div class="aura-rows"><table aria-label="{escape(caption)}">{top}{body}</table></div>'
 
 
 def _cell(cell: Any, side: str) -> str:
-    return f'<td class="{side}">{escape(str(cell))}</td>'
+    text = str(cell)
+    return f'<td class="{side or ("aura-long" if len(text) > LONG else "")}">{escape(text)}</td>'

@@ -1,7 +1,8 @@
-"""`%load_ext aura_lib`: nouns that show themselves, and the `%aura` magic. Nothing heavy loads before it is used."""
+"""`%load_ext aura_lib`: nouns that show themselves, `%aura` and `%%aura`. Nothing heavy loads before it is used."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,17 +18,20 @@ NOUNS = (
     ("aura_lib.plan", "Plan"),
     ("aura_lib.backtest.result", "Backtest"),
     ("aura_lib.execution.propose", "Proposal"),
+    ("aura_lib.data.quality", "Quality"),
+    ("aura_lib.data.files.reading", "Reading"),
 )
 MAGIC = "aura"
 
 
 def load(ipython: Any) -> None:
-    """Teach an IPython shell to show Aura's nouns, and the `%aura` line magic."""
+    """Teach an IPython shell to show Aura's nouns, the `%aura` line magic and the `%%aura` cell magic."""
     formatters = ipython.display_formatter.formatters
     for module, name in NOUNS:
         formatters["text/html"].for_type_by_name(module, name, _html)
         formatters["text/plain"].for_type_by_name(module, name, _plain)
     ipython.register_magic_function(aura, "line", MAGIC)
+    ipython.register_magic_function(partial(_cell, ipython), "cell", MAGIC)
 
 
 def unload(ipython: Any) -> None:
@@ -36,7 +40,8 @@ def unload(ipython: Any) -> None:
     for module, name in NOUNS:
         for kind in ("text/html", "text/plain"):
             formatters[kind].pop(f"{module}.{name}", None)
-    ipython.magics_manager.magics["line"].pop(MAGIC, None)
+    for kind in ("line", "cell"):
+        ipython.magics_manager.magics[kind].pop(MAGIC, None)
 
 
 def aura(line: str = "") -> Card:
@@ -44,6 +49,13 @@ def aura(line: str = "") -> Card:
     from aura_lib.ui.magic import answer
 
     return answer(line)
+
+
+def _cell(ipython: Any, line: str, cell: str) -> None:
+    """`%%aura backtest [NAME=VALUE …]`: backtest the `decide` that this cell defines."""
+    from aura_lib.ui.cell import run
+
+    run(ipython, line, cell)
 
 
 def _html(noun: Any) -> str:

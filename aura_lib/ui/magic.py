@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import Any
 
 import pandas as pd
 
 from aura_lib.core import AuraError, Settings
+from aura_lib.ledger import Ledger
 from aura_lib.reports import formats
+from aura_lib.reports.standing import accounts
 from aura_lib.ui.card import Card
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from aura_lib.ledger import Ledger
 
 RUNS = 20  # the latest are shown
 NOTHING_YET = "nothing yet: `aura demo` in a terminal makes the first account and its runs"
@@ -40,15 +37,15 @@ def answer(line: str) -> Card:
 
 def status() -> Card:
     """A row an account: cash, holdings, open orders, whether it is halted or adrift."""
-    with _ledger() as ledger:
-        rows = [] if ledger is None else [_account(ledger, name) for name in _accounts(ledger)]
+    with Ledger.find() or nullcontext() as ledger:
+        rows = [] if ledger is None else [_account(ledger, name) for name in accounts(ledger)]
     table = pd.DataFrame(rows, columns=list(_ACCOUNT))
     return Card("Accounts", (f"In {Settings.load().home}",) if rows else (NOTHING_YET,), table if rows else None)
 
 
 def runs(job: str | None = None) -> Card:
     """The latest runs, newest first; of one job if it is named."""
-    with _ledger() as ledger:
+    with Ledger.find() or nullcontext() as ledger:
         found = [] if ledger is None else ledger.runs()
     chosen = [run for run in found if job in (None, run.job)][::-1]
     title = f"Runs of {job}" if job else "Runs"
@@ -66,15 +63,20 @@ def runs(job: str | None = None) -> Card:
 
 def usage() -> Card:
     """What can be asked."""
-    return Card("%aura", (), pd.DataFrame({"shows": list(_HELP.values())}, index=list(_HELP)))
+    return Card("%aura", (_OPTIONS,), pd.DataFrame({"shows": list(_HELP.values())}, index=list(_HELP)))
 
 
 ASKED: dict[str, Callable[..., Card]] = {"status": status, "runs": runs, "help": usage}
 _HELP = {
     "%aura status": "accounts: cash, holdings, open orders, halts, drift",
     "%aura runs [JOB]": f"the latest {RUNS} runs, newest first",
+    "%%aura backtest [NAME=VALUE …]": "above a cell that defines decide: its backtest, left as `backtest`",
     "%aura help": "this",
 }
+_OPTIONS = (
+    'Options of backtest: bars=NAME mandate=NAME schedule="XNYS month-end close" from=DATE to=DATE warmup=BARS; '
+    "other names are parameters of decide"
+)
 _ACCOUNT = ("account", "class", "currency", "cash", "holdings", "open orders", "trading", "drift", "reconciled")
 
 
@@ -82,26 +84,6 @@ def _not_understood(line: str) -> Card:
     return Card(
         f"%aura does not understand {line.strip()!r}: ask {', '.join(_HELP)}; all else is in the `aura` command."
     )
-
-
-@contextmanager
-def _ledger() -> Iterator[Ledger | None]:
-    """The ledger, if there is one: a question makes no files."""
-    settings = Settings.load()
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file != settings.database_url and not (settings.home / file).exists():
-        yield None
-        return
-    from aura_lib.ledger import Ledger
-
-    with Ledger.open(settings) as ledger:
-        yield ledger
-
-
-def _accounts(ledger: Ledger) -> list[str]:
-    from aura_lib.ledger import SYSTEM
-
-    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
 
 
 def _account(ledger: Ledger, name: str) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aura_lib.core import InputError, Side
-from aura_lib.reports import formats
+from aura_lib.reports import formats, picture, tables
+from aura_lib.reports.about import About
 from aura_lib.ui.card import Card
 
 if TYPE_CHECKING:
     from aura_lib.backtest import Backtest
-    from aura_lib.core import Account, Bars, Order, Run, TargetWeights
+    from aura_lib.core import Account, Bars, Order, Position, Run, TargetWeights
+    from aura_lib.data.files import Reading
+    from aura_lib.data.quality import Quality
     from aura_lib.execution import Proposal
     from aura_lib.plan import Plan
 
@@ -46,14 +49,16 @@ def bars(given: Bars) -> Card:
             f"snapshot {given.snapshot[:12] or 'none (from memory)'}"
         ),
     )
-    title = f"Bars: {len(given.symbols):,} symbols × {len(given):,} bars"
-    return Card(title, lines, pd.DataFrame(rows), more=max(0, close.shape[1] - SHOWN))
+    title = f"Bars: {_many(len(given.symbols), 'symbol')} × {_many(len(given), 'bar')}"
+    about = About(
+        "the bars", source=given.source, as_of=given.end, currency=given.instruments[given.symbols[0]].currency
+    )
+    drawn = picture.closes(close.iloc[:, :SHOWN], about=about)
+    return Card(title, lines, pd.DataFrame(rows), more=max(0, close.shape[1] - SHOWN), picture=drawn)
 
 
 def backtest(given: Backtest) -> Card:
     """The figures of a backtest, and its curve."""
-    from aura_lib.reports import picture, tables
-    from aura_lib.reports.about import About
     from aura_lib.reports.performance import HEAD, SUBJECT
 
     about = About(f"the {SUBJECT}", source=given.bars.source, as_of=given.bars.end, currency=given.mandate.currency)
@@ -77,12 +82,14 @@ def target_weights(given: TargetWeights) -> Card:
     table = pd.DataFrame(rows[:SHOWN], columns=["symbol", "weight"])
     title = f"Target weights: {_many(len(rows), 'holding')}"
     lines = (f"As of {formats.moment(given.as_of)}; {formats.percent(cash, sign=False)} cash",)
-    return Card(title, lines, table, more=max(0, len(rows) - SHOWN))
+    drawn = picture.bars({**{s: (w,) for s, w in rows[:SHOWN]}, "cash": (cash,)}, "Weights, of equity")
+    return Card(title, lines, table, more=max(0, len(rows) - SHOWN), picture=drawn)
 
 
 def plan(given: Plan) -> Card:
     """The orders that lead to the targets, with weights before and after."""
     table = given.table()
+    moved = {row["symbol"]: (row["weight before"], row["weight after"]) for row in table.head(SHOWN).to_dict("records")}
     for name in ("weight before", "weight after", "target"):
         table[name] = [formats.percent(float(value), sign=False) for value in table[name]]
     currency = given.account.currency
@@ -92,7 +99,9 @@ def plan(given: Plan) -> Card:
             f"estimated cost {formats.money(given.estimated_cost, currency)}"
         ),
     )
-    return Card(_legs(len(given.intents), (i.side for i in given.intents)), lines, table, currency=currency)
+    title = _legs(len(given.intents), (i.side for i in given.intents))
+    drawn = picture.bars(moved, "Weights before (above, pale) and after") if moved else ""
+    return Card(title, lines, table, currency=currency, picture=drawn)
 
 
 def order(given: Order) -> Card:
@@ -127,18 +136,19 @@ def run(given: Run) -> Card:
 
 
 def account(given: Account) -> Card:
-    """Cash and holdings."""
+    """Cash and holdings, weighed by what they cost: an account knows no prices."""
+    held = {symbol: p for symbol, p in sorted(given.positions.items()) if p.quantity}
     rows = [
-        {"symbol": symbol, "quantity": p.quantity, "average cost": p.average_cost,
+        {"symbol": symbol, "quantity": p.quantity, "average cost": round(p.average_cost, 4),
          "realised": formats.amount(p.realised)}
-        for symbol, p in sorted(given.positions.items())
-        if p.quantity
+        for symbol, p in held.items()
     ]  # fmt: skip
     when = f"; as of {formats.moment(given.as_of)}" if given.as_of else ""
     paid = f"; fees paid {formats.money(given.fees, given.currency)}"
     lines = (f"Cash {formats.money(given.cash, given.currency)}{paid}{when}",)
     table = pd.DataFrame(rows, columns=["symbol", "quantity", "average cost", "realised"])
-    return Card(f"Account {given.name}: {_many(len(rows), 'holding')}", lines, table, currency=given.currency)
+    title = f"Account {given.name}: {_many(len(rows), 'holding')}"
+    return Card(title, lines, table, currency=given.currency, picture=_at_cost(given, held))
 
 
 def proposal(given: Proposal) -> Card:
@@ -154,6 +164,29 @@ def proposal(given: Proposal) -> Card:
     return Card(title, lines, outcome_table(given))
 
 
+def quality(given: Quality) -> Card:
+    """What the checks found, errors first."""
+    errors = len(given.errors)
+    found = sorted(given.findings, key=lambda f: f.severity != "error")
+    rows = [
+        {n: getattr(f, n) for n in ("severity", "check", "symbol", "count", "first", "detail")} for f in found[:SHOWN]
+    ]
+    title = f"Quality: {_many(errors, 'error')}, {_many(len(found) - errors, 'warning')}"
+    lines = (f"{given.source}: {_many(given.bars, 'bar')} of {_many(given.symbols, 'symbol')}",)
+    return Card(title, lines, pd.DataFrame(rows) if rows else None, more=max(0, len(found) - SHOWN))
+
+
+def reading(given: Reading) -> Card:
+    """What was recognised in a file, and what the checks found."""
+    close = given.frames["close"]
+    span = f"{formats.day(close.index[0])} to {formats.day(close.index[-1])}" if len(close) else "no row"
+    size = f"{_many(len(given.symbols), 'symbol')} × {_many(len(close), 'bar')} of {given.frequency}, {span}"
+    found = [f"{f.severity}: {f}" for f in given.quality.findings[:SHOWN]] or ["The checks found nothing"]
+    more = max(0, len(given.recognised) - SHOWN)
+    lines = (size, *given.notes, *given.remarks, *found)
+    return Card(f"File: {given.source}", lines, given.table().head(SHOWN), more=more)
+
+
 SHOW: dict[str, Callable[[Any], Card]] = {
     "Bars": bars,
     "Backtest": backtest,
@@ -163,6 +196,8 @@ SHOW: dict[str, Callable[[Any], Card]] = {
     "Run": run,
     "Account": account,
     "Proposal": proposal,
+    "Quality": quality,
+    "Reading": reading,
 }
 
 
@@ -184,6 +219,17 @@ def _verdicts(given: Run) -> str:
     if "approved" not in given.results:
         return ""
     return f"{given.results['approved']} approved, {given.results.get('rejected', 0)} rejected"
+
+
+def _at_cost(given: Account, held: dict[str, Position]) -> str:
+    """Holdings and cash as fractions of what they cost together; nothing where that is no positive amount."""
+    worth = {symbol: p.value(p.average_cost) for symbol, p in held.items()}
+    total = given.cash + sum(worth.values())
+    if not held or total <= 0:
+        return ""
+    largest = sorted(worth.items(), key=lambda row: (-abs(row[1]), row[0]))[:SHOWN]
+    fractions = {symbol: (float(value / total),) for symbol, value in (*largest, ("cash", given.cash))}
+    return picture.bars(fractions, "Weights, at average cost")
 
 
 def _facts(facts: dict[str, str]) -> pd.DataFrame:

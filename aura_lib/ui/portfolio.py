@@ -50,9 +50,9 @@ class Portfolio(Page[Standing]):
         return ledger.journal.last(), [(ledger.control.clock(a), ledger.control.halted(a)) for a in accounts(ledger)]
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
-    def heading(self) -> Panel:
-        """Whose book it is, as of when, how old the prices are, and whether it may trade."""
-        return self.panel(self._heading, self._choose)
+    def heading(self, title: str = "Portfolio") -> Panel:
+        """What the page is called, whose book it is, as of when, how old the prices are, and whether it may trade."""
+        return self.panel(lambda s: self._heading(s, title), self._choose)
 
     def numbers(self) -> Panel:
         """The few numbers read first."""
@@ -97,7 +97,7 @@ class Portfolio(Page[Standing]):
             self._asked = self.books[int(value)]
             self.refresh()
 
-    def _heading(self, s: Standing) -> str:
+    def _heading(self, s: Standing, title: str) -> str:
         options = "".join(
             f'<option value="{number}"{" selected" if (account, book) == (s.account, s.book) else ""}>'
             f"{escape(f'{account} · {book}' if book else account)}</option>"
@@ -106,7 +106,7 @@ class Portfolio(Page[Standing]):
         chosen = f'<label>Account <select data-ask="book">{options}</select></label>'
         prices = f'prices <time data-age datetime="{s.bars.end.isoformat()}"></time> old'
         return (
-            f'<div class="aura-heading"><h1>Portfolio</h1>{chosen}<span class="aura-space"></span>'
+            f'<div class="aura-heading"><h1>{escape(title)}</h1>{chosen}<span class="aura-space"></span>'
             f"<p>As of {formats.moment(s.as_of)} · {prices}</p></div>"
             f'<ul class="aura-marks">{"".join(f"<li{kind}>{text}</li>" for kind, text in _marks(s))}</ul>'
         )

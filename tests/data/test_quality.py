@@ -142,3 +142,58 @@ def test_the_sample_is_fit_for_use_and_its_oddities_are_known(sample_bars: Bars)
 def test_a_frame_without_zoned_times_is_refused(given: object) -> None:
     with pytest.raises(InputError, match="times with a zone"):
         quality.check(given)  # type: ignore[arg-type]
+
+
+def ohlc(close: pd.DataFrame, /, **changes: float) -> Bars:
+    fields = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "volume": close * 0 + 100}
+    for name, value in changes.items():
+        changed = fields[name].copy()
+        changed.iloc[7, 0] = value
+        fields[name] = changed
+    return Bars(fields, source="test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"high": 1.0}, [("high below low", "error", "A", 1)]),
+        ({"open": 1e6}, [("outside range", "warn", "A", 1)]),
+        ({"close": 1e-3}, [("outside range", "warn", "A", 1), ("jump", "warn", "A", 2)]),
+    ],
+)
+def test_a_bar_that_contradicts_itself_is_found(
+    clean: pd.DataFrame, changes: dict[str, float], expected: list[tuple[str, str, str, int]]
+) -> None:
+    findings = quality.check(ohlc(clean, **changes)).findings
+    assert [(f.check, f.severity, f.symbol, f.count) for f in findings] == expected
+
+
+def test_what_an_adjustment_rounds_away_contradicts_nothing(clean: pd.DataFrame) -> None:
+    assert quality.check(ohlc(clean, high=float(clean.iloc[7, 0]) * (1 - 1e-8))).ok
+
+
+def test_a_bar_that_has_not_closed_yet_is_told(clean: pd.DataFrame) -> None:
+    ahead = pd.Timestamp.now("UTC") + pd.Timedelta(days=3)
+    late = clean.set_axis([*clean.index[:-1], Calendar.of("XNYS").next_close(ahead)], axis=0)
+    found = [f for f in quality.check(Bars({"close": late}, "test", "1w")).findings if f.check == "future"]
+    assert [(f.severity, f.count) for f in found] == [("warn", 1)]
+
+
+def test_a_frame_of_texts_or_with_a_symbol_twice_is_refused(clean: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="holds something that is no number"):
+        quality.check(clean.astype(object).replace(clean.iloc[0, 0], "n/a"))
+    with pytest.raises(InputError, match="unique symbols"):
+        quality.check(clean.set_axis(["A", "A"], axis=1))
+
+
+def test_what_is_known_can_be_left_out_of_the_report(clean: pd.DataFrame) -> None:
+    report = quality.check(drop(10)(clean))
+    assert report.without(["missing session"]).ok and not report.without(["jump"]).ok
+    with pytest.raises(DataError, match="Mend it"):
+        report.raise_if_bad("Mend it.")
+
+
+def test_a_report_reads_like_a_sentence_a_finding(clean: pd.DataFrame) -> None:
+    assert str(quality.check(clean)) == "this frame: 300 bars of 2 symbol(s)\n  the checks found nothing"
+    assert "\n  warn: jump B: close moved by" in str(quality.check(halved(clean)))

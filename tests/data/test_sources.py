@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,7 +40,7 @@ def test_an_unknown_source_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match=r"no data source 'smaple'; there is: .*sample"):
         sources.get("smaple")
     with pytest.raises(InputError):
-        sources.get("../sample")
+        sources.get("../sample").symbols()
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +118,65 @@ def test_a_dataset_with_a_price_on_a_holiday_is_noticed(monkeypatch: pytest.Monk
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(sources).failed == 0
+
+
+# The shipped bars: figures that anyone can look up.
+
+
+def shipped(name: str) -> Bars:
+    source = sources.get(name)
+    return source.fetch(source.symbols())
+
+
+def test_the_sample_with_ohlcv_is_complete_and_fit_for_use() -> None:
+    bars = shipped("sample_ohlcv")
+    assert bars.symbols == ("AAPL", "FB", "GOOG", "IBM", "MSFT", "SP500", "NASDAQ")
+    assert tuple(bars.fields) == ("open", "high", "low", "close", "volume")
+    assert (len(bars), str(bars.start.date()), str(bars.end.date())) == (3270, "2000-03-01", "2013-03-01")
+    assert quality.check(bars).ok
+    assert bars.instruments["NASDAQ"].asset_class is AssetClass.INDEX
+    assert bars.close["FB"].first_valid_index().date().isoformat() == "2012-05-18"  # the day Facebook went public
+
+
+def test_the_unadjusted_stocks_are_what_the_tape_said() -> None:
+    close = shipped("sample_unadjusted").close.tz_convert("America/New_York")
+    day = close.set_axis(close.index.strftime("%Y-%m-%d"))
+    assert day["FB"]["2012-05-18"] == 38.2318  # first day; offered at 38
+    assert day["GOOG"]["2004-08-19"] == 100.335
+    # Apple's shares split two for one on 2005-02-28: 88.99 on the Friday before, 44.86 on the day
+    assert (day["AAPL"]["2005-02-25"], day["AAPL"]["2005-02-28"]) == (88.99, 44.86)
+
+
+def test_adjusting_takes_the_split_away_and_keeps_the_shape_of_a_day() -> None:
+    raw, adjusted = shipped("sample_unadjusted"), shipped("sample_ohlcv").select(["AAPL", "FB", "GOOG", "IBM", "MSFT"])
+    jumps = {
+        name: {(f.symbol, str(f.first.date())) for f in quality.check(bars).findings if f.check == "jump"}
+        for name, bars in (("raw", raw), ("adjusted", adjusted))
+    }
+    assert ("MSFT", "2003-02-18") in jumps["raw"] and ("MSFT", "2003-02-18") not in jumps["adjusted"]
+    for of in ("open", "high", "low"):
+        left, right = raw.fields[of] / raw.close, adjusted.fields[of] / adjusted.close
+        assert (left - right).abs().max(axis=None) < 1e-12
+    assert raw.volume.equals(adjusted.volume)
+    assert (raw.adjustment, adjusted.adjustment) == ("", "splits and dividends")
+
+
+def test_the_indices_agree_with_the_index_of_the_first_sample(fetched: Bars) -> None:
+    """Two packages, two vendors, one S&P 500."""
+    indices = shipped("sample_indices")
+    assert (len(indices), indices.symbols) == (5031, ("SP500", "NASDAQ"))
+    both = indices.close["SP500"].to_frame("arch").join(fetched.close["SP500"].rename("skfolio"), how="inner")
+    assert len(both) == 5031
+    assert (both["arch"] / both["skfolio"] - 1).abs().max() < 1e-4
+
+
+def test_shipped_prices_are_found_without_importing_what_ships_them() -> None:
+    code = "import sys; from aura_lib.data import sources; s = sources.get('sample_ohlcv'); s.fetch(s.symbols()); "
+    code += "assert not {'arch', 'bokeh_sampledata', 'shapely'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_package_the_shipped_prices_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aura_lib.data.shipped.find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install arch"):
+        shipped("sample_indices")

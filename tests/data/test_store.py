@@ -179,7 +179,7 @@ def test_bars_without_a_row_are_not_kept(tmp_path: Path) -> None:
         Store(tmp_path).put(made().until(CLOSES[0] - pd.Timedelta(1, "us")))
 
 
-@pytest.mark.parametrize("source", ["../x", "a/b", "", "a b"])
+@pytest.mark.parametrize("source", ["../x", "a/b", "", "..", "a\0b", "x" * 201])
 def test_a_source_name_cannot_leave_the_folder(tmp_path: Path, source: str) -> None:
     with pytest.raises(InputError, match="cannot name a file"):
         Store(tmp_path).put(made(source=source))
@@ -381,3 +381,29 @@ def test_readers_and_writers_at_once_never_see_half_a_snapshot(tmp_path: Path) -
         assert reading.result() > 0
     assert Store(tmp_path).verify() == ()
     assert list((tmp_path / "data" / "writing").iterdir()) == []
+
+
+def test_a_source_may_be_called_like_any_file(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("my prices (2).csv", "Börse.xlsx", ".hidden.csv"):
+        assert store.put(made(source=name)).snapshot == store.latest(name, "1d")
+
+
+def test_a_stray_file_beside_the_snapshots_is_no_snapshot(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(made())
+    (tmp_path / "data" / "snapshots" / "copy of a snapshot.json").write_text("{}")
+    assert len(store.snapshots()) == 1
+    assert store.verify() == ()
+
+
+def test_the_snapshots_of_one_source_come_in_the_order_they_were_kept(tmp_path: Path) -> None:
+    import os
+
+    store = Store(tmp_path)
+    kept = [store.put(made(seed=seed)).snapshot for seed in (1, 2, 3)]
+    store.put(made(source="other"))
+    for age, snapshot in enumerate(kept):
+        os.utime(tmp_path / "data" / "snapshots" / f"{snapshot}.json", (1000 - age, 1000 - age))
+    assert store.of("test") == tuple(reversed(kept))
+    assert store.of("nothing") == ()

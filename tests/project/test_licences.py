@@ -11,7 +11,8 @@ from tests.project.dependencies import LEFT_OUT, locked, tree
 
 # Permissive, or weak copyleft on files or a library that we only import (MPL, LGPL).
 FAMILIES = re.compile(
-    r"MIT|BSD|Apache|\bISC|\bPSF|Python Software Foundation|CNRI-Python|Zlib|CC0|Unlicense|Mozilla|\bMPL|\bLGPL|Lesser"
+    r"MIT|BSD|Apache|\bISC|\bPSF|Python Software Foundation|CNRI-Python|NCSA|Zlib|CC0|Unlicense|Mozilla|\bMPL|\bLGPL|"
+    r"Lesser"
 )
 REFUSED = re.compile(r"(?<!L)GPL|(?<!Lesser )General Public|Affero|Business Source|\bBUSL|SSPL|Proprietary", re.I)
 

@@ -36,6 +36,7 @@ def sample(rows: int = 300) -> dict[str, Data]:
         "benchmark": (100 * (1 + random.normal(0.0003, 0.01, rows)).cumprod()) * pd.Series(1.0, index=times),
         "returns": returns,
         "weights": shares,
+        "prices": 100 * (1 + shares.diff().fillna(0.0)).cumprod(),
         "fills": pd.DataFrame({"time": times, "value": 1e4, "fee": random.uniform(0, 5, rows), "slippage": 1.0}),
     }
 
@@ -395,3 +396,16 @@ def test_values_that_are_no_numbers_are_refused() -> None:
 def test_an_as_of_without_a_zone_is_refused() -> None:
     with pytest.raises(InputError, match="as_of"):
         About(as_of=pd.Timestamp("2022-01-03"))
+
+
+def test_prices_are_a_line_a_column_and_no_more_than_can_be_told_apart() -> None:
+    lines = pd.DataFrame({"AAPL": [1.0, 2.0], "average": [np.nan, 1.5]}, index=closes(rows=2))
+    figure = figures.prices(lines, about=ABOUT, log=True)
+    assert [trace.name for trace in figure.data] == ["AAPL", "average"]
+    assert figure.layout.yaxis.title.text == "USD" and figure.layout.yaxis.type == "log"
+    volatility = figures.prices(lines, what="Volatility", unit="% a year")
+    assert (
+        volatility.layout.title.text == "Volatility of Portfolio" and volatility.layout.yaxis.title.text == "% a year"
+    )
+    with pytest.raises(InputError, match="40 lines cannot be told apart"):
+        figures.prices(pd.DataFrame(1.0, index=closes(rows=2), columns=[f"S{i}" for i in range(40)]))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,11 +16,11 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from aura_lib import backtest, plan
 from aura_lib.core import (
     Account,
+    Bars,
     Basket,
     Binding,
     Decision,
@@ -34,10 +32,12 @@ from aura_lib.core import (
     Order,
     Run,
     RunStatus,
+    Settings,
     Side,
     TargetWeights,
     encode,
 )
+from aura_lib.data import files, quality
 from aura_lib.execution import Proposal, Terms, open_account
 from aura_lib.ledger import ALL, SYSTEM, Ledger
 from aura_lib.reports import picture
@@ -46,20 +46,8 @@ from tests.backtest.scenarios import hold, market_of
 from tests.project.readme_tree import ROOT
 
 NOW = datetime(2022, 11, 30, 21, tzinfo=UTC)
+PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Account"}
 EVIL = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own there, for good
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    made.run_line_magic("load_ext", "aura_lib")
-    yield made
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
-    InteractiveShell.clear_instance()
 
 
 def show(shell: InteractiveShell, noun: Any) -> tuple[BeautifulSoup, str]:
@@ -91,6 +79,15 @@ def a_run(**changes: Any) -> Run:
     return Run(**given | changes)
 
 
+def prices_file(bars: Bars) -> Path:
+    """The closes as somebody would have them in a file, in a folder of this test session."""
+    file = Settings.load().home / "prices.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    days = bars.times.tz_convert("America/New_York").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": days, "close": bars.close["S00"].to_numpy()}).to_csv(file, index=False)
+    return file
+
+
 def examples() -> dict[str, Any]:
     """One of every noun that the extension names."""
     bars = market_of(np.random.default_rng(1), 60, 3)
@@ -109,6 +106,8 @@ def examples() -> dict[str, Any]:
         plan.rebalance(targets, Account("momentum", Decimal(10_000)), prices, mandate, known),
         backtest.run(hold({"S00": 0.5}), bars, Mandate(bars.symbols), schedule="XNYS month-end close"),
         Proposal(basket, verdicts),
+        quality.check(Bars({"close": bars.close.drop(bars.times[7])}, "with a hole")),
+        files.read(prices_file(bars.select(["S00"]))),
     ]
     return {type(one).__name__: one for one in everything}
 
@@ -120,6 +119,7 @@ def test_every_noun_of_the_extension_shows_itself_in_a_notebook_and_in_a_termina
     for name, noun in given.items():
         html, text = show(shell, noun)
         assert html.find("table").find("td") and html.strong.text in text, name
+        assert bool(html.svg) == (name in PICTURED) and "<svg" not in text, name
         assert not html.find_all(["script", "link", "img"]) and "<" not in text.replace(EVIL, ""), name
 
 
@@ -141,6 +141,18 @@ def test_an_account_shows_cash_and_holdings(shell: InteractiveShell) -> None:
     html, text = show(shell, account())
     assert "Cash USD 874.87; fees paid USD 0.13" in html.text and "AAA" in text
     assert [cell.text for cell in html.find_all("td")] == ["AAA", "10", "12.5", "0.00"]
+    assert [text.text for text in html.svg.find_all("text")][1:] == ["AAA", "12.5%", "cash", "87.5%"]
+
+
+def test_a_plan_shows_weights_before_and_after(shell: InteractiveShell) -> None:
+    html, _ = show(shell, examples()["Plan"])
+    before, after, *_ = (float(bar["width"]) for bar in html.svg.find_all("rect"))
+    assert before == 0.5 and after > 100, "from nothing (half a pixel) to a holding"
+
+
+def test_an_account_without_holdings_or_worth_has_no_picture(shell: InteractiveShell) -> None:
+    for poor in (Account("paper", Decimal(0)), replace(account(), cash=Decimal(-125))):
+        assert show(shell, poor)[0].svg is None
 
 
 def test_a_proposal_tells_what_the_desk_refused_and_why(shell: InteractiveShell) -> None:

@@ -1,10 +1,11 @@
-"""Where market data comes from. An adapter is a module here with a class `Source`."""
+"""Where market data comes from. An adapter is a module here with a class `Source`; a path is a file of one's own."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from aura_lib.core import DataSource, InputError
 
@@ -30,9 +31,18 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
 
 
-def get(name: str) -> Adapter:
-    """The source of a name. Raises InputError when there is none."""
+def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
+    """The source of a name, or a file as one. Raises InputError when there is none.
+
+    `options` tell how to read a file (`data.files.Dialect`); a source of a name takes none.
+    """
+    from aura_lib.data import files
+
+    if files.is_file(name):
+        return files.FileSource(name, options)
     if name not in names():
-        raise InputError(f"no data source {name!r}; there is: {', '.join(names())}")
+        raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")
+    if options:
+        raise InputError(f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none")
     source: Adapter = importlib.import_module(f"{__name__}.{name}").Source()
     return source

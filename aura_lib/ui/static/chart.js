@@ -73,8 +73,6 @@ function render({model, el}) {
     place.style.minHeight = `${words.height}px`; // and as tall as its neighbours
     place.style.minWidth = words.min_width ? `${words.min_width}px` : "";
     if (words.min_width && words.min_width > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
-    place.setAttribute("role", "img");
-    place.setAttribute("aria-label", `${words.title}. ${words.subtitle}`);
     const {arrays, figures: [figure]} = JSON.parse(model.get("drawn"));
     const {data, layout} = dressed(figure, swap, arrays);
     const margin = narrow.matches ? {l: 46, r: 8, t: 34, b: 40} : {l: 58, r: 12, t: 34, b: 42};

@@ -1,0 +1,152 @@
+"""Each lesson, executed as a run is, says what a plain recomputation says."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import statistics
+from collections.abc import Callable
+from decimal import ROUND_DOWN, Decimal
+from importlib.util import find_spec
+from math import log, sqrt
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from skfolio.datasets import load_sp500_dataset
+
+from aura_lib.core import RunStatus
+from aura_lib.jobs.execute import execute
+from tests.notebooks.test_notebooks import LESSONS, ROOT
+
+SECONDS = 60.0  # a lesson takes, at most
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Lesson:
+    """An executed notebook: the outputs of the cell whose source holds a text."""
+
+    def __init__(self, path: Path) -> None:
+        self.cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+    def after(self, source: str, kind: str = "text/plain") -> Any:
+        """What the only cell that holds this text showed."""
+        (cell,) = [cell for cell in self.cells if source in cell.source]
+        shown = [o["data"][kind] for o in cell.outputs if kind in o.get("data", {})]
+        return shown[-1] if shown else "".join(o["text"] for o in cell.outputs if o.output_type == "stream")
+
+    def figures(self) -> list[Any]:
+        """The plotly figures, in order."""
+        kind = "application/vnd.plotly.v1+json"
+        return [o["data"][kind] for cell in self.cells for o in cell.outputs if kind in o.get("data", {})]
+
+
+def numbers(values: Any) -> list[float]:
+    """A trace's values, which plotly may keep as base64."""
+    import base64
+    import struct
+
+    if not isinstance(values, dict):
+        return [float(v) for v in values]
+    assert values["dtype"] == "f8"
+    data = base64.b64decode(values["bdata"])
+    return list(struct.unpack(f"<{len(data) // 8}d", data))
+
+
+def tape(symbol: str) -> dict[str, dict[str, float]]:
+    """The shipped prices of a stock, read with the standard library: day → column → value."""
+    spec = find_spec("bokeh_sampledata")
+    assert spec and spec.submodule_search_locations
+    file = Path(next(iter(spec.submodule_search_locations))) / "_data" / "stocks.csv.gz"
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["Ticker"] == symbol]
+    return {row["Date"]: {n: float(v) for n, v in row.items() if n not in ("Date", "Ticker")} for row in rows}
+
+
+def data_and_its_quality(lesson: Lesson) -> None:
+    traded, adjusted = lesson.figures()[0]["data"]
+    apple = tape("AAPL")
+    assert numbers(traded["y"]) == [row["Close"] for row in apple.values()]
+    assert numbers(adjusted["y"]) == [row["Adj Close"] for row in apple.values()]
+    assert "largest difference to what was written: 0.0000" in lesson.after("largest =")
+    told = lesson.after("report = aura.data.read(file).quality")
+    assert "3 errors, 3 warnings" in told
+    days = [day for day in apple if "2004-01-02" <= day <= "2006-12-29"]
+    lost, rest = days[100], days[:100] + days[101:]  # as planted, counted without our calendar
+    assert f"{lost} 20:00:00+00:00 has no bar (1 such)" in told
+    for row, what in ((200, "close at"), (300, "the high is below the low at"), (500, "6 identical closes from")):
+        assert f"{what} {rest[row]}" in told
+    assert f"at {rest[400]}" in told.split("jump")[1]
+    assert "accept=['high below low', 'missing session', 'not positive']" in lesson.after("except aura.AuraError")
+
+
+def indicators_and_figures(lesson: Lesson) -> None:
+    rows = [row for day, row in tape("IBM").items() if day <= "2012-12-31"]
+    closes = [row["Adj Close"] for row in rows]
+    assert f"{statistics.fmean(closes[-200:]):.2f}" in lesson.after("average = aura").splitlines()[-2]
+    _, _, momentum, _, ranges = lesson.figures()
+    assert numbers(momentum["data"][0]["y"])[-1] == pytest.approx(100 * (closes[-1] / closes[-127] - 1))
+    returns = [log(b / a) for a, b in zip(closes[-22:], closes[-21:], strict=False)]
+    squares = [log(row["High"] / row["Low"]) ** 2 for row in rows[-21:]]
+    expected = [100 * statistics.stdev(returns) * sqrt(252), 100 * sqrt(252 / (4 * log(2)) * statistics.fmean(squares))]
+    assert [numbers(trace["y"])[-1] for trace in ranges["data"]] == pytest.approx(expected)
+
+
+def from_weights_to_orders(lesson: Lesson) -> None:
+    close = load_sp500_dataset().loc["2021-11-30"]
+    price = {s: Decimal(repr(float(close[s]))) for s in ("AAPL", "JNJ", "KO", "MSFT")}
+    held = {"AAPL": Decimal(2000), "KO": Decimal(3000)}
+    wished = {"AAPL": "0.30", "JNJ": "0.25", "KO": "0.205", "MSFT": "0.20"}
+    equity = Decimal(120_000) + sum(n * price[s] for s, n in held.items())
+    target = {
+        s: (Decimal(w) * Decimal("0.98") * equity / price[s]).to_integral_value(ROUND_DOWN) for s, w in wished.items()
+    }
+    change = {s: target[s] - held.get(s, Decimal(0)) for s in wished}
+    sells = [f"sell {-n} {s}" for s, n in sorted(change.items()) if n < 0]
+    buys = [f"buy {n} {s}" for s, n in sorted(change.items()) if n > 0]
+    told = lesson.after("for i in plan.intents]")
+    assert [line.strip(" ['").split(":")[0] for line in told.splitlines()] == sells + buys
+    after = {trace["name"]: numbers(trace["y"])[-1] for trace in lesson.figures()[0]["data"]}
+    for symbol, units in target.items():
+        assert after[symbol] == pytest.approx(float(units * price[symbol] / equity))
+
+
+def the_life_of_a_run(lesson: Lesson) -> None:
+    assert "NotPromoted" in lesson.after("except aura.AuraError")
+    kinds = dict(line.split() for line in lesson.after('kinds[["verdict"').splitlines()[1:-1])
+    assert kinds["verdict"] == "2" and kinds["order"] == kinds["fill"]
+    assert lesson.after("again = [").strip() == f"{kinds['order']} orders, as before: {kinds['order']}"
+    assert "problem=''" in lesson.after("verified = ")
+    assert "approved, 0 rejected" in lesson.after("done = replay")
+    life = lesson.after("life = [")
+    assert life.index("'order'") < life.index("'sending'") < life.index("'fill'") < life.index("'filled'")
+
+
+PROOFS: dict[str, Callable[[Lesson], None]] = {
+    "01_data_and_its_quality": data_and_its_quality,
+    "02_indicators_and_figures": indicators_and_figures,
+    "03_from_weights_to_orders": from_weights_to_orders,
+    "04_the_life_of_a_run": the_life_of_a_run,
+}
+
+
+def test_every_lesson_has_its_proof() -> None:
+    assert [file.stem for file in LESSONS] == sorted(PROOFS)
+
+
+@pytest.mark.parametrize("file", LESSONS, ids=lambda file: file.stem)
+def test_a_lesson_runs_in_a_clean_kernel_and_what_it_shows_is_true(file: Path, tmp_path: Path, aura_home: Path) -> None:
+    done = execute(file, tmp_path / "output.ipynb", cwd=ROOT, timeout=240)
+    assert done.status is RunStatus.SUCCEEDED, f"{done.error}\n" + "".join(done.traceback)
+    assert done.seconds < SECONDS * 2, "a machine that tests has less time than a reader"
+    PROOFS[file.stem](Lesson(tmp_path / "output.ipynb"))
+    outputs = (tmp_path / "output.ipynb").read_text(encoding="utf-8")
+    assert len(outputs) < 3_000_000 and "cdn.plot.ly" not in outputs
+    assert not (aura_home / "ledger.db").exists(), "a lesson leaves the reader's ledger alone"
+
+
+@pytest.mark.parametrize("file", LESSONS, ids=lambda file: file.stem)
+def test_a_lesson_is_small_enough_to_be_read_before_it_is_run(file: Path) -> None:
+    assert len(json.dumps(nbformat.read(file, as_version=4))) < 30_000
