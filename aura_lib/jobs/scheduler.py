@@ -73,10 +73,11 @@ def check(runner: Runner, name: str) -> Terms:
             "replays past slots there. For the wall clock open another account (`aura account open NAME --clock wall "
             "--source SOURCE`) and name it in the job"
         )
-    if source_of(runner, job) not in ("", terms.source):
+    source = source_of(runner, job)
+    if source not in ("", terms.source):
         raise InputError(
-            f"job {job.name} decides on the prices of {source_of(runner, job)}, its account {job.account} trades on those "
-            f"of {terms.source}: open an account on the same source"
+            f"job {job.name} decides on the prices of {source}, its account {job.account} trades on those of "
+            f"{terms.source}: open an account on the same source"
         )
     return terms
 
@@ -224,11 +225,11 @@ class Scheduler:
         return min(end, closed)  # a bar of a session that is still open is not known
 
     def _end(self, terms: Terms) -> datetime:
-        """The last bar of an account's source; read again only when the store has another snapshot, or the file changed."""
+        """The last bar of an account's source; read again when the store has another snapshot, or the file changed."""
         version = self._version(terms.source)
         if not version or (terms.source, version) not in self._ends:
             end = data.load(source=terms.source, settings=self._runner.settings).end
-            version = self._version(terms.source)
+            version = version or self._version(terms.source)
             self._ends[terms.source, version] = end
         return self._ends[terms.source, version]
 
