@@ -9,8 +9,8 @@ from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
-SAMPLE = "sample"  # whose prices an account trades on, when nobody says
 CLOCKS = ("replay", "wall")
+SAMPLE = "sample"  # whose prices an account trades on, when nobody says
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from aura_lib.jobs import job as jobs
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.due import GRACE, Policy, due
 from aura_lib.jobs.job import Job
-from aura_lib.jobs.replay import fund, run_slot
+from aura_lib.jobs.replay import fund, run_slot, source_of
 from aura_lib.jobs.retention import prune
 from aura_lib.jobs.runner import Runner, check_schedule
 from aura_lib.ledger import Slot
@@ -72,6 +72,12 @@ def check(runner: Runner, name: str) -> Terms:
             f"job {job.name} trades on account {job.account}, whose clock is simulated: `aura job run {job.name}` "
             "replays past slots there. For the wall clock open another account (`aura account open NAME --clock wall "
             "--source SOURCE`) and name it in the job"
+        )
+    source = source_of(runner, job)
+    if source not in ("", terms.source):
+        raise InputError(
+            f"job {job.name} decides on the prices of {source}, its account {job.account} trades on those of "
+            f"{terms.source}: open an account on the same source"
         )
     return terms
 
@@ -210,7 +216,7 @@ class Scheduler:
     def _refresh(self, terms: Terms, now: datetime) -> datetime:
         """Up to when bars are known, after asking the source if a session has closed that the store does not have."""
         end, closed = self._end(terms), Calendar.of(terms.calendar).last_close(now)
-        if end < closed:
+        if end < closed and not data.files.is_file(terms.source):  # a file is as new as it is
             try:
                 data.fetch(terms.source, settings=self._runner.settings)
             except AuraError as error:
@@ -219,14 +225,19 @@ class Scheduler:
         return min(end, closed)  # a bar of a session that is still open is not known
 
     def _end(self, terms: Terms) -> datetime:
-        """The last bar in the store; asked of the store again only when it has another snapshot."""
-        settings = self._runner.settings
-        snapshot = Store(settings.home).latest(terms.source, "1d")
-        if snapshot is None or (terms.source, snapshot) not in self._ends:
-            bars = data.load(source=terms.source, settings=settings)
-            self._ends = {(terms.source, bars.snapshot): bars.end, **self._ends}
-            snapshot = bars.snapshot
-        return self._ends[terms.source, snapshot]
+        """The last bar of an account's source; read again when the store has another snapshot, or the file changed."""
+        version = self._version(terms.source)
+        if not version or (terms.source, version) not in self._ends:
+            end = data.load(source=terms.source, settings=self._runner.settings).end
+            version = version or self._version(terms.source)
+            self._ends[terms.source, version] = end
+        return self._ends[terms.source, version]
+
+    def _version(self, source: str) -> str:
+        """What changes when the bars of a source do; empty when the store has none yet."""
+        if data.files.is_file(source):
+            return str(Path(source).expanduser().stat().st_mtime_ns)
+        return Store(self._runner.settings.home).latest(source, "1d") or ""
 
     def _no_bars(self, job: Job, slot: datetime) -> str:
         """The reason, if it is the data: no bar of the slot in all the time there was."""

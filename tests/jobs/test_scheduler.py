@@ -229,6 +229,30 @@ def test_late_data_are_waited_for_and_then_the_slot_is_missed_for_that_reason(
     assert market.ledger.control.clock("live-paper") == (FRI, FRI), "never beyond the bars there are"
 
 
+def test_a_file_of_ones_own_that_grows_is_a_source_that_goes_on(market: Market) -> None:
+    file = market.root / "prices.csv"
+
+    def write(*days: str) -> None:
+        file.write_text("date,symbol,close\n" + "".join(f"{day},{s},10\n" for day in days for s in ("AAA", "BBB")))
+
+    write("2022-01-04", "2022-01-05")
+    open_account(market.ledger, Terms("by-file", clock="wall", source=str(file)))
+    write_job(market.root, account="by-file")
+    market.clock.time = THU - HOUR
+    scheduler = market.scheduler()
+    assert market.at(scheduler, THU + timedelta(minutes=10)) == [], "the file has no bar of Thursday yet"
+    write("2022-01-04", "2022-01-05", "2022-01-06")
+    assert market.at(scheduler, THU + timedelta(minutes=20)) == [THU]
+
+
+def test_a_job_that_decides_on_other_prices_than_its_account_is_refused(market: Market) -> None:
+    write_job(market.root)
+    cell = nbformat.v4.new_code_cell(PARAMETERS + '\nsource: str = "sample_ohlcv"', metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), market.root / "n.ipynb")
+    with pytest.raises(InputError, match=r"prices of sample_ohlcv, its account live-paper trades on those of sample:"):
+        market.scheduler()
+
+
 def test_a_failed_run_is_not_repeated_for_ever(market: Market) -> None:
     market.clock.time, market.fails = THU - HOUR, 1
     scheduler = market.scheduler()

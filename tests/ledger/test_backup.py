@@ -123,14 +123,14 @@ def _write_both(home: str, until: float) -> None:
 def test_a_backup_under_writers_is_of_one_moment(tmp_path: Path) -> None:
     settings = fill(tmp_path / "old", entries=0)
     spawn = multiprocessing.get_context("spawn")
-    writer = spawn.Process(target=_write_both, args=(str(tmp_path / "old"), time.time() + 4))
+    writer = spawn.Process(target=_write_both, args=(str(tmp_path / "old"), time.time() + 3))
     writer.start()
     taken = []
     while writer.is_alive():
         target = tmp_path / f"{len(taken)}.tar.gz"
         taken.append(backup(settings, target))
         time.sleep(0.2)
-    assert writer.exitcode == 0 and len(taken) > 5
+    assert writer.exitcode == 0 and len(taken) > 2
     moments = []
     for number, archive in enumerate(taken):
         home = tmp_path / f"home-{number}"
