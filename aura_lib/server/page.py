@@ -114,7 +114,7 @@ class Page(JupyterHandler):
         if self.site.notebook(name) is None:
             raise web.HTTPError(404)
         if self.site.kernels.full:
-            self.set_status(503)
+            self.set_status(429)
             self.message("Too many dashboards", f"<p>{LIMIT} are open. Close the tab of one, wait ten seconds.</p>")
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")

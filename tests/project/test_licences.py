@@ -18,6 +18,7 @@ REFUSED = re.compile(r"(?<!L)GPL|(?<!Lesser )General Public|Affero|Business Sour
 
 NAMED = {  # what their metadata say badly or not at all
     "vectorbt": "Apache-2.0 with the Commons Clause, see the README's notices",
+    "axe-playwright-python": "MIT, in its LICENSE file; the axe-core in it is MPL-2.0",
     "peewee": "MIT, in its LICENSE file; its metadata are silent",
 }
 ELSEWHERE = {  # locked for other systems and Pythons

@@ -209,6 +209,7 @@ def _written(cell: Any) -> str:
 
 def _text(content: bytes, name: str, dialect: Dialect) -> Table:
     content, encoding = utf8(content, name, dialect.encoding)
+    content = content if b"\n" in content else content.replace(b"\r", b"\n")
     lines = content[: 1 << 20].decode("utf-8", "ignore").splitlines()[: LOOKED_AT * 3]
     top, told = _top(lines)
     delimiter = told or _delimiter([line for line in lines[top:] if line.strip()][:LOOKED_AT], name)
@@ -270,10 +271,12 @@ def _delimiter(lines: Sequence[str], name: str) -> str:
     """The delimiter that splits most of the lines into the same number of cells."""
     scores = []
     for order, delimiter in enumerate(DELIMITERS):
-        counts = [len(_cells(line, delimiter)) for line in lines]
+        rows = [_cells(line, delimiter) for line in lines]
+        counts = [len(row) for row in rows]
         usual = max(set(counts), key=lambda n: (counts.count(n), n), default=0)
         if usual > 1:
-            scores.append((counts[0] > 1, counts.count(usual), usual, -order, delimiter))
+            header = next(row for row in rows if len(row) > 1)
+            scores.append((counts.count(usual), "date" in names.roles(header), usual, -order, delimiter))
     if not scores:
         raise InputError(
             f"{name} has one column only, it begins {lines[0][:60] if lines else ''!r}: "
