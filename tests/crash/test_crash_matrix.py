@@ -17,7 +17,8 @@ BATCH, IN_TEST, IN_SOAK = 15, 60, 3000
 
 
 def matrix(folder: Path, seeds: range) -> tuple[dict, list[dict]]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    own = {"PYTHONPATH": str(DRIVER.parents[2])}  # this tree, also where another one is installed
+    environment = {**os.environ, **own, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(DRIVER), str(folder), *map(str, seeds)]
     told, log = folder / "told.jsonl", folder / "log.txt"
     # to files, not pipes: a process left behind by a fault must not be able to hold the test up
