@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
 
 import pandas as pd
 
 from aura_lib.reports import tables
+from aura_lib.ui.table import rows_html
 
 # Colours are those of the notebook's own theme, light or dark.
 _STYLE = (
@@ -25,7 +25,6 @@ _STYLE = (
     ".aura-card .aura-rows thead th{border-bottom:1px solid currentColor;font-weight:600}"
     ".aura-card .aura-rows tbody th{font-weight:600}"
 )
-LONG = 48  # characters from which a cell may break over lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +49,10 @@ class Card:
     def html(self) -> str:
         """The card as HTML that loads nothing."""
         lines = "".join(f'<p class="aura-line">{escape(line)}</p>' for line in self._lines())
-        table = "" if self.words is None else _table(self.words, self.title)
+        rows = "" if self.words is None else f'<div class="aura-rows">{rows_html(self.words, self.title)}</div>'
         return (
             f'<div class="aura-card"><style>{_STYLE}</style><strong>{escape(self.title)}</strong>'
-            f'{lines}<div class="aura-body">{table}{self.picture}</div></div>'
+            f'{lines}<div class="aura-body">{rows}{self.picture}</div></div>'
         )
 
     def text(self) -> str:
@@ -69,25 +68,3 @@ class Card:
 
     def __repr__(self) -> str:
         return self.text()
-
-
-def _table(words: pd.DataFrame, caption: str) -> str:
-    labelled = not tables.counts_rows(words)
-    sides = ["aura-number" if tables.is_numeric(words[name]) else "" for name in words.columns]
-    heads = [("", "")] * labelled + list(zip(map(str, words.columns), sides, strict=True))
-    rows = []
-    for label, cells in zip(words.index, words.to_numpy().tolist(), strict=True):
-        first = f'<th scope="row">{escape(str(label))}</th>' if labelled else ""
-        rows.append(f"<tr>{first}{''.join(_cell(c, s) for c, s in zip(cells, sides, strict=True))}</tr>")
-    if not rows:
-        rows = [f'<tr><td colspan="{max(len(heads), 1)}">nothing yet</td></tr>']
-    named = any(text.strip() for text, _ in heads)  # facts have no headings
-    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads if named)
-    top = f"<thead><tr>{head}</tr></thead>" if named else ""
-    body = f"<tbody>{''.join(rows)}</tbody>"
-    return f'<div class="aura-rows"><table aria-label="{escape(caption)}">{top}{body}</table></div>'
-
-
-def _cell(cell: Any, side: str) -> str:
-    text = str(cell)
-    return f'<td class="{side or ("aura-long" if len(text) > LONG else "")}">{escape(text)}</td>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -21,30 +22,37 @@ def table_html(
     A column named "run" holds ids of runs: each is a link to the output of its notebook.
     """
     words = tables.readable(frame, currency=currency, zone=zone)
+    inside = rows_html(words, caption, names=[str(name) for name in frame.columns], empty=empty)
+    return f'<div class="aura-scroll" role="region" aria-label="{escape(caption)}">{inside}</div>'
+
+
+def rows_html(
+    words: pd.DataFrame, caption: str, *, names: Sequence[str] | None = None, empty: str = "nothing yet"
+) -> str:
+    """A frame that is text already as a plain HTML table; `names` are what its columns were called before."""
     columns = [words[name].tolist() for name in words.columns]
+    names = [""] * len(columns) if names is None else names
     sides = ["aura-number" if tables.is_numeric(cells) else "" for cells in columns]
-    signed = [str(name).lower() in GAINS for name in frame.columns]
-    labelled = not tables.counts_rows(frame)
+    labelled = not tables.counts_rows(words)
     heads = [("", "")] * labelled + list(zip(map(str, words.columns), sides, strict=True))
-    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads)
     rows = []
     for number, cells in enumerate(zip(*columns, strict=True) if columns else ()):
         first = f'<th scope="row">{escape(str(words.index[number]))}</th>' if labelled else ""
-        rows.append(f"<tr>{first}{''.join(map(_cell, cells, sides, signed, frame.columns))}</tr>")
+        rows.append(f"<tr>{first}{''.join(map(_cell, cells, sides, names))}</tr>")
     if not rows:
         rows = [f'<tr><td class="aura-quiet" colspan="{max(len(heads), 1)}">{escape(empty)}</td></tr>']
-    top = f"<thead><tr>{head}</tr></thead>" if any(text.strip() for text, _ in heads) else ""
-    return (
-        f'<div class="aura-scroll" role="region" aria-label="{escape(caption)}"><table>{top}'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    named = any(text.strip() for text, _ in heads)  # facts have no headings
+    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads)
+    top = f"<thead><tr>{head}</tr></thead>" if named else ""
+    return f'<table aria-label="{escape(caption)}">{top}<tbody>{"".join(rows)}</tbody></table>'
 
 
-def _cell(cell: Any, side: str, signed: bool, name: str) -> str:
-    text = escape(str(cell))
+def _cell(cell: Any, side: str, name: str) -> str:
+    text = str(cell)
+    shown = escape(text)
     if name == "run":  # the page knows where the server keeps them
-        text = f'<a data-run="{text}" target="_blank" rel="noopener">{text}</a>'
-    loss = side and str(cell).startswith(formats.MINUS)
-    gain = side and signed and any(digit in str(cell) for digit in "123456789")
-    names = [side, "aura-loss" if loss else "aura-gain" if gain else "", "aura-long" if len(str(cell)) > LONG else ""]
-    return f'<td class="{" ".join(filter(None, names))}">{text}</td>'
+        shown = f'<a data-run="{shown}" target="_blank" rel="noopener">{shown}</a>'
+    loss = side and text.startswith(formats.MINUS)
+    gain = side and name.lower() in GAINS and any(digit in text for digit in "123456789")
+    kinds = [side or ("aura-long" if len(text) > LONG else ""), "aura-loss" if loss else "aura-gain" if gain else ""]
+    return f'<td class="{" ".join(filter(None, kinds))}">{shown}</td>'

@@ -25,6 +25,11 @@ capital: 500_000
 parameters: {lookback: 126, top: 5}
 """
 DRAWN = "document.querySelectorAll('.aura-plot[data-ready]').length >= 4"
+# Figures that are higher or wider than the room they have.
+CUT_OFF = """[...document.querySelectorAll('.aura-plot')].map((plot) => [plot, plot.querySelector('.main-svg')])
+  .filter(([plot, drawn]) => Math.abs(drawn.clientHeight - plot.parentElement.clientHeight) > 1
+    || drawn.clientWidth - plot.clientWidth > 1)
+  .map(([plot, drawn]) => [drawn.clientHeight, plot.parentElement.clientHeight, drawn.clientWidth, plot.clientWidth])"""
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +88,7 @@ def test_from_the_landing_page_to_the_portfolio_by_keyboard(
     assert {title: row.count() for title, row in rows.items()} == {"Holdings": 5, "Orders": 67, "Fills": 67, "Runs": 12}
     for name in ("Equity of momentum against SP500", "Drawdown", "Holdings of momentum", "Monthly returns"):
         expect(page.get_by_role("figure", name=name)).to_be_visible()
+    assert page.evaluate(CUT_OFF) == []
     assert errors == []
     assert [url for url in asked if not url.startswith((up.url, "data:", "blob:"))] == []
 
@@ -132,6 +138,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(chromium: Browser, up: Serv
         page.locator(".aura-panel table").first.wait_for(timeout=30_000)
         page.wait_for_timeout(500)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate(CUT_OFF) == []
     context.close()
 
 

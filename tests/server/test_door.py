@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
+from tornado.httpclient import HTTPResponse
 
 from tests.server.conftest import Up, environment, project
 
@@ -92,16 +93,30 @@ def test_who_has_the_token_gets_what_is_asked_for(up: Up) -> None:
     assert up.get("/dashboards/look", headers={"Authorization": "token wrong"}, token=False).code == 302
 
 
-def test_one_login_opens_both_applications(up: Up) -> None:
+def login(up: Up) -> tuple[str, HTTPResponse]:
+    """The cookie that a link with the token leaves, and the answer it came with."""
     entered = up.get(f"/dashboards/?token={up.told['token']}", token=False)
-    name, _, value = entered.headers["Set-Cookie"].partition(";")[0].partition("=")
+    return entered.headers["Set-Cookie"].partition(";")[0], entered
+
+
+def test_a_page_of_another_site_can_use_nothing_of_a_login(up: Up) -> None:
+    page = up.get("/dashboards/slider").body.decode()
+    kernel = re.search(r'"kernelId": "([\w-]+)"', page)[1]
+    foreign = {"Cookie": login(up)[0], "Origin": "http://evil.example"}
+    assert up.get(f"/dashboards/api/kernels/{kernel}/channels", token=False, headers=UPGRADE | foreign).code == 403
+    assert up.get("/api/kernels", token=False, headers=foreign, method="POST", body="{}").code in (403, 404)
+    assert up.get("/api/kernels", token=False, headers={"Cookie": login(up)[0]}, method="POST", body="{}").code == 403
+
+
+def test_one_login_opens_both_applications(up: Up) -> None:
+    cookie, entered = login(up)
+    name, _, value = cookie.partition("=")
     assert name.startswith("username-127-0-0-1-") and "path=/;" in entered.headers["Set-Cookie"].lower() + ";"
     assert (
         "httponly" in entered.headers["Set-Cookie"].lower() and "samesite=lax" in entered.headers["Set-Cookie"].lower()
     )
-    cookie = {"Cookie": f"{name}={value}"}
-    assert up.get("/dashboards/", token=False, headers=cookie).code == 200
-    assert up.get("/lab", token=False, headers=cookie).code == 200
+    assert up.get("/dashboards/", token=False, headers={"Cookie": cookie}).code == 200
+    assert up.get("/lab", token=False, headers={"Cookie": cookie}).code == 200
     forged = {"Cookie": f"{name}={value[:-4]}0000"}
     assert up.get("/lab", token=False, headers=forged).code == 302
 

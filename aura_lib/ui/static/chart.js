@@ -70,7 +70,7 @@ function render({model, el}) {
     if (gone) return;
     caption.hidden = !words.title;
     title.textContent = words.title; under.textContent = words.subtitle; source.textContent = words.source;
-    place.style.minHeight = `${words.height}px`; // and as tall as its neighbours
+    scroll.style.minHeight = `${words.height}px`; // and as tall as its neighbours: the figure fills what there is
     place.style.minWidth = words.min_width ? `${words.min_width}px` : "";
     if (words.min_width && words.min_width > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
     const {arrays, figures: [figure]} = JSON.parse(model.get("drawn"));
