@@ -95,6 +95,7 @@ class Scheduler:
         self._runner, self._ledger, self._names = runner, runner.ledger, tuple(names)
         self._grace = grace
         self._busy: dict[str, tuple[datetime, datetime]] = {}
+        self._waited: set[tuple[str, datetime]] = set()  # slots that a bar was waited for
         self._ends: dict[tuple[str, str], datetime] = {}
         self._wake: datetime | None = None
         self._seen = self._clock.now()
@@ -143,10 +144,18 @@ class Scheduler:
             except (AuraError, OSError) as error:
                 log.error("account %s: %s", account, error)
         self._runner.close()  # the warm parent of the kernels: months may pass until the next slot
-        if now - self._pruned >= DAY:
-            prune(self._runner.settings, self._ledger)
-            self._pruned = now
+        self._prune(now)
         return wake
+
+    def _prune(self, now: datetime) -> None:
+        """Once a day: remove the outputs of runs that are kept no longer."""
+        if now - self._pruned < DAY:
+            return
+        self._pruned = now
+        try:
+            prune(self._runner.settings, self._ledger)
+        except (AuraError, OSError) as error:
+            log.warning("outputs of runs could not be pruned: %s", error)
 
     def _plan(self, name: str, now: datetime) -> Planned:
         """A job as its file says now: what was edited or promoted since counts."""
@@ -191,6 +200,7 @@ class Scheduler:
         terms = account_terms(self._ledger, account)
         end = self._refresh(terms, now)
         ready = [(slot, job) for slot, job in waiting if slot <= end]
+        self._waited |= {(job.name, slot) for slot, job in waiting if slot > end}
         clock = self._ledger.control.clock(account)
         if not ready and (clock is None or (clock[1] or clock[0]) >= end):
             return
@@ -240,7 +250,9 @@ class Scheduler:
         return Store(self._runner.settings.home).latest(source, "1d") or ""
 
     def _no_bars(self, job: Job, slot: datetime) -> str:
-        """The reason, if it is the data: no bar of the slot in all the time there was."""
+        """The reason, if it is the data: no bar of the slot in all the time that it was waited for."""
+        if (job.name, slot) not in self._waited:
+            return ""
         terms = account_terms(self._ledger, job.account)
         end = self._end(terms)
         if end >= slot:

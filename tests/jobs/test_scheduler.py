@@ -226,6 +226,9 @@ def test_late_data_are_waited_for_and_then_the_slot_is_missed_for_that_reason(
     assert market.at(scheduler, MON) == [] and market.at(scheduler, MON + 2 * HOUR) == []
     (missed,) = [run for run in market.ledger.runs("j") if run.status is RunStatus.MISSED]
     assert missed.error.startswith("DataError: sample has bars to 2022-01-07T21:00")
+    market.at(scheduler, WED + 2 * HOUR)  # slept over two more, while the data stood still
+    reasons = {utc(run.slot): run.error for run in market.ledger.runs("j") if run.status is RunStatus.MISSED}
+    assert all("nobody ran it" in reasons[slot] for slot in (TUE, WED)), "nobody waited for those data"
     assert market.ledger.control.clock("live-paper") == (FRI, FRI), "never beyond the bars there are"
 
 

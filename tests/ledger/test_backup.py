@@ -187,9 +187,10 @@ def test_nothing_is_replaced_under_a_desk_or_a_run_at_work(saved: Archive, tmp_p
             restore(settings, saved.file, force=True)
         ledger.control.release(lease)
         ledger.control.claim("job", SLOT, "r7")
+        ledger.control.beat("scheduler:j")
         with (tmp_path / "new" / "demo.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with pytest.raises(InputError, match=r"run r7 \(process \d+\), `aura demo`"):
+            with pytest.raises(InputError, match=r"run r7 \(process \d+\), the scheduler:j .*, `aura demo`"):
                 restore(settings, saved.file, force=True)
     assert len(list(tmp_path.iterdir())) == 3, "old, new and the archive"
 
