@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from aura_lib.core import InputError, Settings
+from aura_lib.jobs.retention import output_of
 from aura_lib.ledger import Ledger
 from aura_lib.reports import formats
 from aura_lib.server import assets
@@ -89,13 +89,11 @@ def _body(run: Run, settings: Settings) -> tuple[str, str]:
     """The cells as HTML, or why there are none."""
     import nbformat
 
-    if not run.output:
-        return "", "This run wrote no output notebook."
-    file = settings.home / "runs" / run.id / Path(run.output).name  # a home may have been moved, or restored elsewhere
+    file = output_of(settings, run)
+    if file is None:
+        return "", "The output of this run is no longer kept. What the run decided is in the ledger for good."
     try:
-        notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
-    except FileNotFoundError:
-        return "", f"The output is no longer there: {file}. What the run decided is in the ledger for good."
+        notebook = nbformat.read(file, as_version=4)
     except (OSError, ValueError) as error:
         return "", f"The output cannot be read: {error}"
     return _exported(_drawable(notebook)), ""
