@@ -93,7 +93,7 @@ def _body(run: Run, settings: Settings) -> tuple[str, str]:
     if file is None:
         return "", "The output of this run is no longer kept. What the run decided is in the ledger for good."
     try:
-        notebook = nbformat.read(file, as_version=4)
+        notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         return "", f"The output cannot be read: {error}"
     return _exported(_drawable(notebook)), ""
