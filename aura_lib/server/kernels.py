@@ -80,7 +80,7 @@ class DashboardKernel(ServerKernelManager):
 async def client(kernel: DashboardKernel) -> AsyncKernelClient:
     """A client whose messages arrive. jupyter_client's own wait adds 0.2 s of listening to silence."""
     made: AsyncKernelClient = kernel.client()
-    made.start_channels()
+    made.start_channels(hb=False)  # its process is watched, not its heartbeat: no thread for each page
     while await kernel.is_alive():
         made.kernel_info()
         with suppress(Empty):

@@ -59,6 +59,9 @@ function render({model, el}) {
   caption.append(title, under); scroll.append(place); frame.append(caption, scroll, source);
   el.append(frame);
 
+  const reach = () => { // who has no mouse scrolls with the keys: that needs the focus
+    if (scroll.scrollWidth > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
+  };
   let drawn = Promise.resolve(), gone = false;
   const draw = async () => {
     const words = model.get("words"), swap = theme() === "dark" ? model.get("dark") : {};
@@ -72,12 +75,12 @@ function render({model, el}) {
     title.textContent = words.title; under.textContent = words.subtitle; source.textContent = words.source;
     scroll.style.minHeight = `${words.height}px`; // and as tall as its neighbours: the figure fills what there is
     place.style.minWidth = words.min_width ? `${words.min_width}px` : "";
-    if (words.min_width && words.min_width > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
     const {arrays, figures: [figure]} = JSON.parse(model.get("drawn"));
     const {data, layout} = dressed(figure, swap, arrays);
     const margin = narrow.matches ? {l: 46, r: 8, t: 34, b: 40} : {l: 58, r: 12, t: 34, b: 42};
     const drag = narrow.matches ? {dragmode: false} : {}; // a finger on a figure scrolls the page
     await Plotly.react(place, data, {...layout, ...drag, margin}, {...CONFIG, displayModeBar: pointer.matches ? "hover" : false});
+    reach();
     place.dataset.ready = "yes";
   };
   let due = false; // words and numbers change together: one drawing for both
@@ -92,7 +95,10 @@ function render({model, el}) {
   const seen = new MutationObserver(again);
   seen.observe(document.documentElement, {attributeFilter: ["data-theme"]});
   seen.observe(document.body, {attributeFilter: ["data-jp-theme-light"]});
-  const sized = new ResizeObserver(() => { if (place.dataset.ready && window.Plotly) window.Plotly.Plots.resize(place); });
+  const sized = new ResizeObserver(() => {
+    if (place.dataset.ready && window.Plotly) window.Plotly.Plots.resize(place);
+    reach();
+  });
   sized.observe(scroll);
   for (const media of [dark, narrow]) media.addEventListener("change", again);
   model.on("change:drawn", again);

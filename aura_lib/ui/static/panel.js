@@ -17,14 +17,21 @@ function render({model, el}) {
       time.textContent = words((Date.now() - Date.parse(time.dateTime)) / 1000);
     }
   };
+  const sized = new ResizeObserver((seen) => { // who has no mouse scrolls with the keys: that needs the focus
+    for (const {target: part} of seen) {
+      if (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight) part.tabIndex = 0;
+      else part.removeAttribute("tabindex");
+    }
+  });
   const write = () => {
+    sized.disconnect();
     const kept = [...el.querySelectorAll(".aura-scroll")].map((part) => [part.scrollLeft, part.scrollTop]);
     const focused = document.activeElement?.dataset?.ask;
     el.innerHTML = model.get("html");
     el.hidden = !model.get("html");
     el.querySelectorAll(".aura-scroll").forEach((part, number) => {
       if (kept[number]) [part.scrollLeft, part.scrollTop] = kept[number];
-      if (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight) part.tabIndex = 0;
+      sized.observe(part);
     });
     if (focused) el.querySelector(`[data-ask="${CSS.escape(focused)}"]`)?.focus();
     const served = window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
@@ -52,6 +59,7 @@ function render({model, el}) {
   write();
   return () => {
     clearInterval(timer);
+    sized.disconnect();
     model.off("change:html", write);
     model.off("change:beats", beat);
   };
