@@ -116,7 +116,10 @@ def order(given: Order) -> Card:
         "why": wish.reason,
         "client id": given.client_id,
     }
-    return Card(f"Order: {wish.side.value} {formats.quantity(wish.quantity)} {wish.symbol}", (), _facts(facts))
+    done = float(given.filled / wish.quantity)
+    drawn = picture.bars({"filled": (done,), "open": (1 - done,)}, "Share of the order")
+    title = f"Order: {wish.side.value} {formats.quantity(wish.quantity)} {wish.symbol}"
+    return Card(title, (), _facts(facts), picture=drawn)
 
 
 def run(given: Run) -> Card:
@@ -132,7 +135,10 @@ def run(given: Run) -> Card:
         "orders": _verdicts(given),
         "error": given.error,
     }
-    return Card(f"Run {given.id}" + (f" of {given.job}" if given.job else ""), (), _facts(facts))
+    verdicts = {name: int(given.results.get(name, 0)) for name in ("approved", "rejected")}
+    orders = sum(verdicts.values())
+    drawn = picture.bars({n: (v / orders,) for n, v in verdicts.items()}, "What the desk said") if orders else ""
+    return Card(f"Run {given.id}" + (f" of {given.job}" if given.job else ""), (), _facts(facts), picture=drawn)
 
 
 def account(given: Account) -> Card:

@@ -73,9 +73,8 @@ def test_nouns_are_tables_and_pictures_in_both_themes_and_an_error_is_the_reader
     *nouns, failed = shown(page, "JupyterLab Light")
     assert [cell["outputs"] for cell in nouns] == [1] * 6, "nothing beside the noun"
     bars, backtest, account, order, targets, plan = nouns
-    for pictured in (bars, backtest, account, targets, plan):
+    for pictured in (bars, backtest, account, order, targets, plan):
         assert 200 < pictured["picture"] <= 640
-    assert not order["picture"]
     assert bars["sides"][0] == ["AAPL", "left"] and bars["sides"][-1][1] == "right"
     assert ["filled", "left"] in order["sides"]
     assert "return market.nothing" in failed["text"] and "aura_lib" not in failed["text"]

@@ -46,7 +46,7 @@ from tests.backtest.scenarios import hold, market_of
 from tests.project.readme_tree import ROOT
 
 NOW = datetime(2022, 11, 30, 21, tzinfo=UTC)
-PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Account"}
+PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Order", "Run", "Account"}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -148,6 +148,15 @@ def test_a_plan_shows_weights_before_and_after(shell: InteractiveShell) -> None:
     html, _ = show(shell, examples()["Plan"])
     before, after, *_ = (float(bar["width"]) for bar in html.svg.find_all("rect"))
     assert before == 0.5 and after > 100, "from nothing (half a pixel) to a holding"
+
+
+def test_a_run_shows_what_the_desk_said_and_one_that_asked_for_nothing_shows_no_picture(
+    shell: InteractiveShell,
+) -> None:
+    html, text = show(shell, a_run())
+    assert [word.text for word in html.svg.find_all("text")][1:] == ["approved", "75.0%", "rejected", "25.0%"]
+    assert "3 approved, 1 rejected" in text
+    assert show(shell, a_run(results={}))[0].svg is None
 
 
 def test_an_account_without_holdings_or_worth_has_no_picture(shell: InteractiveShell) -> None:
