@@ -204,8 +204,8 @@ class Journey:
             f"Parity: {parity}.",
             audit.line(),
             f"Report: {file}",
-            f"Done in {seconds:.0f} s. Next: `aura runs`, `aura account show`, `aura ledger verify`;",
-            f"open {self.job.notebook.name} in JupyterLab, change it, and see `aura promote` refuse it.",
+            f"Done in {seconds:.0f} s. Next: `make up` (or `aura up`): the portfolio as a live page, and JupyterLab;",
+            f"change {self.job.notebook.name} there, and see `aura promote` refuse it.",
         )
         return Answer(found, shown, code=0 if ok else 1)
 
