@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -29,7 +30,7 @@ class Empty(AuraError):
     """There is nothing to show yet; the message is HTML that says what to do."""
 
 
-class Page(Generic[State]):
+class Page(ABC, Generic[State]):
     """Pieces of one state, each a widget, all shown anew together.
 
     A page says in `read` what it reads from the ledger (raising Empty when there is nothing yet), in `mark` what
@@ -47,9 +48,9 @@ class Page(Generic[State]):
         self._mark: object = None
         self._read()
 
+    @abstractmethod
     def read(self, ledger: Ledger | None) -> State:
         """What the pieces are made of; `ledger` is None as long as there is none."""
-        raise NotImplementedError
 
     def mark(self, ledger: Ledger) -> object:
         """A value that changes when there is something new to show."""
