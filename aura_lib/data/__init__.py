@@ -46,8 +46,8 @@ def fetch(
 ) -> str:
     """Get all bars of a source, check them, keep them; the id of the snapshot that they became.
 
-    A vendor on the network is asked for `symbols`; when not given, for those of its newest snapshot again. What it gives
-    is kept as it traded and adjusted. `progress` is told how many symbols of how many are done.
+    A vendor on the network is asked for `symbols`; when not given, for those of its newest snapshot again. What it
+    gives is kept as it traded and adjusted. `progress` is told how many symbols of how many are done.
 
     Raises DataError when the bars are unfit for use, InputError when AURA_HOME cannot be written.
     """

@@ -16,8 +16,8 @@ class History:
     """All that one download holds.
 
     `adjusted` and `raw` are the same bars, adjusted for splits and dividends and as they traded. `actions` has a row a
-    day and symbol: time (close of the first session with it, UTC), symbol, dividend (in the symbol's currency, per share
-    of today), split (new shares for an old one; 0: none). `remarks` says what was left out, one line each.
+    day and symbol: time (close of the first session with it, UTC), symbol, dividend (in the symbol's currency, per
+    share of today; 0: none), split (new shares for an old one; 0: none). `remarks` says what was left out.
     """
 
     adjusted: Bars

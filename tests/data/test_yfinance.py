@@ -144,13 +144,13 @@ def test_a_day_without_a_price_is_nan_and_not_zero(yahoo: Yahoo, source: adapter
 
 def test_rows_that_cannot_be_are_left_out_and_named(yahoo: Yahoo, source: adapter.Source) -> None:
     yahoo.serve("AAPL", NASDAQ, rows(MONDAY - timedelta(days=4), 9.0, 10.0, 10.5, 11.0, 12.0, 0.0, 13.0))  # a holiday
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="not positive") as told:
         bars = source.fetch(["AAPL"])
     assert bars.close["AAPL"].dropna().tolist() == [10.0, 12.0, 13.0]
     assert str(told[0].message).splitlines() == [
         "yfinance:",
         "  AAPL: 2026-01-06 with a price that is not positive: taken as missing",
-        "  AAPL: 3 day(s) from 2026-01-01 to 2026-01-04 that XNYS has no session for: left out",
+        "  AAPL: 3 day(s) from 2026-01-01 to 2026-01-04 without a session of XNYS (known from 1970-01-02 on): left out",
     ]
     assert Path(told[0].filename) == Path(__file__)
 
@@ -183,9 +183,7 @@ OK = ("429", "7"), "500", "slow", "cut", b"{ this is no json", b"[]"
 
 
 @pytest.mark.parametrize("fault", OK, ids=["429", "500", "slow", "cut", "malformed", "no chart"])
-def test_a_vendor_that_stumbles_is_asked_again(
-    apple: Yahoo, source: adapter.Source, waits: Waits, fault: Any
-) -> None:
+def test_a_vendor_that_stumbles_is_asked_again(apple: Yahoo, source: adapter.Source, waits: Waits, fault: Any) -> None:
     apple.faults["AAPL"] = [fault]
     assert len(source.fetch(["AAPL"])) == 4
     assert apple.asked == ["AAPL", "AAPL"]
@@ -195,7 +193,7 @@ def test_a_vendor_that_stumbles_is_asked_again(
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        *[(("429", None), "HTTP 429"), ("500", "HTTP 500"), ("slow", "[Tt]ime"), ("cut", "IncompleteRead|closed|transfer")],
+        *[(("429", None), "HTTP 429"), ("500", "HTTP 500"), ("slow", "[Tt]ime"), ("cut", "Incomplete|closed")],
         (b"{ this is no json", "no chart .*this is no json"),
     ],
     ids=["429", "500", "slow", "cut", "malformed"],
@@ -228,6 +226,19 @@ def test_every_unknown_symbol_is_named_at_once(apple: Yahoo, source: adapter.Sou
     with pytest.raises(InputError, match="Yahoo has no NOPE, MOON"):
         source.fetch(["NOPE", "AAPL", "MOON"])
     assert apple.asked == ["NOPE", "AAPL", "MOON"]
+
+
+@pytest.mark.parametrize("symbol", ["aapl", "AAPL?x=1", "../AAPL", "US0378331005", ""])
+def test_what_yahoo_would_not_write_is_not_asked_for(yahoo: Yahoo, source: adapter.Source, symbol: str) -> None:
+    with pytest.raises(InputError, match="Yahoo has no"):
+        source.fetch([symbol])
+    assert yahoo.asked == [] and yahoo.hosts == []
+
+
+def test_a_refused_cookie_is_not_the_end(apple: Yahoo, source: adapter.Source) -> None:
+    apple.faults["AAPL"] = ["401"]
+    assert len(source.fetch(["AAPL"])) == 4
+    assert "guce.yahoo.com:443" in apple.hosts  # yfinance went for another one
 
 
 def test_a_symbol_without_a_single_bar_is_named(yahoo: Yahoo, source: adapter.Source) -> None:
@@ -266,7 +277,8 @@ def test_without_the_package_the_source_says_how_to_get_it(monkeypatch: pytest.M
 
 def test_yfinance_is_left_as_it_was_found(apple: Yahoo, source: adapter.Source) -> None:
     import yfinance
-    from yfinance import cache, data as theirs
+    from yfinance import cache
+    from yfinance import data as theirs
 
     mine = theirs.YfData()
     session, kept = mine._session, cache.get_tz_cache()

@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         yahoo: Yahoo = self.server.yahoo
         yahoo.asked.append(symbol)
         faults = yahoo.faults[symbol]
-        fault = (faults.pop(0) if len(faults) > 1 or faults[0] != "for ever" else "for ever") if faults else None
+        fault = faults[0] if faults[:1] == ["for ever"] else faults.pop(0) if faults else None
         whole = answer([yahoo.charts[symbol]]) if symbol in yahoo.charts else NOT_FOUND
         match fault:
             case None:
@@ -91,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(429, b"Too Many Requests", {"Retry-After": after} if after else {})
             case "500" | "for ever":
                 self._send(500, b"<html>oops</html>")
+            case "401":
+                self._send(401, b'{"finance": {"result": null, "error": {"code": "Unauthorized"}}}')
             case "slow":
                 time.sleep(0.5)
                 self.close_connection = True

@@ -1,4 +1,4 @@
-"""Yahoo Finance through yfinance: daily bars of equities, funds and indices world-wide. For research; terms are Yahoo's.
+"""Yahoo Finance through yfinance: daily bars of equities, funds and indices world-wide. Its terms are Yahoo's.
 
 What yfinance does to a process is contained here: its one session and crumb for all, its caches on disk, the errors it
 hides, its warnings under pandas 3. Whoever uses yfinance beside Aura finds it as they left it.
@@ -7,6 +7,7 @@ hides, its warnings under pandas 3. Whoever uses yfinance beside Aura finds it a
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from aura_lib.core import AssetClass, Bars, Calendar, Clock, DataError, InputError, Instrument, WallClock
+from aura_lib.core import AssetClass, AuraError, Bars, Calendar, Clock, DataError, InputError, Instrument, WallClock
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.polite import Again, Polite, retry_after
 from aura_lib.data.vendor import History
@@ -27,24 +28,26 @@ from aura_lib.data.vendor import History
 CHART = "/v8/finance/chart/"
 TICK = Decimal("0.0001")  # adjusted prices are no multiples of a cent
 TIMEOUT = 15.0  # seconds for one answer
+WRITTEN = re.compile(r"[A-Z0-9^.=&_-]{1,30}")  # a symbol, as Yahoo writes them
 
-# Yahoo's code of an exchange → its calendar and venue (ISO 10383). The calendar library has no XNSE: XBOM keeps its hours.
+# Yahoo's code of an exchange → its calendar and venue (ISO 10383). There is no calendar XNSE; XBOM has its hours.
+OWN_CALENDAR = {  # … where both have one name
+    **dict.fromkeys(("LSE", "IOB", "FGI"), "XLON"),
+    **dict.fromkeys(("JPX", "OSA"), "XTKS"),
+    "GER": "XETR", "FRA": "XFRA", "PAR": "XPAR", "AMS": "XAMS", "BRU": "XBRU", "LIS": "XLIS", "MIL": "XMIL",
+    "MCE": "XMAD", "EBS": "XSWX", "STO": "XSTO", "HEL": "XHEL", "OSL": "XOSL", "VIE": "XWBO", "TOR": "XTSE",
+    "SAO": "BVMF", "MEX": "XMEX", "JNB": "XJSE", "TLV": "XTAE", "HKG": "XHKG", "SHH": "XSHG", "KSC": "XKRX",
+    "TAI": "XTAI", "SES": "XSES", "ASX": "XASX", "NZE": "XNZE",
+}  # fmt: skip
 EXCHANGES = {
     **dict.fromkeys(("NMS", "NGM", "NCM", "NAS", "NIM"), ("XNYS", "XNAS")),
     **dict.fromkeys(("NYQ", "NYS", "SNP", "DJI", "WCB", "CXI"), ("XNYS", "XNYS")),
-    **{"ASE": ("XNYS", "XASE"), "PCX": ("XNYS", "ARCX"), "BTS": ("XNYS", "BATS")},
-    **{"NSI": ("XBOM", "XNSE"), "BSE": ("XBOM", "XBOM")},
-    **dict.fromkeys(("LSE", "IOB", "FGI"), ("XLON", "XLON")),
-    **dict.fromkeys(("JPX", "OSA"), ("XTKS", "XTKS")),
-    **{
-        code: (venue, venue)
-        for code, venue in {
-            **{"GER": "XETR", "FRA": "XFRA", "PAR": "XPAR", "AMS": "XAMS", "BRU": "XBRU", "LIS": "XLIS", "MIL": "XMIL"},
-            **{"MCE": "XMAD", "EBS": "XSWX", "STO": "XSTO", "HEL": "XHEL", "OSL": "XOSL", "VIE": "XWBO", "TOR": "XTSE"},
-            **{"SAO": "BVMF", "MEX": "XMEX", "JNB": "XJSE", "TLV": "XTAE", "HKG": "XHKG", "SHH": "XSHG", "KSC": "XKRX"},
-            **{"TAI": "XTAI", "SES": "XSES", "ASX": "XASX", "NZE": "XNZE"},
-        }.items()
-    },
+    "ASE": ("XNYS", "XASE"),
+    "PCX": ("XNYS", "ARCX"),
+    "BTS": ("XNYS", "BATS"),
+    "NSI": ("XBOM", "XNSE"),
+    "BSE": ("XBOM", "XBOM"),
+    **{code: (venue, venue) for code, venue in OWN_CALENDAR.items()},
 }
 KINDS = {"EQUITY": AssetClass.EQUITY, "ETF": AssetClass.ETF, "MUTUALFUND": AssetClass.ETF, "INDEX": AssetClass.INDEX}
 HUNDREDTHS = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}  # quoted in pence, cents, agorot
@@ -150,23 +153,22 @@ def _chart(symbol: str, request: Callable[[], Any]) -> Any:
         raise Again(f"HTTP {status}", retry_after(response.headers.get("Retry-After")))
     try:
         answer = json.loads(response.content)
-        chart = answer["chart"]
-        error, result = chart["error"], chart["result"]
+        failure, result = answer["chart"]["error"], answer["chart"]["result"]
     except (ValueError, KeyError, TypeError) as wrong:
         if status >= 400:
             return response  # yfinance gets another cookie, and asks again
         raise Again(f"an answer that is no chart ({response.content[:40]!r})") from wrong
-    if error and (status == 404 or error.get("code") == "Not Found"):
-        raise _UnknownSymbol(f"Yahoo has no {symbol}: {error.get('description')}")
-    if status < 400 and (error or not result or not result[0].get("timestamp")):
-        why = error.get("description") if error else "it has no bars"
+    if failure and (status == 404 or failure.get("code") == "Not Found"):
+        raise _UnknownSymbol(f"Yahoo has no {symbol}: {failure.get('description')}")
+    if status < 400 and (failure or not result or not result[0].get("timestamp")):
+        why = failure.get("description") if failure else "it has no bars"
         raise DataError(f"yfinance: Yahoo gave no prices of {symbol}: {why}")
     return response
 
 
 @contextmanager
 def _contained(request: Callable[..., Any]) -> Iterator[None]:
-    """yfinance with a session that goes through `request`, nothing on disk and no hidden error; then as it was."""
+    """Have yfinance with a session that goes through `request`, nothing on disk and no hidden error; then as it was."""
     try:
         import yfinance
         from yfinance import _http, cache, data
@@ -209,16 +211,19 @@ def _download(symbol: str, timeout: float) -> tuple[pd.DataFrame, Mapping[str, A
     """All days of a symbol as yfinance gives them, and what Yahoo says of the symbol."""
     import yfinance
 
+    if not WRITTEN.fullmatch(symbol) or yfinance.utils.is_isin(symbol):
+        raise _UnknownSymbol(f"Yahoo has no {symbol}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its code is written for pandas 2
             ticker = yfinance.Ticker(symbol)
             frame = ticker.history(period="max", interval="1d", auto_adjust=False, actions=True, timeout=timeout)
             return frame, ticker.get_history_metadata()
-    except (yfinance.exceptions.YFException, OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise DataError(f"yfinance could not read Yahoo's answer for {symbol}: {type(error).__name__}: {error}") from error
+    except AuraError:
+        raise
+    except (yfinance.exceptions.YFException, OSError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"yfinance could not read Yahoo's answer for {symbol}: {what}") from error
 
 
 def _history(found: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]], clock: Clock) -> History:
@@ -251,8 +256,8 @@ def _described(symbol: str, meta: Mapping[str, Any]) -> tuple[Instrument, str]:
     exchange, kind, currency = (meta.get(key) for key in ("exchangeName", "instrumentType", "currency"))
     if exchange not in EXCHANGES or kind not in KINDS or not currency:
         raise DataError(
-            f"yfinance: {symbol} is a {kind} on {exchange} in {currency}; this source knows equities, funds and indices "
-            f"on {', '.join(sorted(EXCHANGES))}"
+            f"yfinance: {symbol} is a {kind} on {exchange} in {currency}; this source knows equities, funds and "
+            f"indices on {', '.join(sorted(EXCHANGES))}"
         )
     calendar, venue = EXCHANGES[exchange]
     return Instrument(symbol, KINDS[kind], HUNDREDTHS.get(currency, currency), venue, tick=TICK), calendar
@@ -272,7 +277,8 @@ def _closed(symbol: str, frame: pd.DataFrame, calendar: Calendar, clock: Clock) 
     days = pd.DatetimeIndex(frame.index).tz_localize(None).normalize().as_unit("us")
     where = calendar.sessions.get_indexer(pd.Index(days))
     if (where < 0).any():
-        notes.append(f"{symbol}: {_days(days[where < 0])} that {calendar.name} has no session for: left out")
+        since = f"{calendar.name} (known from {calendar.sessions[0].date()} on)"
+        notes.append(f"{symbol}: {_days(days[where < 0])} without a session of {since}: left out")
     frame = frame[where >= 0].set_axis(calendar.closes[where[where >= 0]], axis=0)
     frame = frame[frame.index <= pd.Timestamp(clock.now())]
     if frame.empty:
