@@ -161,6 +161,14 @@ def test_a_session_that_has_not_closed_is_not_there(yahoo: Yahoo, polite: Polite
     assert adapter.Source(polite=polite, clock=noon).fetch(["AAPL"]).close["AAPL"].tolist() == [10.0]
 
 
+def test_all_days_and_their_events_are_asked_for_with_the_crumb(apple: Yahoo, source: adapter.Source) -> None:
+    source.fetch(["AAPL"])
+    (query,) = apple.queries
+    assert datetime.fromtimestamp(int(query["period1"][0]), UTC).year < 1930
+    assert query["interval"] == ["1d"] and {"div", "splits"} <= set(query["events"][0].split(","))
+    assert query["crumb"] == ["a crumb"]
+
+
 def test_progress_is_told_symbol_by_symbol(yahoo: Yahoo, source: adapter.Source) -> None:
     for symbol in ("A", "B", "C"):
         yahoo.serve(symbol, NASDAQ, rows(MONDAY, 10.0))

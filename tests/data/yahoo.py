@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -36,6 +36,7 @@ class Yahoo:
     faults: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))  # the next ones of a symbol
     asked: list[str] = field(default_factory=list)  # symbols, one a chart request
     hosts: list[str] = field(default_factory=list)
+    queries: list[dict[str, list[str]]] = field(default_factory=list)  # one a chart request
     port: int = 0
 
     def serve(self, symbol: str, meta: dict[str, Any], rows: list[Any], events: dict[str, Any] | None = None) -> None:
@@ -81,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _chart(self, symbol: str) -> None:
         yahoo: Yahoo = self.server.yahoo
         yahoo.asked.append(symbol)
+        yahoo.queries.append(parse_qs(urlsplit(self.path).query))
         faults = yahoo.faults[symbol]
         fault = faults[0] if faults[:1] == ["for ever"] else faults.pop(0) if faults else None
         whole = answer([yahoo.charts[symbol]]) if symbol in yahoo.charts else NOT_FOUND
