@@ -6,13 +6,23 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, InputError, Settings, day_or_moment, utc
+from aura_lib.core import (
+    AssetClass,
+    Bars,
+    Calendar,
+    DataError,
+    InputError,
+    Instrument,
+    Settings,
+    day_or_moment,
+    utc,
+)
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
@@ -26,13 +36,17 @@ Source = str | os.PathLike[str]
 
 
 def symbols(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
-    """Every symbol of a source, indices too."""
-    return sources.get(source, **reading).symbols()
+    """Every symbol of a source, indices too; of a vendor on the network those that it gave last."""
+    adapter = sources.get(source, **reading)
+    return tuple(_given_last(adapter)) if isinstance(adapter, sources.Vendor) else adapter.symbols()
 
 
 def universe(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
     """The symbols of a source that can be traded (an index is loaded by name, and is not among them)."""
-    return sources.get(source, **reading).universe()
+    adapter = sources.get(source, **reading)
+    if not isinstance(adapter, sources.Vendor):
+        return adapter.universe()
+    return tuple(s for s, what in _given_last(adapter).items() if what.asset_class is not AssetClass.INDEX)
 
 
 def fetch(
@@ -86,8 +100,8 @@ def load(
     file has changed or gone. What its reader might not expect is a warning.
 
     Args:
-        symbols: which, in this order; None means the source's universe. A file may stand here alone:
-            `load("prices.csv")`.
+        symbols: which, in this order; None means the source's universe, of a vendor all that it gave last. A file may
+            stand here alone: `load("prices.csv")`.
         source: name of the data source, or the path of a CSV, Parquet or Excel file.
         start: first day (any date; the first session from then on) or moment with a time zone.
         end: last day or moment, included.
@@ -154,17 +168,21 @@ def _fetch_vendor(
 ) -> str:
     """Ask a vendor, check what it gives, keep it raw and adjusted; what was left out is a warning."""
     kept = Store(settings.ensure_home())
-    frequency = frequency or "1d"
-    if symbols is None:
-        held = kept.newest(adapter.name, frequency, (), _adjustment(adapter))
-        if held is None:
-            raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
-        symbols = list(kept.get(held).symbols)
-    history = adapter.history(symbols, frequency, progress)
+    symbols = symbols or list(_given_last(adapter, settings))
+    if not symbols:
+        raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
+    history = adapter.history(symbols, frequency or "1d", progress)
     quality.check(history.adjusted).raise_if_bad()
     _tell(adapter.name, history.remarks)
     raw, adjusted = kept.put(history.raw), kept.put(history.adjusted)
     return (adjusted if adapter.adjusted else raw).snapshot
+
+
+def _given_last(adapter: sources.Vendor, settings: Settings | None = None) -> Mapping[str, Instrument]:
+    """What the newest snapshot of a vendor holds; nothing when there is none."""
+    kept = Store((settings or Settings.load()).home)
+    held = kept.newest(adapter.name, "1d", (), _adjustment(adapter))
+    return {} if held is None else kept.get(held).instruments
 
 
 def _adjustment(adapter: sources.Vendor) -> str:

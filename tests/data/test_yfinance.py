@@ -349,6 +349,14 @@ def test_symbols_that_come_together_are_fetched_together(apple: Yahoo, polite: P
     assert data.load(["MSFT"], source="yfinance").snapshot == bars.snapshot
 
 
+def test_the_symbols_of_a_vendor_are_those_it_gave_last(apple: Yahoo, polite: Polite) -> None:
+    assert data.symbols("yfinance") == data.universe("yfinance") == ()
+    apple.serve("^GSPC", SNP, [(*row[:1], *[price * 30 for price in row[1:]]) for row in APPLE])
+    data.fetch("yfinance", symbols=["AAPL", "^GSPC"], polite=polite)
+    assert data.symbols("yfinance") == ("AAPL", "^GSPC")
+    assert data.universe("yfinance") == ("AAPL",)
+
+
 def test_a_vendor_that_was_never_asked_wants_symbols() -> None:
     for call in (data.load, data.fetch):
         with pytest.raises(InputError, match="yfinance lists no symbols, and none were fetched yet"):
