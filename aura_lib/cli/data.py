@@ -26,11 +26,20 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="data")
 
     @command(group)
-    def fetch(source: SOURCE = "sample") -> Answer:
+    def fetch(
+        source: SOURCE = "sample",
+        symbols: Annotated[
+            str | None, typer.Option(help="Of a vendor: which, such as AAPL,MSFT; those it gave last when left out.")
+        ] = None,
+    ) -> Answer:
         """Fetch a source into the store and check it against the exchange calendar."""
         from aura_lib import data
+        from aura_lib.cli.progress import cells
 
-        bars = data.load(source=source, snapshot=data.fetch(source))
+        named = None if symbols is None else [symbol.strip() for symbol in symbols.split(",") if symbol.strip()]
+        with cells(f"fetch {source}", "symbols") as progress:
+            snapshot = data.fetch(source, symbols=named, progress=progress)
+        bars = data.load(source=source, snapshot=snapshot)
         report = data.quality.check(bars)
         found = {
             "source": source,

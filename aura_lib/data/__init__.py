@@ -6,13 +6,23 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, InputError, Settings, day_or_moment, utc
+from aura_lib.core import (
+    AssetClass,
+    Bars,
+    Calendar,
+    DataError,
+    InputError,
+    Instrument,
+    Settings,
+    day_or_moment,
+    utc,
+)
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
@@ -26,24 +36,42 @@ Source = str | os.PathLike[str]
 
 
 def symbols(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
-    """Every symbol of a source, indices too."""
-    return sources.get(source, **reading).symbols()
+    """Every symbol of a source, indices too; of a vendor on the network those that it gave last."""
+    adapter = sources.get(source, **reading)
+    return tuple(_given_last(adapter)) if isinstance(adapter, sources.Vendor) else adapter.symbols()
 
 
 def universe(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
     """The symbols of a source that can be traded (an index is loaded by name, and is not among them)."""
-    return sources.get(source, **reading).universe()
+    adapter = sources.get(source, **reading)
+    if not isinstance(adapter, sources.Vendor):
+        return adapter.universe()
+    return tuple(s for s, what in _given_last(adapter).items() if what.asset_class is not AssetClass.INDEX)
 
 
 def fetch(
-    source: Source = "sample", *, frequency: str | None = None, settings: Settings | None = None, **reading: Any
+    source: Source = "sample",
+    *,
+    symbols: Sequence[str] | None = None,
+    frequency: str | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **reading: Any,
 ) -> str:
     """Get all bars of a source, check them, keep them; the id of the snapshot that they became.
+
+    A vendor on the network is asked for `symbols`; when not given, for those of its newest snapshot again. What it
+    gives is kept as it traded and adjusted. `progress` is told how many symbols of how many are done.
 
     Raises DataError when the bars are unfit for use, InputError when AURA_HOME cannot be written.
     """
     settings = settings or Settings.load()
-    return _fetch(sources.get(source, **reading), frequency, settings)
+    adapter = sources.get(source, **reading)
+    if isinstance(adapter, sources.Vendor):
+        return _fetch_vendor(adapter, None if symbols is None else _named(symbols), frequency, settings, progress)
+    if symbols is not None:
+        raise InputError(f"{adapter.name} is fetched whole: leave out symbols={symbols!r}")
+    return _fetch(adapter, frequency, settings)
 
 
 def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
@@ -65,12 +93,15 @@ def load(
 ) -> Bars:
     """Bars of a source or of a file, checked, from the store; what is not there yet is fetched into it.
 
+    A vendor on the network is asked once for symbols that come together; from then on the store answers, until `fetch`
+    asks again.
+
     A file is read each time, and each content of it is kept: `snapshot` brings back what was read once, also when the
     file has changed or gone. What its reader might not expect is a warning.
 
     Args:
-        symbols: which, in this order; None means the source's universe. A file may stand here alone:
-            `load("prices.csv")`.
+        symbols: which, in this order; None means the source's universe, of a vendor all that it gave last. A file may
+            stand here alone: `load("prices.csv")`.
         source: name of the data source, or the path of a CSV, Parquet or Excel file.
         start: first day (any date; the first session from then on) or moment with a time zone.
         end: last day or moment, included.
@@ -79,7 +110,8 @@ def load(
         snapshot: id of a stored version; the latest one when not given.
         frequency: "1d"; of a file what it holds, when not given.
         settings: where AURA_HOME is; from the environment when not given.
-        reading: how to read a file, see `data.files.Dialect`: columns, symbol, decimal, dayfirst, tz, calendar …
+        reading: how to read a file, see `data.files.Dialect`: columns, symbol, decimal, dayfirst, tz, calendar …; of a
+            vendor `adjusted=False` for prices as they traded.
 
     Returns:
         Bars whose `snapshot` names the stored version they were cut from. NaN: the symbol did not trade.
@@ -100,6 +132,13 @@ def load(
         version, wanted = snapshot or _fetch_file(adapter, settings, kept), named
         if snapshot is None and named is not None:
             wanted = _wanted(named, adapter)
+    elif isinstance(adapter, sources.Vendor):
+        frequency, wanted = frequency or "1d", named
+        version = (
+            snapshot
+            or kept.newest(adapter.name, frequency, named or (), _adjustment(adapter))
+            or _fetch_vendor(adapter, named, frequency, settings)
+        )
     else:
         frequency, wanted = frequency or "1d", _wanted(named, adapter)
         version = snapshot or kept.latest(adapter.name, frequency) or _fetch(adapter, frequency, settings)
@@ -120,6 +159,36 @@ def _fetch(adapter: sources.Adapter, frequency: str | None, settings: Settings) 
     return kept.put(bars).snapshot
 
 
+def _fetch_vendor(
+    adapter: sources.Vendor,
+    symbols: list[str] | None,
+    frequency: str | None,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Ask a vendor, check what it gives, keep it raw and adjusted; what was left out is a warning."""
+    kept = Store(settings.ensure_home())
+    symbols = symbols or list(_given_last(adapter, settings))
+    if not symbols:
+        raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
+    history = adapter.history(symbols, frequency or "1d", progress)
+    quality.check(history.adjusted).raise_if_bad()
+    _tell(adapter.name, history.remarks)
+    raw, adjusted = kept.put(history.raw), kept.put(history.adjusted)
+    return (adjusted if adapter.adjusted else raw).snapshot
+
+
+def _given_last(adapter: sources.Vendor, settings: Settings | None = None) -> Mapping[str, Instrument]:
+    """What the newest snapshot of a vendor holds; nothing when there is none."""
+    kept = Store((settings or Settings.load()).home)
+    held = kept.newest(adapter.name, "1d", (), _adjustment(adapter))
+    return {} if held is None else kept.get(held).instruments
+
+
+def _adjustment(adapter: sources.Vendor) -> str:
+    return "splits and dividends" if adapter.adjusted else ""
+
+
 def _fetch_file(adapter: files.FileSource, settings: Settings, kept: Store) -> str:
     """Read a file, check it, keep it; its oddities are warnings of whoever asked for it."""
     settings.ensure_home()
@@ -131,11 +200,15 @@ def _fetch_file(adapter: files.FileSource, settings: Settings, kept: Store) -> s
             raise InputError(f"{error}. The store has kept it: snapshot={held[-1]!r}") from None
         raise
     bars = found.bars
-    odd = [*found.remarks, *map(str, found.quality.findings)]
+    _tell(adapter.name, [*found.remarks, *map(str, found.quality.findings)])
+    return kept.put(bars).snapshot
+
+
+def _tell(name: str, odd: Sequence[str]) -> None:
+    """Warn whoever asked of what was odd."""
     if odd:
         more = f"\n  and {len(odd) - TOLD} more: aura.data.check(bars)" if len(odd) > TOLD else ""
-        warnings.warn("\n  ".join([f"{adapter.name}:", *odd[:TOLD]]) + more, stacklevel=_outside())
-    return kept.put(bars).snapshot
+        warnings.warn("\n  ".join([f"{name}:", *odd[:TOLD]]) + more, stacklevel=_outside())
 
 
 def _outside() -> int:

@@ -113,6 +113,15 @@ class Store:
                     found.append((self._snapshot(snapshot).stat().st_mtime, snapshot))
         return tuple(snapshot for _, snapshot in sorted(found))
 
+    def newest(self, source: str, frequency: str, symbols: Sequence[str], adjustment: str) -> str | None:
+        """The newest snapshot of a source that has all these symbols, None when there is none."""
+        for snapshot in reversed(self.of(source)):
+            manifest = self._manifest(snapshot)
+            held = {entry["instrument"]["symbol"] for entry in manifest["symbols"]}
+            if (manifest["frequency"], manifest["adjustment"]) == (frequency, adjustment) and held >= set(symbols):
+                return snapshot
+        return None
+
     def verify(self) -> tuple[str, ...]:
         """What is damaged or missing, one line a file; empty when every snapshot can be read as it was written."""
         problems = []

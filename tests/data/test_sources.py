@@ -25,6 +25,7 @@ def test_every_source_keeps_the_contract_of_its_port(name: str) -> None:
     assert len(set(source.symbols())) == len(source.symbols())
 
 
+@pytest.mark.usefixtures("yahoo")
 @pytest.mark.parametrize("name", EVERY)
 def test_every_source_refuses_what_it_does_not_have(name: str) -> None:
     source = sources.get(name)

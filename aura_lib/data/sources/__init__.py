@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from aura_lib.core import DataSource, InputError
+from aura_lib.data.vendor import History
 
-__all__ = ["Adapter", "get", "names"]
+__all__ = ["Adapter", "Vendor", "get", "names"]
 
 
 @runtime_checkable
@@ -18,6 +21,19 @@ class Adapter(DataSource, Protocol):
 
     def universe(self) -> tuple[str, ...]:
         """The tradable symbols: all but indices."""
+        ...
+
+
+@runtime_checkable
+class Vendor(Adapter, Protocol):
+    """A source on the network: it lists no symbols, and is asked for some by name. `adjusted` says which prices."""
+
+    adjusted: bool
+
+    def history(
+        self, symbols: Sequence[str], frequency: str = "1d", progress: Callable[[int, int], None] | None = None
+    ) -> History:
+        """Adjusted and raw bars of the symbols. Unknown symbols raise InputError, a failing vendor DataError."""
         ...
 
 
@@ -34,7 +50,7 @@ def names() -> tuple[str, ...]:
 def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     """The source of a name, or a file as one. Raises InputError when there is none.
 
-    `options` tell how to read a file (`data.files.Dialect`); a source of a name takes none.
+    `options` tell how to read a file (`data.files.Dialect`), or are those of the source's class; most take none.
     """
     from aura_lib.data import files
 
@@ -42,7 +58,11 @@ def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
         return files.FileSource(name, options)
     if name not in names():
         raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")
-    if options:
-        raise InputError(f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none")
-    source: Adapter = importlib.import_module(f"{__name__}.{name}").Source()
-    return source
+    kind: Callable[..., Adapter] = importlib.import_module(f"{__name__}.{name}").Source
+    try:
+        inspect.signature(kind).bind(**options)
+    except TypeError:
+        raise InputError(
+            f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none"
+        ) from None
+    return kind(**options)

@@ -1,0 +1,378 @@
+"""The real yfinance with its real transport (curl, TLS) against Yahoo's protocol on loopback."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from aura_lib import data
+from aura_lib.cli import app
+from aura_lib.core import AssetClass, Calendar, DataError, InputError, SimulatedClock
+from aura_lib.data import quality, sources
+from aura_lib.data.polite import Polite
+from aura_lib.data.sources import yfinance as adapter
+from aura_lib.data.store import Store
+from tests.data.yahoo import NOT_FOUND, Yahoo
+
+NEW_YORK, KOLKATA = ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")
+NASDAQ = {"currency": "USD", "exchangeName": "NMS", "instrumentType": "EQUITY", "exchangeTimezoneName": str(NEW_YORK)}
+SNP = {**NASDAQ, "exchangeName": "SNP", "instrumentType": "INDEX"}
+NSE = {"currency": "INR", "exchangeName": "NSI", "instrumentType": "EQUITY", "exchangeTimezoneName": str(KOLKATA)}
+PENCE = {"currency": "GBp", "exchangeName": "LSE", "instrumentType": "ETF", "exchangeTimezoneName": "Europe/London"}
+
+# Apple around its four-for-one split of 2020-08-31: Yahoo's prices of before are divided by four.
+# As it traded: 506.09 and 500.04 on Wednesday and Thursday, 499.23 on Friday, 129.04 on the day.
+OPENED = [datetime(2020, 8, day, 9, 30, tzinfo=NEW_YORK) for day in (26, 27, 28, 31)]
+APPLE = [
+    (OPENED[0], 126.18, 126.9925, 125.0825, 126.5225, 163_022_400, 123.36),
+    (OPENED[1], 127.1425, 127.485, 123.8325, 125.01, 155_552_400, 121.88),
+    (OPENED[2], 126.0125, 126.4425, 124.5775, 124.8075, 187_630_000, 121.69),
+    (OPENED[3], 127.58, 131.0, 126.0, 129.04, 225_702_700, 125.81),
+]
+SPLIT = {str(t := int(OPENED[3].timestamp())): {"date": t, "numerator": 4.0, "denominator": 1.0, "splitRatio": "4:1"}}
+DIVIDEND = {str(t := int(OPENED[1].timestamp())): {"date": t, "amount": 0.205}}
+
+
+def rows(first: datetime, *closes: float | None) -> list[Any]:
+    days = [first + timedelta(days=n) for n in range(len(closes))]
+    return [(d, c, c, c, c, None if c is None else 100, c) for d, c in zip(days, closes, strict=True)]
+
+
+MONDAY = datetime(2026, 1, 5, 9, 30, tzinfo=NEW_YORK)
+
+
+class Waits(list[float]):
+    """What was slept, without sleeping."""
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def polite(waits: Waits, rng: np.random.Generator) -> Polite:
+    return Polite("yfinance", per_second=1e9, attempts=3, sleep=waits.append, rng=rng)
+
+
+@pytest.fixture
+def source(polite: Polite) -> adapter.Source:
+    return adapter.Source(polite=polite, timeout=0.25)
+
+
+@pytest.fixture
+def apple(yahoo: Yahoo) -> Yahoo:
+    yahoo.serve("AAPL", NASDAQ, APPLE, {"splits": SPLIT, "dividends": DIVIDEND})
+    return yahoo
+
+
+# ── what comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_bars_are_stamped_with_the_close_of_their_session(apple: Yahoo, source: adapter.Source) -> None:
+    bars = source.fetch(["AAPL"])
+    nyse = Calendar.of("XNYS")
+    assert list(bars.times) == [nyse.close(day.date()) for day in OPENED]
+    assert (bars.source, bars.calendar, bars.adjustment) == ("yfinance", "XNYS", "splits and dividends")
+    assert (bars.instruments["AAPL"].venue, bars.instruments["AAPL"].currency) == ("XNAS", "USD")
+    assert quality.check(bars).ok
+
+
+def test_adjusted_prices_keep_the_shape_of_a_day(apple: Yahoo, source: adapter.Source) -> None:
+    bars = source.fetch(["AAPL"])
+    assert bars.close["AAPL"].tolist() == pytest.approx([123.36, 121.88, 121.69, 125.81])
+    assert bars.high["AAPL"].iloc[0] == pytest.approx(126.9925 * 123.36 / 126.5225)
+    assert bars.volume["AAPL"].tolist() == [163_022_400, 155_552_400, 187_630_000, 225_702_700]
+
+
+def test_raw_prices_are_what_the_tape_said_before_the_split(apple: Yahoo, polite: Polite) -> None:
+    raw = adapter.Source(adjusted=False, polite=polite).fetch(["AAPL"])
+    assert raw.close["AAPL"].tolist() == pytest.approx([506.09, 500.04, 499.23, 129.04])
+    assert raw.volume["AAPL"].tolist() == [163_022_400 / 4, 155_552_400 / 4, 187_630_000 / 4, 225_702_700]
+    assert raw.adjustment == ""
+
+
+def test_splits_and_dividends_are_a_table(apple: Yahoo, source: adapter.Source) -> None:
+    actions = source.history(["AAPL"]).actions
+    nyse = Calendar.of("XNYS")
+    assert actions.to_numpy().tolist() == [
+        [pd.Timestamp(nyse.close(OPENED[1].date())), "AAPL", 0.205, 0.0],
+        [pd.Timestamp(nyse.close(OPENED[3].date())), "AAPL", 0.0, 4.0],
+    ]
+
+
+def test_indian_shares_are_in_rupees_and_close_in_kolkata(yahoo: Yahoo, source: adapter.Source) -> None:
+    for symbol, price in (("RELIANCE.NS", 1500.0), ("TCS.NS", 3200.0)):
+        yahoo.serve(symbol, NSE, rows(datetime(2026, 1, 5, 9, 15, tzinfo=KOLKATA), price, price + 1))
+    bars = source.fetch(["TCS.NS", "RELIANCE.NS"])
+    assert bars.symbols == ("TCS.NS", "RELIANCE.NS")
+    assert bars.end == datetime(2026, 1, 6, 15, 30, tzinfo=KOLKATA)
+    assert {(i.currency, i.venue) for i in bars.instruments.values()} == {("INR", "XNSE")}
+    assert bars.calendar == "XBOM"
+
+
+def test_an_index_is_one(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("^GSPC", SNP, rows(MONDAY, 6900.0))
+    assert source.fetch(["^GSPC"]).instruments["^GSPC"].asset_class is AssetClass.INDEX
+
+
+def test_pence_become_pounds(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("ISF.L", PENCE, rows(datetime(2026, 1, 5, 8, tzinfo=ZoneInfo("Europe/London")), 950.0))
+    bars = source.fetch(["ISF.L"])
+    assert bars.close["ISF.L"].tolist() == [9.5]
+    assert (bars.instruments["ISF.L"].currency, bars.instruments["ISF.L"].tick) == ("GBP", Decimal("0.0001"))
+
+
+def test_a_day_without_a_price_is_nan_and_not_zero(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY, 10.0, None, 12.0))
+    bars = source.fetch(["AAPL"])
+    for name in ("open", "close", "volume"):
+        assert bars.fields[name]["AAPL"].isna().tolist() == [False, True, False]
+    assert [f.check for f in quality.check(bars).findings] == ["gap"]
+
+
+def test_rows_that_cannot_be_are_left_out_and_named(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY - timedelta(days=4), 9.0, 10.0, 10.5, 11.0, 12.0, 0.0, 13.0))  # a holiday
+    with pytest.warns(UserWarning, match="not positive") as told:
+        bars = source.fetch(["AAPL"])
+    assert bars.close["AAPL"].dropna().tolist() == [10.0, 12.0, 13.0]
+    assert str(told[0].message).splitlines() == [
+        "yfinance:",
+        "  AAPL: 2026-01-06 with a price that is not positive: taken as missing",
+        "  AAPL: 3 day(s) from 2026-01-01 to 2026-01-04 without a session of XNYS (known from 1970-01-02 on): left out",
+    ]
+    assert Path(told[0].filename) == Path(__file__)
+
+
+def test_a_session_that_has_not_closed_is_not_there(yahoo: Yahoo, polite: Polite) -> None:
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY, 10.0, 11.0))
+    noon = SimulatedClock(datetime(2026, 1, 6, 12, tzinfo=NEW_YORK).astimezone(UTC))
+    assert adapter.Source(polite=polite, clock=noon).fetch(["AAPL"]).close["AAPL"].tolist() == [10.0]
+
+
+def test_all_days_and_their_events_are_asked_for_with_the_crumb(apple: Yahoo, source: adapter.Source) -> None:
+    source.fetch(["AAPL"])
+    (query,) = apple.queries
+    assert datetime.fromtimestamp(int(query["period1"][0]), UTC).year < 1930
+    assert query["interval"] == ["1d"] and {"div", "splits"} <= set(query["events"][0].split(","))
+    assert query["crumb"] == ["a crumb"]
+
+
+def test_progress_is_told_symbol_by_symbol(yahoo: Yahoo, source: adapter.Source) -> None:
+    for symbol in ("A", "B", "C"):
+        yahoo.serve(symbol, NASDAQ, rows(MONDAY, 10.0))
+    told: list[tuple[int, int]] = []
+    source.history(["A", "B", "C"], progress=lambda *so_far: told.append(so_far))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert yahoo.asked == ["A", "B", "C"]  # one request a symbol
+
+
+@pytest.mark.parametrize("calendar", sorted({calendar for calendar, _ in adapter.EXCHANGES.values()}))
+def test_every_exchange_of_the_table_has_a_calendar(calendar: str) -> None:
+    from exchange_calendars import get_calendar_names
+
+    assert calendar in get_calendar_names()
+
+
+# ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+OK = ("429", "7"), "500", "slow", "cut", b"{ this is no json", b"[]"
+
+
+@pytest.mark.parametrize("fault", OK, ids=["429", "500", "slow", "cut", "malformed", "no chart"])
+def test_a_vendor_that_stumbles_is_asked_again(apple: Yahoo, source: adapter.Source, waits: Waits, fault: Any) -> None:
+    apple.faults["AAPL"] = [fault]
+    assert len(source.fetch(["AAPL"])) == 4
+    assert apple.asked == ["AAPL", "AAPL"]
+    assert max(waits) == (7.0 if fault == ("429", "7") else pytest.approx(0.75, abs=0.25))
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        *[(("429", None), "HTTP 429"), ("500", "HTTP 500"), ("slow", "[Tt]ime"), ("cut", "Incomplete|closed")],
+        (b"{ this is no json", "no chart .*this is no json"),
+    ],
+    ids=["429", "500", "slow", "cut", "malformed"],
+)
+def test_a_vendor_that_keeps_failing_is_told_in_one_sentence(
+    apple: Yahoo, source: adapter.Source, fault: Any, told: str
+) -> None:
+    apple.faults["AAPL"] = [fault] * 3
+    with pytest.raises(DataError, match=rf"yfinance did not give AAPL in 3 attempt\(s\), the last time: .*({told})"):
+        source.fetch(["AAPL"])
+    assert apple.asked == ["AAPL"] * 3
+
+
+def test_a_server_that_fails_for_ever_is_given_up(apple: Yahoo, source: adapter.Source, waits: Waits) -> None:
+    apple.faults["AAPL"] = ["for ever"]
+    with pytest.raises(DataError, match="HTTP 500"):
+        source.fetch(["AAPL"])
+    assert len([w for w in waits if w > 1e-6]) == 2
+
+
+def test_a_vendor_that_wants_to_be_left_alone_for_an_hour_is(apple: Yahoo, source: adapter.Source) -> None:
+    apple.faults["AAPL"] = [("429", "3600")]
+    with pytest.raises(DataError, match=r"HTTP 429, and it asks to wait 3600 s"):
+        source.fetch(["AAPL"])
+    assert apple.asked == ["AAPL"]
+
+
+def test_every_unknown_symbol_is_named_at_once(apple: Yahoo, source: adapter.Source) -> None:
+    apple.faults["MOON"] = [NOT_FOUND]  # with status 200
+    with pytest.raises(InputError, match="Yahoo has no NOPE, MOON"):
+        source.fetch(["NOPE", "AAPL", "MOON"])
+    assert apple.asked == ["NOPE", "AAPL", "MOON"]
+
+
+@pytest.mark.parametrize("symbol", ["aapl", "AAPL?x=1", "../AAPL", "US0378331005", ""])
+def test_what_yahoo_would_not_write_is_not_asked_for(yahoo: Yahoo, source: adapter.Source, symbol: str) -> None:
+    with pytest.raises(InputError, match="Yahoo has no"):
+        source.fetch([symbol])
+    assert yahoo.asked == [] and yahoo.hosts == []
+
+
+def test_a_refused_cookie_is_not_the_end(apple: Yahoo, source: adapter.Source) -> None:
+    apple.faults["AAPL"] = ["401"]
+    assert len(source.fetch(["AAPL"])) == 4
+    assert "guce.yahoo.com:443" in apple.hosts  # yfinance went for another one
+
+
+def test_a_symbol_without_a_single_bar_is_named(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("EMPTY", NASDAQ, [])
+    with pytest.raises(DataError, match="no prices of EMPTY: it has no bars"):
+        source.fetch(["EMPTY"])
+
+
+def test_a_chart_that_yfinance_cannot_read_is_told(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY, 10.0))
+    del yahoo.charts["AAPL"]["indicators"]["quote"][0]["open"]
+    with pytest.raises(DataError, match="could not read Yahoo's answer for AAPL: KeyError: 'open'"):
+        source.fetch(["AAPL"])
+
+
+def test_symbols_of_two_exchanges_are_not_one_panel(apple: Yahoo, source: adapter.Source) -> None:
+    apple.serve("TCS.NS", NSE, rows(datetime(2026, 1, 5, 9, 15, tzinfo=KOLKATA), 3200.0))
+    with pytest.raises(InputError, match=r"different calendars \(AAPL XNYS, TCS\.NS XBOM\)"):
+        source.fetch(["AAPL", "TCS.NS"])
+
+
+def test_what_is_no_equity_fund_or_index_is_refused_by_name(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("BTC-USD", {**NASDAQ, "exchangeName": "CCC", "instrumentType": "CRYPTOCURRENCY"}, rows(MONDAY, 9e4))
+    with pytest.raises(DataError, match="BTC-USD is a CRYPTOCURRENCY on CCC in USD"):
+        source.fetch(["BTC-USD"])
+
+
+def test_without_the_package_the_source_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+    with pytest.raises(DataError, match=r"pip install 'aura-lib\[yfinance\]'"):
+        adapter.Source().fetch(["AAPL"])
+
+
+# ── what stays inside ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_yfinance_is_left_as_it_was_found(apple: Yahoo, source: adapter.Source) -> None:
+    import yfinance
+    from yfinance import cache
+    from yfinance import data as theirs
+
+    mine = theirs.YfData()
+    session, kept = mine._session, cache.get_tz_cache()
+    apple.faults["NOPE"] = []
+    for symbols in (["AAPL"], ["NOPE"]):
+        try:
+            source.fetch(symbols)
+        except InputError:
+            continue
+    assert theirs.YfData() is mine and mine._session is session and cache.get_tz_cache() is kept
+    assert yfinance.config.debug.hide_exceptions is True
+
+
+def test_nothing_is_written_outside_of_the_store(
+    apple: Yahoo, source: adapter.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import yfinance
+    from yfinance import cache
+
+    monkeypatch.setattr(cache._TzDBManager, "_cache_dir", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache._CookieDBManager, "_cache_dir", str(tmp_path / "cache"))
+    source.fetch(["AAPL"])
+    assert not (tmp_path / "cache").exists()
+    assert yfinance.__version__
+
+
+def test_warnings_of_yfinance_stay_inside(apple: Yahoo, source: adapter.Source) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        source.fetch(["AAPL"])
+
+
+# ── through the store ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_load_asks_the_vendor_once_and_a_fetch_asks_again(apple: Yahoo, polite: Polite) -> None:
+    first = data.load(["AAPL"], source="yfinance", polite=polite)
+    assert data.load(["AAPL"], source="yfinance").snapshot == data.load(source="yfinance").snapshot == first.snapshot
+    assert apple.asked == ["AAPL"]
+    apple.charts["AAPL"]["indicators"]["adjclose"][0]["adjclose"][0] = 120.0  # the vendor revises
+    again = data.fetch("yfinance", polite=polite)
+    assert apple.asked == ["AAPL", "AAPL"]
+    assert data.load(["AAPL"], source="yfinance").snapshot == again != first.snapshot
+    assert data.load(["AAPL"], source="yfinance", snapshot=first.snapshot).close.equals(first.close)
+
+
+def test_one_download_keeps_both_kinds_of_prices(apple: Yahoo, polite: Polite) -> None:
+    adjusted = data.load(["AAPL"], source="yfinance", polite=polite)
+    raw = data.load(["AAPL"], source="yfinance", adjusted=False)
+    assert apple.asked == ["AAPL"]
+    assert (adjusted.adjustment, raw.adjustment) == ("splits and dividends", "")
+    assert raw.close["AAPL"].iloc[0] == pytest.approx(506.09)
+
+
+def test_symbols_that_come_together_are_fetched_together(apple: Yahoo, polite: Polite) -> None:
+    apple.serve("MSFT", NASDAQ, rows(MONDAY, 480.0))
+    data.load(["AAPL"], source="yfinance", polite=polite)
+    bars = data.load(["MSFT", "AAPL"], source="yfinance", polite=polite)
+    assert bars.symbols == ("MSFT", "AAPL") and apple.asked == ["AAPL", "MSFT", "AAPL"]
+    assert data.load(["MSFT"], source="yfinance").snapshot == bars.snapshot
+
+
+def test_the_symbols_of_a_vendor_are_those_it_gave_last(apple: Yahoo, polite: Polite) -> None:
+    assert data.symbols("yfinance") == data.universe("yfinance") == ()
+    apple.serve("^GSPC", SNP, [(*row[:1], *[price * 30 for price in row[1:]]) for row in APPLE])
+    data.fetch("yfinance", symbols=["AAPL", "^GSPC"], polite=polite)
+    assert data.symbols("yfinance") == ("AAPL", "^GSPC")
+    assert data.universe("yfinance") == ("AAPL",)
+
+
+def test_a_vendor_that_was_never_asked_wants_symbols() -> None:
+    for call in (data.load, data.fetch):
+        with pytest.raises(InputError, match="yfinance lists no symbols, and none were fetched yet"):
+            call(source="yfinance")
+    with pytest.raises(InputError, match="sample is fetched whole"):
+        data.fetch("sample", symbols=["AAPL"])
+    with pytest.raises(InputError, match="adjusted: only a file is told how"):
+        sources.get("sample", adjusted=False)
+
+
+def test_the_command_fetches_symbols(
+    apple: Yahoo, aura_home: Path, polite: Polite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "_vendor", polite)
+    done = CliRunner().invoke(app, ["data", "fetch", "--source", "yfinance", "--symbols", "AAPL", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["source"], told["symbols"], told["bars"], told["ok"]) == ("yfinance", 1, 4, True)
+    assert told["snapshot"] in Store(aura_home).snapshots()
