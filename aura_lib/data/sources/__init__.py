@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
 from typing import Any, Protocol, runtime_checkable
@@ -34,15 +35,20 @@ def names() -> tuple[str, ...]:
 def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     """The source of a name, or a file as one. Raises InputError when there is none.
 
-    `options` tell how to read a file (`data.files.Dialect`); a source of a name takes none.
+    `options` tell how to read a file (`data.files.Dialect`). A source that can be varied has its options in its name,
+    where a job, an account and a snapshot keep them too: `synthetic:seed=7,years=20`.
     """
     from aura_lib.data import files
 
     if files.is_file(name):
         return files.FileSource(name, options)
-    if name not in names():
+    plain, varied, told = str(name).partition(":")
+    if plain not in names():
         raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")
     if options:
         raise InputError(f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none")
-    source: Adapter = importlib.import_module(f"{__name__}.{name}").Source()
+    kind = importlib.import_module(f"{__name__}.{plain}").Source
+    if varied and not inspect.signature(kind).parameters:
+        raise InputError(f"{plain} takes no options: name it {plain!r}, not {name!r}")
+    source: Adapter = kind(told) if varied else kind()
     return source
