@@ -1,6 +1,6 @@
-"""A market that never was: a seeded model of correlated prices with regimes, fat tails and minutes. For trying and testing.
+"""A market that never was: correlated prices with regimes, fat tails and minutes, from a seed. For trying and testing.
 
-`synthetic`, or with options in its name: `synthetic:seed=7,symbols=50,years=20` (`data.synthesis.Options` has them all).
+Named `synthetic`, or with options: `synthetic:seed=7,symbols=50,years=20` (`data.synthesis.Options` has them all).
 The same name gives the same bars, and so the same snapshot; every figure shows it as the source.
 """
 

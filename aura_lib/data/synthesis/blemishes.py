@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from aura_lib.data.synthesis.chance import stream
@@ -32,10 +33,11 @@ def spoil(
 
 def _spoil(fields: dict[str, pd.DataFrame], kind: str, row: int, column: int) -> None:
     if kind == "high_below_low":
-        low = fields["low"].iat[row, column]
-        fields["high"].iat[row, column] = round(low * 0.99, 2)
+        low = fields["low"].to_numpy()[row, column]
+        fields["high"].iloc[row, column] = np.round(low * 0.99, 2)
     elif kind == "zero":
-        fields["close"].iat[row, column] = 0.0
+        fields["close"].iloc[row, column] = 0.0
     elif kind == "stale":
+        close = fields["close"].to_numpy()[row, column]
         for name in ("open", "high", "low", "close"):
-            fields[name].iloc[row : row + RUN, column] = fields["close"].iat[row, column]
+            fields[name].iloc[row : row + RUN, column] = close

@@ -13,5 +13,5 @@ Values = npt.NDArray[np.float64]
 
 
 def stream(seed: int, purpose: str, number: int = 0) -> np.random.Generator:
-    """The stream of a purpose and a number (of a symbol or sector). Its first draws are the same however many follow."""
+    """The stream of a purpose and a number (of a symbol or sector); drawing more does not change the first."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, PURPOSES.index(purpose), number])))

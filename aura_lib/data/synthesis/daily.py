@@ -10,9 +10,9 @@ M (market), S (sector) and E (the symbol's own) each are a GARCH(1, 1) of unit v
 
     x(t) = h(t) · z(t),   h²(t + 1) = (1 − α − β) + α · x²(t) + β · h²(t).
 
-The overnight part of a return is its Brownian bridge; the high and the low each have the law of the extreme of a Brownian
-bridge from open to close (their dependence on each other is left out). Volume is lognormal around a level that rises with
-|r| (Karpoff, 1987, J. of Financial and Quantitative Analysis 22).
+The overnight part of a return is its Brownian bridge; the high and the low each have the law of the extreme of a
+Brownian bridge from open to close (their dependence on each other is left out). Volume is lognormal around a level that
+rises with |r| (Karpoff, 1987, J. of Financial and Quantitative Analysis 22).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CENTS = 2  # decimals of the tick
 
 @dataclass(frozen=True)
 class Days:
-    """The days of some symbols. Arrays are symbol × session; `spread` is the standard deviation within a session (log)."""
+    """The days of some symbols. Arrays are symbol × session; `spread`: standard deviation within a session (log)."""
 
     sessions: pd.DatetimeIndex
     opens: pd.DatetimeIndex
@@ -151,7 +151,7 @@ def _mixed(options: Options, numbers: Sequence[int], size: int) -> tuple[Values,
 def reach(first: Values, last: Values, spread: Values, draws: Values, sign: int) -> Values:
     """The highest (sign 1) or lowest (sign −1) point of Brownian bridges, from uniform draws in [0, 1)."""
     width = np.sqrt((last - first) ** 2 - 2 * spread**2 * np.log1p(-draws))
-    return (first + last + sign * width) / 2
+    return np.asarray((first + last + sign * width) / 2, dtype=np.float64)
 
 
 def tidy(prices: Values) -> Values:

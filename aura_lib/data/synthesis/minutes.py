@@ -1,15 +1,15 @@
 """The minutes of a synthetic day: a Brownian bridge from its open to its close, busy at both ends.
 
 Variance and volume of a minute follow a U over the session (Wood, McInish and Ord, 1985, J. of Finance 40; Admati and
-Pfleiderer, 1988, Rev. of Financial Studies 1). The bridge is folded back into the
-range of its day: the first open, the highest high, the lowest low, the last close and the sum of
-the volumes of a session are those of its day, to the last bit.
+Pfleiderer, 1988, Rev. of Financial Studies 1). The bridge is folded back into the range of its day: the first open, the
+highest high, the lowest low, the last close and the sum of the volumes are those of the day, to the last bit.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from aura_lib.data.synthesis.chance import Values, stream
 from aura_lib.data.synthesis.daily import Days, consistent, reach, tidy
@@ -19,28 +19,27 @@ FIELDS = ("open", "high", "low", "close", "volume")
 Counts = npt.NDArray[np.int64]
 
 
-def lengths(days: Days) -> Counts:
+def spans(opens: pd.DatetimeIndex, closes: pd.DatetimeIndex) -> Counts:
     """Minutes of each session."""
-    spans: Counts = np.asarray((days.closes - days.opens) // np.timedelta64(60, "s"), dtype=np.int64)
-    return spans
+    return np.asarray((closes.asi8 - opens.asi8) // 60_000_000, dtype=np.int64)
 
 
 def bell(length: int) -> Values:
     """How busy each minute of a session is, relative to the average: a U."""
     place = (np.arange(length) + 0.5) / length
-    shape: Values = MIDDLE + (EDGE - MIDDLE) * (2 * place - 1) ** 2
-    return shape / shape.mean()
+    shape = MIDDLE + (EDGE - MIDDLE) * (2 * place - 1) ** 2
+    return np.asarray(shape / shape.mean(), dtype=np.float64)
 
 
 def minutes(seed: int, number: int, days: Days, row: int) -> dict[str, Values]:
     """The fields of every minute of one symbol, flat; `row` is its place in `days`."""
-    spans = lengths(days)
-    begins, total = np.cumsum(spans) - spans, int(spans.sum())
+    counts = spans(days.opens, days.closes)
+    begins, total = np.cumsum(counts) - counts, int(counts.sum())
     walk = stream(seed, "minute", number).standard_normal(total)
     draws = {n: stream(seed, f"minute {n}", number).random(total) for n in ("high", "low", "volume")}
     found = {name: np.empty(total) for name in FIELDS}
-    for length in np.unique(spans):
-        which = np.flatnonzero(spans == length)
+    for length in np.unique(counts):
+        which = np.flatnonzero(counts == length)
         cells = begins[which][:, None] + np.arange(length)
         day = {name: days.fields[name][row, which][:, None] for name in FIELDS}
         made = _session(day, days.spread[row, which][:, None], walk[cells], {n: d[cells] for n, d in draws.items()})

@@ -17,14 +17,14 @@ MOST = 9999  # symbols have four digits
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a synthetic market. `str(options)` is the name of its source; what is left at its default is not in it.
+    """The options of a synthetic market. `str(options)` is the name of its source, without what is at its default.
 
     Args:
         seed: any whole number from 0 on; another one is another market.
         symbols: how many, 1 to 9999: SYN0001, SYN0002 …
         years: how many from `start` on, at least 1. More years leave the earlier ones as they are.
         start: first day, YYYY-MM-DD; the first session from then on.
-        calendar: market identifier code whose sessions it has, half days too.
+        calendar: market identifier code whose sessions it has, half days too; in a name 24-7 stands for 24/7.
         sectors: how many; symbols are dealt to them in turn.
         correlation: of daily returns of two symbols of different sectors, 0 to below 1.
         sector_correlation: of two symbols of one sector, `correlation` to below 1.
@@ -96,13 +96,9 @@ class Options:
         return "" if self.splits else "splits and dividends"
 
     def __str__(self) -> str:
-        told = [
-            f"{of.name}={_short(getattr(self, of.name))}" for of in fields(self) if self._differs(of.name, of.default)
-        ]
+        given = {of.name: getattr(self, of.name) for of in fields(self) if getattr(self, of.name) != of.default}
+        told = [f"{name}={_short(value)}" for name, value in given.items()]
         return f"{NAME}:{','.join(told)}" if told else NAME
-
-    def _differs(self, name: str, usual: object) -> bool:
-        return bool(getattr(self, name) != usual)
 
     @staticmethod
     def parse(text: str) -> Options:
@@ -131,6 +127,8 @@ def _typed(name: str, value: Any, kind: type) -> Any:
         typed = kind(value)
         if kind is float and not math.isfinite(typed):
             raise ValueError(value)
+        if name == "calendar":
+            return typed.replace("-", "/")
         if name == "start":
             what = "a date such as 2015-01-01"
             return date.fromisoformat(typed).isoformat()
@@ -140,8 +138,8 @@ def _typed(name: str, value: Any, kind: type) -> Any:
 
 
 def _short(value: object) -> str:
-    """A value as one writes it: 5 for 5.0."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """A value as a name has it: 5 for 5.0, and 24-7 for 24/7, since a slash would name a file."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).replace("/", "-")
 
 
 def _within(name: str, value: object, inside: bool, expected: str) -> None:

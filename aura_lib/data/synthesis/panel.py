@@ -12,7 +12,7 @@ from aura_lib.core import Calendar, InputError
 from aura_lib.data.synthesis.blemishes import spoil
 from aura_lib.data.synthesis.chance import Values, stream
 from aura_lib.data.synthesis.daily import YEAR, Days, days, sessions
-from aura_lib.data.synthesis.minutes import FIELDS, grouped, lengths, minutes
+from aura_lib.data.synthesis.minutes import FIELDS, grouped, minutes, spans
 from aura_lib.data.synthesis.options import Options
 
 STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}  # minutes
@@ -53,10 +53,10 @@ def _affordable(options: Options, symbols: int) -> None:
     calendar = Calendar.of(options.calendar)
     if calendar.has_breaks:
         raise InputError(
-            f"synthetic has no minutes of {options.calendar}, which closes at noon: ask for frequency='1d'"
+            f"synthetic has no minutes of {options.calendar}, which closes at noon: frequency='1d' is there"
         )
     _, opens, closes = sessions(options)
-    count = symbols * int((closes - opens).sum() // pd.Timedelta(minutes=1))
+    count = symbols * int(spans(opens, closes).sum())
     if count > MOST_MINUTES:
         raise InputError(
             f"{symbols} symbol(s) over {options.years} year(s) are {count:,} minutes, {MOST_MINUTES:,} is the most: "
@@ -68,9 +68,9 @@ def _intraday(
     options: Options, numbers: Sequence[int], found: Days, step: int
 ) -> tuple[dict[str, Values], pd.DatetimeIndex, npt.NDArray[np.int64]]:
     """Fields (symbol × bar), the moment each bar closed, and the place of its session."""
-    spans = lengths(found)
-    session = np.repeat(np.arange(len(spans)), spans)
-    minute = np.arange(len(session)) - np.repeat(np.cumsum(spans) - spans, spans)
+    counts = spans(found.opens, found.closes)
+    session = np.repeat(np.arange(len(counts)), counts)
+    minute = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts)
     begins = np.flatnonzero(minute % step == 0)
     ends = np.append(begins[1:], len(session)) - 1
     times = found.opens[session[ends]] + pd.to_timedelta(minute[ends] + 1, unit="min")
