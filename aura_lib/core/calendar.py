@@ -58,6 +58,18 @@ class Calendar:
         return pd.DatetimeIndex(self._calendar.closes.array).as_unit("us")
 
     @cached_property
+    def opens(self) -> pd.DatetimeIndex:
+        """Open of every session, UTC, ascending."""
+        import pandas as pd
+
+        return pd.DatetimeIndex(self._calendar.opens.array).as_unit("us")
+
+    @cached_property
+    def has_breaks(self) -> bool:
+        """Whether sessions have a lunch break."""
+        return bool(self._calendar.schedule["break_start"].notna().any())
+
+    @cached_property
     def sessions(self) -> pd.DatetimeIndex:
         """Every session as a naive midnight, ascending."""
         import pandas as pd

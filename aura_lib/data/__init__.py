@@ -23,12 +23,25 @@ from aura_lib.core import (
     day_or_moment,
     utc,
 )
-from aura_lib.data import files, quality, sources, store
+from aura_lib.data import files, quality, sources, store, synthesis
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
 from aura_lib.data.store import Store
 
-__all__ = ["check", "fetch", "files", "keep", "load", "quality", "read", "sources", "store", "symbols", "universe"]
+__all__ = [
+    "check",
+    "fetch",
+    "files",
+    "keep",
+    "load",
+    "quality",
+    "read",
+    "sources",
+    "store",
+    "symbols",
+    "synthesis",
+    "universe",
+]
 
 TOLD = 10  # lines of a warning
 When = str | date | datetime
@@ -102,7 +115,8 @@ def load(
     Args:
         symbols: which, in this order; None means the source's universe, of a vendor all that it gave last. A file may
             stand here alone: `load("prices.csv")`.
-        source: name of the data source, or the path of a CSV, Parquet or Excel file.
+        source: name of the data source, with its options if it has any (`synthetic:seed=7`), or the path of a
+            CSV, Parquet or Excel file.
         start: first day (any date; the first session from then on) or moment with a time zone.
         end: last day or moment, included.
         as_of: what was known then: a session (its close is meant) or a moment with a time zone. Nothing later is in

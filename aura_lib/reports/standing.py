@@ -236,7 +236,7 @@ def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, se
 
 
 def _benchmark(name: str, bars: Bars, settings: Settings | None) -> pd.Series | None:
-    if not name or name not in data.sources.get(bars.source).symbols():
+    if not name or name not in data.symbols(bars.source):
         return None
     prices = data.load([name], source=bars.source, as_of=bars.end, settings=settings).close[name]
     return prices.reindex(bars.times, method="ffill")

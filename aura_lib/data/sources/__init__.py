@@ -50,19 +50,26 @@ def names() -> tuple[str, ...]:
 def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     """The source of a name, or a file as one. Raises InputError when there is none.
 
-    `options` tell how to read a file (`data.files.Dialect`), or are those of the source's class; most take none.
+    `options` tell how to read a file (`data.files.Dialect`), or are those of the source's class; most take none. A
+    source that can be varied has its options in its name, where a job, an account and a snapshot keep them too:
+    `synthetic:seed=7,years=20`.
     """
     from aura_lib.data import files
 
     if files.is_file(name):
         return files.FileSource(name, options)
-    if name not in names():
+    plain, varied, told = str(name).partition(":")
+    if plain not in names():
         raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")
-    kind: Callable[..., Adapter] = importlib.import_module(f"{__name__}.{name}").Source
+    kind: Callable[..., Adapter] = importlib.import_module(f"{__name__}.{plain}").Source
+    if varied:
+        if "options" not in inspect.signature(kind).parameters:
+            raise InputError(f"{plain} takes no options: name it {plain!r}, not {name!r}")
+        options = {"options": told, **options}
     try:
         inspect.signature(kind).bind(**options)
     except TypeError:
         raise InputError(
-            f"{', '.join(options)}: only a file is told how it is to be read, and {name} is none"
+            f"{', '.join(options)}: only a file is told how it is to be read, and {plain} is none"
         ) from None
     return kind(**options)

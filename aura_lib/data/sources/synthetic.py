@@ -1,0 +1,53 @@
+"""A market that never was: correlated prices with regimes, fat tails and minutes, from a seed. For trying and testing.
+
+Named `synthetic`, or with options: `synthetic:seed=7,symbols=50,years=20` (`data.synthesis.Options` has them all).
+The same name gives the same bars, and so the same snapshot; every figure shows it as the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from aura_lib.core import Bars, InputError, Instrument
+from aura_lib.data import quality, synthesis
+from aura_lib.data.synthesis.panel import name_of
+
+TICK = Decimal("0.01")
+
+
+class Source:
+    """Synthetic bars of 1m, 5m, 15m, 1h and 1d. Nothing is downloaded."""
+
+    def __init__(self, options: str | synthesis.Options = "") -> None:
+        self.options = synthesis.Options.parse(options) if isinstance(options, str) else options
+        self.name = str(self.options)
+
+    def symbols(self) -> tuple[str, ...]:
+        """SYN0001, SYN0002 …"""
+        return tuple(name_of(number) for number in range(self.options.symbols))
+
+    def universe(self) -> tuple[str, ...]:
+        """All symbols."""
+        return self.symbols()
+
+    def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
+        """All bars of the symbols, stamped with their close.
+
+        Unknown symbols or frequencies raise InputError; bad rows that were asked for raise DataError that names them
+        (`data.synthesis.frames` gives them as they are).
+        """
+        places = {symbol: number for number, symbol in enumerate(self.symbols())}
+        unknown = [s for s in symbols if s not in places]
+        if unknown or not symbols:
+            raise InputError(
+                f"{self.name} has no {unknown or 'empty list of symbols'}; it has SYN0001 to {name_of(len(places) - 1)}"
+            )
+        calendar = self.options.calendar
+        fields = synthesis.frames(self.options, [places[s] for s in symbols], frequency)
+        if self.options.bad:
+            report = quality.examine(fields, source=self.name, frequency=frequency, calendar=calendar)
+            report.raise_if_bad("They were asked for by `bad`: leave it out for bars that are fit for use")
+        known = {s: Instrument(s, venue=calendar, tick=TICK) for s in symbols}
+        adjusted = self.options.adjustment
+        return Bars(fields, self.name, frequency, calendar=calendar, adjustment=adjusted, instruments=known)
