@@ -15,7 +15,7 @@ REASON = Annotated[str, typer.Option("--reason", "-r", help="Why; it is written 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Accounts: what they hold, deposits and withdrawals.", no_args_is_help=True)
+    group = typer.Typer(help="Accounts: what they hold, and opening one.", no_args_is_help=True)
     app.add_typer(group, name="account")
 
     @command(group)

@@ -16,6 +16,7 @@ __all__ = ["Finding", "Quality", "check", "examine"]
 
 STALE = 5  # identical closes in a row that are worth a look
 JUMP = 20.0  # robust standard deviations: a split that was not adjusted is beyond, a crash rarely
+LEAST = 0.05  # in log return: no split is smaller, and a quiet series has small outliers
 ROUNDING = 1e-6  # of a price: vendors round what they adjust
 NORMAL = 1.4826  # a normal variable's standard deviation over its median absolute deviation
 
@@ -232,7 +233,7 @@ def _jumps(symbol: str, times: pd.DatetimeIndex, values: np.ndarray) -> Iterator
     returns = np.diff(np.log(values[known]))
     away = np.abs(returns - np.median(returns))
     spread = NORMAL * np.median(away)
-    far = away > JUMP * spread
+    far = away > max(JUMP * spread, LEAST)
     if spread > 0 and far.any():
         at, size = times[known][1:][far], returns[far]
         detail = f"close moved by {np.expm1(size[0]):+.1%} at {at[0]} ({len(at)} such): a split that was not adjusted?"

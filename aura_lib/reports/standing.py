@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Standing:
     """An account or a book at the moment its clock shows. Times are UTC, money is in `currency`.
 
-    `equity`, `cash` and `benchmark` have a row a bar, from the bar in which the money came; `units` is time × symbol.
+    `equity`, `cash` and `benchmark` have a row a bar, from the bar of the first decision; money that was paid in counts
+    from that bar on, whenever it came. `units` is time × symbol.
     `prices` are the last closes known at `as_of`. `benchmark` is None where the source has no such symbol.
     """
 

@@ -138,7 +138,9 @@ def _project(folder: Path) -> Path:
 
 
 def _chromium() -> str:
-    return next(found for found in map(shutil.which, PROGRAMS) if found)
+    found = next((found for found in map(shutil.which, PROGRAMS) if found), None)
+    assert found, "no Chromium on this machine: install your system's package (Debian: apt-get install chromium)"
+    return found
 
 
 @contextmanager

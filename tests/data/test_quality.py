@@ -46,10 +46,23 @@ def halved(close: pd.DataFrame) -> pd.DataFrame:
     return close
 
 
+def quiet(last: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """B climbs evenly, so that its typical move is next to nothing, but for its last one."""
+
+    def change(close: pd.DataFrame) -> pd.DataFrame:
+        steps = 0.001 + 1e-6 * np.arange(len(close))
+        steps[-1] = last
+        return close.assign(B=100 * np.exp(steps.cumsum()))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         (lambda close: close, []),
+        (quiet(0.028), []),  # far from typical, and yet no split is so small
+        (quiet(0.095), [("jump", "warn", "B", 1)]),  # 11 for 10
         (drop(10), [("missing session", "error", "", 1)]),
         (moved, [("missing session", "error", "", 1), ("unexpected bar", "error", "", 1)]),
         (doubled, [("duplicate", "error", "", 1)]),
