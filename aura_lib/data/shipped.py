@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
@@ -19,8 +20,8 @@ INDICES = {"SP500": ("arch", "data/sp500/sp500.csv.gz"), "NASDAQ": ("arch", "dat
 TICK = Decimal("0.0001")  # what is scaled is no multiple of a cent
 
 
-class Shipped:
-    """A source made of what `bars` returns. A class of a kind names itself and its symbols."""
+class Shipped(ABC):
+    """A data set made of what `bars` returns. A class of a kind names itself and its symbols."""
 
     name: str
     equities: tuple[str, ...] = ()
@@ -35,9 +36,9 @@ class Shipped:
         """What can be traded; of a source that has nothing but indices, those."""
         return self.equities or self.indices
 
+    @abstractmethod
     def bars(self) -> Mapping[str, pd.DataFrame]:
         """Field → frame of all symbols."""
-        raise NotImplementedError
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols, stamped with the close of their session.
@@ -54,6 +55,45 @@ class Shipped:
         fields = {field: frame[list(symbols)] for field, frame in self.bars().items()}
         instruments = {s: _instrument(s) for s in symbols}
         return Bars(fields, self.name, adjustment=self.adjustment, instruments=instruments)
+
+
+class Ohlcv(Shipped):
+    """AAPL, FB, GOOG, IBM, MSFT from `bokeh_sampledata`; S&P 500 and NASDAQ from `arch.data`; 2000-03-01 to 2013-03-01.
+
+    Adjusted for splits and dividends; `Unadjusted` has the same stocks as they traded.
+    """
+
+    name = "sample:ohlcv"
+    equities = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+    indices = ("SP500", "NASDAQ")
+
+    def bars(self) -> Mapping[str, pd.DataFrame]:
+        """Field → frame of all symbols."""
+        adjusted, levels = stocks(adjusted=True), indices(self.indices)
+        return {field: frame.join(levels[field]) for field, frame in adjusted.items()}
+
+
+class Unadjusted(Shipped):
+    """The stocks of `Ohlcv` as they traded: a split halves the price. To see what that does."""
+
+    name = "sample:unadjusted"
+    equities = Ohlcv.equities
+    adjustment = ""
+
+    def bars(self) -> Mapping[str, pd.DataFrame]:
+        """Field → frame of all symbols."""
+        return stocks(adjusted=False)
+
+
+class Indices(Shipped):
+    """S&P 500 and NASDAQ Composite from `arch.data`, 1999-01-04 to 2018-12-31."""
+
+    name = "sample:indices"
+    indices = ("SP500", "NASDAQ")
+
+    def bars(self) -> Mapping[str, pd.DataFrame]:
+        """Field → frame of all symbols."""
+        return indices(self.indices)
 
 
 def stocks(*, adjusted: bool) -> Mapping[str, pd.DataFrame]:

@@ -13,7 +13,7 @@ from aura_lib.core import AssetClass, Bars, Calendar, DataError, DataSource, Inp
 from aura_lib.data import quality, sources
 from aura_lib.data.sources import sample
 
-EVERY = sources.names()
+EVERY = (*sources.names(), *(f"sample:{part}" for part in sample.PARTS))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -42,6 +42,11 @@ def test_an_unknown_source_is_refused_with_those_there_are() -> None:
         sources.get("smaple")
     with pytest.raises(InputError):
         sources.get("../sample").symbols()
+
+
+def test_a_part_that_the_sample_does_not_have_is_refused_with_those_it_has() -> None:
+    with pytest.raises(InputError, match=r"no 'ohlc'; there are sample, sample:ohlcv, sample:unadjusted"):
+        sources.get("sample:ohlc")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +135,7 @@ def shipped(name: str) -> Bars:
 
 
 def test_the_sample_with_ohlcv_is_complete_and_fit_for_use() -> None:
-    bars = shipped("sample_ohlcv")
+    bars = shipped("sample:ohlcv")
     assert bars.symbols == ("AAPL", "FB", "GOOG", "IBM", "MSFT", "SP500", "NASDAQ")
     assert tuple(bars.fields) == ("open", "high", "low", "close", "volume")
     assert (len(bars), str(bars.start.date()), str(bars.end.date())) == (3270, "2000-03-01", "2013-03-01")
@@ -140,7 +145,7 @@ def test_the_sample_with_ohlcv_is_complete_and_fit_for_use() -> None:
 
 
 def test_the_unadjusted_stocks_are_what_the_tape_said() -> None:
-    close = shipped("sample_unadjusted").close.tz_convert("America/New_York")
+    close = shipped("sample:unadjusted").close.tz_convert("America/New_York")
     day = close.set_axis(close.index.strftime("%Y-%m-%d"))
     assert day["FB"]["2012-05-18"] == 38.2318  # first day; offered at 38
     assert day["GOOG"]["2004-08-19"] == 100.335
@@ -149,7 +154,7 @@ def test_the_unadjusted_stocks_are_what_the_tape_said() -> None:
 
 
 def test_adjusting_takes_the_split_away_and_keeps_the_shape_of_a_day() -> None:
-    raw, adjusted = shipped("sample_unadjusted"), shipped("sample_ohlcv").select(["AAPL", "FB", "GOOG", "IBM", "MSFT"])
+    raw, adjusted = shipped("sample:unadjusted"), shipped("sample:ohlcv").select(["AAPL", "FB", "GOOG", "IBM", "MSFT"])
     jumps = {
         name: {(f.symbol, str(f.first.date())) for f in quality.check(bars).findings if f.check == "jump"}
         for name, bars in (("raw", raw), ("adjusted", adjusted))
@@ -164,7 +169,7 @@ def test_adjusting_takes_the_split_away_and_keeps_the_shape_of_a_day() -> None:
 
 def test_the_indices_agree_with_the_index_of_the_first_sample(fetched: Bars) -> None:
     """Two packages, two vendors, one S&P 500."""
-    indices = shipped("sample_indices")
+    indices = shipped("sample:indices")
     assert (len(indices), indices.symbols) == (5031, ("SP500", "NASDAQ"))
     both = indices.close["SP500"].to_frame("arch").join(fetched.close["SP500"].rename("skfolio"), how="inner")
     assert len(both) == 5031
@@ -172,7 +177,7 @@ def test_the_indices_agree_with_the_index_of_the_first_sample(fetched: Bars) -> 
 
 
 def test_shipped_prices_are_found_without_importing_what_ships_them() -> None:
-    code = "import sys; from aura_lib.data import sources; s = sources.get('sample_ohlcv'); s.fetch(s.symbols()); "
+    code = "import sys; from aura_lib.data import sources; s = sources.get('sample:ohlcv'); s.fetch(s.symbols()); "
     code += "assert not {'arch', 'bokeh_sampledata', 'shapely'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -180,4 +185,4 @@ def test_shipped_prices_are_found_without_importing_what_ships_them() -> None:
 def test_without_the_package_the_shipped_prices_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aura_lib.data.shipped.find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install arch"):
-        shipped("sample_indices")
+        shipped("sample:indices")

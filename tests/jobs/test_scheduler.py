@@ -250,9 +250,9 @@ def test_a_file_of_ones_own_that_grows_is_a_source_that_goes_on(market: Market) 
 
 def test_a_job_that_decides_on_other_prices_than_its_account_is_refused(market: Market) -> None:
     write_job(market.root)
-    cell = nbformat.v4.new_code_cell(PARAMETERS + '\nsource: str = "sample_ohlcv"', metadata={"tags": ["parameters"]})
+    cell = nbformat.v4.new_code_cell(PARAMETERS + '\nsource: str = "sample:ohlcv"', metadata={"tags": ["parameters"]})
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), market.root / "n.ipynb")
-    with pytest.raises(InputError, match=r"prices of sample_ohlcv, its account live-paper trades on those of sample:"):
+    with pytest.raises(InputError, match=r"prices of sample:ohlcv, its account live-paper trades on those of sample:"):
         market.scheduler()
 
 

@@ -1,16 +1,22 @@
-"""The sample: real prices that ship inside skfolio. 20 US large caps and the S&P 500, daily, 1990-01-02 to 2022-12-28.
+"""The sample: real prices that ship inside other packages, for trying things only. Nothing is downloaded.
 
-For trying things only. The names are survivors: they were chosen knowing that they lasted.
+    sample              20 US large caps and the S&P 500, adjusted closes, 1990-01-02 to 2022-12-28 (skfolio)
+    sample:ohlcv        five US stocks and two indices with open, high, low and volume, 2000-03-01 to 2013-03-01
+    sample:unadjusted   the same stocks as they traded
+    sample:indices      the two indices, 1999-01-04 to 2018-12-31
+
+The names are survivors: they were chosen knowing that they lasted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import pandas as pd
 
 from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Instrument
+from aura_lib.data import shipped
 
 EQUITIES = (
     *("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO"),
@@ -22,8 +28,8 @@ CALENDAR = "XNYS"
 TICK = Decimal("0.0001")  # adjusted prices are no multiples of a cent
 
 
-class Source:
-    """Adjusted daily closes from `skfolio.datasets`. Nothing is downloaded."""
+class Closes:
+    """Adjusted daily closes from `skfolio.datasets`."""
 
     name = "sample"
 
@@ -51,6 +57,39 @@ class Source:
             raise DataError(f"skfolio's dataset no longer has {lost}: install the version named in requirements.lock")
         close = prices[list(symbols)].set_axis(_closes(prices.index), axis=0)
         return Bars({"close": close}, source=self.name, instruments={s: _instrument(s) for s in symbols})
+
+
+PARTS: Mapping[str, Callable[[], shipped.Shipped]] = {
+    "ohlcv": shipped.Ohlcv,
+    "unadjusted": shipped.Unadjusted,
+    "indices": shipped.Indices,
+}
+
+
+class Source:
+    """One of the data sets, by what follows `sample:`; the closes when nothing does."""
+
+    def __init__(self, options: str = "") -> None:
+        if options and options not in PARTS:
+            known = ", ".join(f"sample:{part}" for part in PARTS)
+            raise InputError(f"the sample has no {options!r}; there are sample, {known}")
+        self._set = PARTS[options]() if options else Closes()
+        self.name = self._set.name
+
+    def symbols(self) -> tuple[str, ...]:
+        """The stocks and the indices."""
+        return self._set.symbols()
+
+    def universe(self) -> tuple[str, ...]:
+        """What can be traded; of a set that has nothing but indices, those."""
+        return self._set.universe()
+
+    def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
+        """All bars of the symbols, stamped with the close of their session.
+
+        Unknown symbols or another frequency than 1d raise InputError, a changed or missing data set DataError.
+        """
+        return self._set.fetch(symbols, frequency)
 
 
 def _loaders() -> tuple[Callable[[], pd.DataFrame], ...]:
