@@ -263,8 +263,8 @@ def test_too_many_minutes_lunch_breaks_and_days_off_the_calendar_are_refused() -
 
 
 def test_a_source_without_options_says_so() -> None:
-    with pytest.raises(InputError, match="sample takes no options: name it 'sample'"):
-        sources.get("sample:seed=7")
+    with pytest.raises(InputError, match="yfinance takes no options: name it 'yfinance'"):
+        sources.get("yfinance:seed=7")
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
