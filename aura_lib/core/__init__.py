@@ -23,6 +23,7 @@ from aura_lib.core.errors import (
     RunFailed,
     exit_code,
 )
+from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import AssetClass, Instrument, Right
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
@@ -42,9 +43,10 @@ from aura_lib.core.orders import (
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Position, fold
-from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource
+from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
 from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "FREQUENCIES",
     "LIVE",
     "TERMINAL",
     "TRANSITIONS",
@@ -70,6 +73,7 @@ __all__ = [
     "Account",
     "AssetClass",
     "AuraError",
+    "Bar",
     "Bars",
     "Basket",
     "Binding",
@@ -101,6 +105,8 @@ __all__ = [
     "PermissionDenied",
     "Position",
     "Promotion",
+    "Quote",
+    "Quoter",
     "Right",
     "RiskRejection",
     "Run",
@@ -110,7 +116,9 @@ __all__ = [
     "Settings",
     "Side",
     "SimulatedClock",
+    "Stream",
     "TargetWeights",
+    "Tick",
     "TimeInForce",
     "WallClock",
     "canonical",
@@ -122,5 +130,6 @@ __all__ = [
     "fold",
     "iso",
     "project_root",
+    "step",
     "utc",
 ]

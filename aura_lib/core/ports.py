@@ -1,16 +1,19 @@
-"""The ports: what a data source, a broker and a clock must be able to do. Adapters implement them."""
+"""The ports: what a data source, a stream, a broker and a clock must be able to do. Adapters implement them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from aura_lib.core.orders import Fill, Order, OrderStatus
+from aura_lib.core.ticks import Bar, Quote, Tick
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from aura_lib.core.market_data import Bars
 
 
@@ -35,6 +38,34 @@ class DataSource(Protocol):
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols. Unknown symbols raise InputError, a failing source DataError."""
+        ...
+
+
+@runtime_checkable
+class Quoter(Protocol):
+    """A data source that knows what things are worth now."""
+
+    def quotes(self, symbols: Sequence[str]) -> Sequence[Quote]:
+        """A quote of each symbol that has one, asked for in as few calls as the vendor allows."""
+        ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Where live prices come from."""
+
+    name: str
+
+    def run(self, symbols: Sequence[str], deliver: Callable[[Sequence[Tick | Bar]], None], stopped: Event) -> None:
+        """Deliver what comes, in batches and in order, until `stopped` is set. Blocks; `deliver` may block too.
+
+        Raises DataError when the connection is lost (whoever listens connects again), InputError when it makes no
+        sense to try again (an unknown symbol, a missing or wrong key).
+        """
+        ...
+
+    def missed(self, symbols: Sequence[str], after: datetime, until: datetime) -> Sequence[Tick | Bar]:
+        """What came in (after, until], for filling a gap; in order of time."""
         ...
 
 
