@@ -31,6 +31,7 @@ class Chart(anywidget.AnyWidget):
 
     It sends the numbers only (a FigureWidget sends five megabytes of script each time): the page loads plotly.js
     once, from the server that serves the page. Figures come from `reports.figures`; any other plotly figure will do.
+    `grow` sends only what changed at its end since it was last shown, for figures that move each second.
     `styled` is False where another piece of the same page brings the style sheet already.
     """
 
@@ -38,6 +39,7 @@ class Chart(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     drawn = traitlets.Unicode().tag(sync=True)
+    tail = traitlets.Dict().tag(sync=True)
     dark = traitlets.Dict().tag(sync=True)
 
     def __init__(self, figure: go.Figure | None, *, styled: bool = True) -> None:
@@ -47,18 +49,24 @@ class Chart(anywidget.AnyWidget):
     def show(self, figure: go.Figure | None) -> None:
         """Show another figure in its place; None hides it."""
         with self.hold_sync():
+            self.tail = {}
             for name, value in _parts(figure).items():
                 setattr(self, name, value)
+
+    def grow(self, tail: dict[str, Any]) -> None:
+        """Bring its end up to date: all that changed since it was shown, as `reports.market_chart.tail` makes it."""
+        self.tail = tail
 
     def fail(self, why: str) -> None:
         """Say in its place why there is no figure."""
         with self.hold_sync():
-            self.words, self.drawn = {"problem": why}, ""
+            self.words, self.drawn, self.tail = {"problem": why}, "", {}
 
 
 class Panel(anywidget.AnyWidget):
     """A piece of trusted HTML. `show` replaces it; what a reader has scrolled to stays where it was.
 
+    `put` changes single texts of it: those of elements with `data-cell="name"` (of a polyline, its points).
     A `<select data-ask="name">` or `<button data-ask="name" value="…">` in it calls `on_ask` with name and value;
     `<time data-age datetime="…">` shows how long ago that was, and ticks. `beat` tells the page that the kernel lives:
     after the first one, a page that hears none for fifteen seconds says so.
@@ -67,6 +75,7 @@ class Panel(anywidget.AnyWidget):
     _esm = _script("panel.js")
     _css = traitlets.Unicode().tag(sync=True)
     html = traitlets.Unicode().tag(sync=True)
+    cells = traitlets.Dict().tag(sync=True)
     beats = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, html: str, on_ask: Callable[[str, str], None] | None = None, *, styled: bool = True) -> None:
@@ -76,7 +85,12 @@ class Panel(anywidget.AnyWidget):
 
     def show(self, html: str) -> None:
         """Show other HTML in its place."""
-        self.html = html
+        with self.hold_sync():
+            self.html, self.cells = html, {}
+
+    def put(self, cells: dict[str, tuple[str, str]]) -> None:
+        """Show other texts in the cells of that name, each with a class of the style sheet ("" for none)."""
+        self.cells = {**self.cells, **cells}
 
     def beat(self) -> None:
         """Tell the page that somebody is there."""
