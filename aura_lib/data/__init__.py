@@ -23,7 +23,7 @@ from aura_lib.core import (
     day_or_moment,
     utc,
 )
-from aura_lib.data import files, quality, sources, store, synthesis
+from aura_lib.data import files, quality, sources, store, stream, synthesis
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
 from aura_lib.data.store import Store
@@ -38,6 +38,7 @@ __all__ = [
     "read",
     "sources",
     "store",
+    "stream",
     "symbols",
     "synthesis",
     "universe",
