@@ -61,7 +61,7 @@ def fewer(frame: pd.DataFrame, zone: str = formats.ZONE, most: int = MOST) -> tu
     """Daily bars, or as few of longer periods as one figure can show; and what they are ("daily", "weekly" …)."""
     if len(frame) <= most:
         return frame, "daily"
-    for period, word in PERIODS.items():
+    for period, word in PERIODS.items():  # noqa: B007 - the last one stays
         made = gathered(frame, period, zone)
         if len(made) <= most:
             break

@@ -189,15 +189,18 @@ def _height(rows: int, volume: bool) -> int:
     return PRICE + (VOLUME if volume else 0) + PANE * (rows - 1 - volume) + GAP * (rows - 1)
 
 
-def _axes(
-    titles: list[str], levels: list[tuple[float, ...]], log: bool
-) -> tuple[dict[str, Any], ...]:
+def _axes(titles: list[str], levels: list[tuple[float, ...]], log: bool) -> tuple[dict[str, Any], ...]:
     volume = len(titles) > 1 and titles[1] == "volume"
     height, top, made = _height(len(titles), volume), 0, []
     for number, title in enumerate(titles):
         tall = PRICE if number == 0 else VOLUME if number == 1 and volume else PANE
         domain = [max(0.0, 1 - (top + tall) / height), 1 - top / height]
-        axis: dict[str, Any] = {"title": {"text": title}, "domain": domain, "anchor": "x", "nticks": 6 if number == 0 else 3}
+        axis: dict[str, Any] = {
+            "title": {"text": title},
+            "domain": domain,
+            "anchor": "x",
+            "nticks": 6 if number == 0 else 3,
+        }
         if number == 0:
             axis |= {"type": "log", "exponentformat": "B"} if log else {"tickformat": ","}
         elif title == "volume":

@@ -1,4 +1,4 @@
-"""Chart and Panel: a plotly figure, and a piece of HTML, that can be shown anew while somebody looks at them."""
+"""Chart, Panel and Search: a figure, a piece of HTML and a box to type in, that change while somebody looks at them."""
 
 from __future__ import annotations
 
@@ -102,6 +102,32 @@ class Panel(anywidget.AnyWidget):
             self._on_ask(name, value)
 
 
+class Search(anywidget.AnyWidget):
+    """A box with a list of what was found: type, arrows, Enter; `/` puts the cursor in it.
+
+    `find` answers a text with rows (value, symbol, name, note); `choose` is told the value of the one that was chosen.
+    """
+
+    _esm = _script("search.js")
+    label = traitlets.Unicode("Search").tag(sync=True)
+    hint = traitlets.Unicode("symbol or name").tag(sync=True)
+    found = traitlets.Dict({"text": "", "rows": []}).tag(sync=True)
+
+    def __init__(self, find: Callable[[str], list[tuple[str, str, str, str]]], choose: Callable[[str], None]) -> None:
+        super().__init__()
+        self._find, self._choose = find, choose
+        self.on_msg(_sought)
+
+    def seek(self, text: str) -> None:
+        """Show what there is of a text."""
+        rows: list[Any] = [list(row) for row in self._find(text)]
+        self.found = {"text": text, "rows": rows}
+
+    def choose(self, value: str) -> None:
+        """Take what was chosen."""
+        self._choose(value)
+
+
 def _parts(figure: go.Figure | None) -> dict[str, Any]:
     if figure is None:
         return {"words": {}, "drawn": ""}
@@ -127,3 +153,12 @@ def _send_plotly(chart: Chart, said: Any, buffers: list[bytes]) -> None:
 def _hear(panel: Panel, said: Any, buffers: list[bytes]) -> None:
     if isinstance(said, dict) and isinstance(said.get("ask"), str):
         panel.ask(said["ask"], str(said.get("value", "")))
+
+
+def _sought(search: Search, said: Any, buffers: list[bytes]) -> None:
+    if not isinstance(said, dict):
+        return
+    if isinstance(said.get("search"), str):
+        search.seek(said["search"].strip())
+    elif isinstance(said.get("choose"), str):
+        search.choose(said["choose"])

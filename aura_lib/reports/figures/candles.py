@@ -29,7 +29,7 @@ def candles(
     what: str = "daily",
     log: bool = False,
 ) -> go.Figure:
-    """Candles with volume below, or a line where there are only closes; a bar beside a bar, nights and holidays left out.
+    """Candles with volume below, or a line where there are only closes; nights and holidays take no room.
 
     Args:
         candles: a row a bar (its closing moment), with close, in `about.currency`, and any of open, high, low, volume.
@@ -58,7 +58,13 @@ def candles(
 
 def _drawn(figure: go.Figure, made: market_chart.Plot) -> go.Figure:
     traces = [
-        {**trace.look, "x": made.labels, **trace.values, "xaxis": "x", "yaxis": "y" if trace.axis == 1 else f"y{trace.axis}"}
+        {
+            **trace.look,
+            "x": made.labels,
+            **trace.values,
+            "xaxis": "x",
+            "yaxis": "y" if trace.axis == 1 else f"y{trace.axis}",
+        }
         for trace in made.traces
     ]
     figure.add_traces(traces)

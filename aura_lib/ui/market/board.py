@@ -131,14 +131,14 @@ def _row(bars: Bars, symbol: str) -> Row | None:
     closes = bars.close[symbol].dropna()
     if closes.empty:
         return None
-    last = closes.index[-1]
-    told = {name: float(bars.fields[name].at[last, symbol]) for name in ("open", "high", "low", "volume")
-            if name in bars.fields}  # fmt: skip
-    year = closes.index[-YEAR:]
-    high, low = (bars.fields.get(name, bars.close)[symbol].loc[year] for name in ("high", "low"))
+    fields = {name: frame[symbol].loc[closes.index] for name, frame in bars.fields.items()}
+    last = {name: float(values.iloc[-1]) for name, values in fields.items()}
+    high, low = (fields.get(name, closes).iloc[-YEAR:] for name in ("high", "low"))
+    time = utc(closes.index[-1])
     row = Row(
-        symbol, utc(last), float(closes.iloc[-1]), utc(last), previous=float(closes.iloc[-2]) if len(closes) > 1 else NAN,
-        top=float(high.max()), bottom=float(low.min()), **told,
+        symbol, time, last["close"], time, last.get("open", NAN), last.get("high", NAN), last.get("low", NAN),
+        last.get("volume", NAN), previous=float(closes.iloc[-2]) if len(closes) > 1 else NAN,
+        top=float(high.max()), bottom=float(low.min()),
     )  # fmt: skip
     row.closes.extend(closes.iloc[-SPARK - 1 : -1].tolist())
     return row

@@ -41,7 +41,9 @@ class Growing:
             self._times.append(end)
             self._rows.append([told[name] for name in self._fields])
         else:
-            self._rows[-1] = [_joined(name, old, told[name]) for name, old in zip(self._fields, self._rows[-1], strict=True)]
+            self._rows[-1] = [
+                _joined(name, old, told[name]) for name, old in zip(self._fields, self._rows[-1], strict=True)
+            ]
         return True
 
     def frame(self, last: int | None = None) -> pd.DataFrame:

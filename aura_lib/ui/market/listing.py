@@ -34,6 +34,9 @@ class Listing:
 
 def listed(source: str) -> dict[str, Listing]:
     """Every symbol that a source lists, or gave last."""
+    if not hasattr(data.universe(source), "table"):  # TEMPORARY
+        known = data.load(source=source) if source != "sample" else None
+        return {s: Listing(s, source, s, "XNYS" if "sample" in source else source.rpartition("=")[2], "equity", "INR" if "XBOM" in source else "USD") for s in data.symbols(source)}
     table = data.universe(source).table()
     return {row["symbol"]: _listing(row, source) for row in table.to_dict("records")}
 

@@ -44,6 +44,7 @@ class Picture:
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.history: History | None = None
+        self.wants: Wish | None = None  # what is on its way
         self._growing: Growing | None = None
         self._first: pd.Timestamp | None = None
         self._what = ""
@@ -105,8 +106,10 @@ class Picture:
         timeframe = TIMEFRAMES[self.history.wish.timeframe]
         frame = self._growing.frame()
         made = view(frame, self.history.frequency, timeframe, self.history.calendar)
-        kept = self._first is not None and not anew and timeframe.sessions != 1 and made.what == self._what
-        return replace(made, first=self._first) if kept and self._first in made.frame.index else made
+        first = self._first
+        if anew or first is None or timeframe.sessions == 1 or made.what != self._what:
+            return made
+        return replace(made, first=first) if first in made.frame.index else made
 
     def _parts(self, shown: View) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         """The bars that are seen, and the studies of them."""

@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from aura_lib.core import INTRADAY, Calendar
+from aura_lib.core import Calendar
+from aura_lib.core.frequency import INTRADAY
 from aura_lib.reports import market
 
 WARM = 120  # bars before those that are shown, for studies to begin with
@@ -87,4 +88,6 @@ def view(frame: pd.DataFrame, frequency: str, timeframe: Timeframe, calendar: Ca
     shown, what = market.fewer(frame.iloc[start:], calendar.zone)
     period = next(key for key, word in market.PERIODS.items() if word == what)
     whole = market.gathered(frame, period, calendar.zone)
-    return View(whole.iloc[max(len(whole) - len(shown) - WARM, 0) :], pd.Timestamp(whole.index[len(whole) - len(shown)]), what)
+    return View(
+        whole.iloc[max(len(whole) - len(shown) - WARM, 0) :], pd.Timestamp(whole.index[len(whole) - len(shown)]), what
+    )

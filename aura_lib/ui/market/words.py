@@ -7,6 +7,8 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from aura_lib.core import Calendar, Status
 from aura_lib.data.quality import Quality
 from aura_lib.reports import formats, market
@@ -20,6 +22,7 @@ from aura_lib.ui.table import table_html
 Cells = dict[str, tuple[str, str]]
 WIDE, TALL = 84, 24  # pixels of a spark line
 VERBS = {"open": "closes", "closed": "opens", "break": "resumes"}
+NONE = '<tr><td class="aura-quiet" colspan="3">none</td></tr>'
 TOLD = 8  # findings that are listed
 
 
@@ -98,7 +101,9 @@ def heading(title: str, calendars: Iterable[Calendar], now: datetime) -> str:
     )
 
 
-def _cell(name: str, cells: Mapping[str, tuple[str, str]], tag: str = "span", flash: bool = False, kind: str = "") -> str:
+def _cell(
+    name: str, cells: Mapping[str, tuple[str, str]], tag: str = "span", flash: bool = False, kind: str = ""
+) -> str:
     text, own = cells.get(name, (formats.NOTHING, ""))
     classes = " ".join(filter(None, (kind, own)))
     marked = f' class="{classes}"' if classes else ""
@@ -113,7 +118,9 @@ def quote(one: Listing, row: Row | None, wire: Wire, watched: bool) -> str:
              ("52-week high", "top"), ("52-week low", "bottom")]  # fmt: skip
     if row is not None and row.bid == row.bid:
         tiles += [("Bid", "bid"), ("Ask", "ask")]
-    inside = "".join(f"<div><dt>{label}</dt>{_cell(name, cells, 'dd', kind='aura-small')}</div>" for label, name in tiles)
+    inside = "".join(
+        f"<div><dt>{label}</dt>{_cell(name, cells, 'dd', kind='aura-small')}</div>" for label, name in tiles
+    )
     name = f" <span>{escape(one.name)}</span>" if one.name and one.name != one.symbol else ""
     return (
         f'<section class="aura-panel aura-quote" aria-label="Quote"><div class="aura-quote-top">'
@@ -129,8 +136,25 @@ def provenance(wire: Wire) -> str:
     """Whether what moves is a market, a replay of one, or none that ever was."""
     moment = clock_words(wire)
     what = "<b>Synthetic</b>: a market that never was, replayed" if wire.synthetic else "<b>Replay</b>"
-    kind = f"{what} of {escape(wire.source)}" if wire.replayed and not wire.synthetic else what if wire.replayed else "Live"
+    kind = (
+        f"{what} of {escape(wire.source)}"
+        if wire.replayed and not wire.synthetic
+        else what
+        if wire.replayed
+        else "Live"
+    )
     return f'{kind} at <span data-cell="clock">{escape(moment)}</span> · <span data-cell="state">{escape(wire.state[0])}</span>'
+
+
+def wire_cells(wire: Wire) -> Cells:
+    """What moves in what is told of a source."""
+    state = wire.state[0]
+    return {"clock": (clock_words(wire), ""), "state": (state, "" if state in ("live", "starting") else "aura-bad")}
+
+
+def changes(rows: Mapping[str, tuple[Listing, Row]]) -> pd.Series:
+    """Key → change, of what has one."""
+    return pd.Series({key: row.change for key, (_, row) in rows.items()}, dtype="float64")
 
 
 def clock_words(wire: Wire) -> str:
@@ -167,7 +191,7 @@ def watchlist(rows: Sequence[tuple[Listing, Row | None]], chosen: str) -> str:
     inside = (
         f'<table aria-label="Watchlist"><thead><tr><th scope="col">Symbol</th><th scope="col"><span class="aura-unseen">'
         f'Sixty sessions</span></th><th scope="col" class="aura-number">Price</th><th scope="col" class="aura-number">'
-        f'Change</th><td></td></tr></thead><tbody>{body}</tbody></table>'
+        f"Change</th><td></td></tr></thead><tbody>{body}</tbody></table>"
         if rows
         else '<p class="aura-quiet">Nothing is watched. Search a symbol (press /), then “Add to watchlist”.</p>'
     )
@@ -182,12 +206,13 @@ def _watched(one: Listing, row: Row | None, chosen: bool) -> str:
     cells = row_cells(one, row) if row else {}
     line = cells.get(f"{one.key} spark", (points([]), ""))[0]
     kind = sign(row.spark[-1] - row.spark[0]) if row else ""
+    marked = ' aria-current="true"' if chosen else ""
     return (
-        f"<tr{' aria-current="true"' if chosen else ''}><th scope=\"row\">{_open(one)}</th>"
+        f'<tr{marked}><th scope="row">{_open(one)}</th>'
         f'<td><svg class="aura-spark {kind}" viewBox="0 0 {WIDE} {TALL}" width="{WIDE}" height="{TALL}" aria-hidden="true">'
         f'<polyline data-cell="{escape(one.key)} spark" points="{line}"/></svg></td>'
-        f'{_cell(f"{one.key} price", cells, "td", flash=True, kind="aura-number")}'
-        f'{_cell(f"{one.key} change", cells, "td", kind="aura-number")}'
+        f"{_cell(f'{one.key} price', cells, 'td', flash=True, kind='aura-number')}"
+        f"{_cell(f'{one.key} change', cells, 'td', kind='aura-number')}"
         f'<td class="aura-number"><button class="aura-plain" data-ask="unwatch" value="{escape(one.key)}" '
         f'aria-label="Remove {escape(one.symbol)} from the watchlist" title="Remove">×</button></td></tr>'
     )
@@ -216,7 +241,7 @@ def _side(words: str, rows: Sequence[tuple[Listing, Row]]) -> str:
     return (
         f'<table aria-label="{words}"><thead><tr><th scope="col">{words}</th><th scope="col" class="aura-number">Price'
         f'</th><th scope="col" class="aura-number">Change</th></tr></thead><tbody>'
-        f'{body or f"<tr><td class=aura-quiet colspan=3>none</td></tr>"}</tbody></table>'
+        f"{body or NONE}</tbody></table>"
     )
 
 
@@ -234,11 +259,19 @@ def provided(wire: Wire, one: Listing, report: Quality | None, wires: Sequence[W
             ("Snapshot", f"<code>{escape(bars.snapshot[:16] or 'not kept')}</code>"),
         ]
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    states = "".join(_state(each) for each in wires)
     return (
         f'<section class="aura-panel"><h2>Data of {escape(one.symbol)}</h2><dl class="aura-facts">{listed}</dl>'
-        f'{_quality(report, one)}<h2 class="aura-second">Sources</h2><ul class="aura-states">{states}</ul></section>'
+        f"{_quality(report, one)}{_sources(wires)}</section>"
     )
+
+
+def states(wires: Sequence[Wire]) -> str:
+    """How every source is, while there is no symbol to tell of."""
+    return f'<section class="aura-panel">{_sources(wires)}</section>'
+
+
+def _sources(wires: Sequence[Wire]) -> str:
+    return f'<h2 class="aura-second">Sources</h2><ul class="aura-states">{"".join(map(_state, wires))}</ul>'
 
 
 def _quality(report: Quality | None, one: Listing) -> str:
@@ -248,8 +281,14 @@ def _quality(report: Quality | None, one: Listing) -> str:
         return f'<p class="aura-note">Checked: nothing odd in {report.bars:,} bars.</p>'
     counts = f"{len(report.errors)} errors, {len(report.findings) - len(report.errors)} warnings"
     table = report.table()[["severity", "check", "count", "first", "detail"]].head(TOLD)
-    more = f'<p class="aura-note">{len(report.findings)} in all: aura data verify.</p>' if len(report.findings) > TOLD else ""
-    return f"<details><summary>Quality: {counts}</summary>{table_html(table, f'Findings in {one.symbol}')}{more}</details>"
+    more = (
+        f'<p class="aura-note">{len(report.findings)} in all: aura data verify.</p>'
+        if len(report.findings) > TOLD
+        else ""
+    )
+    return (
+        f"<details><summary>Quality: {counts}</summary>{table_html(table, f'Findings in {one.symbol}')}{more}</details>"
+    )
 
 
 def _state(wire: Wire) -> str:
@@ -259,7 +298,7 @@ def _state(wire: Wire) -> str:
             f'<li class="aura-bad" role="alert"><b>{escape(wire.source)}</b> failed: {escape(detail)} '
             f'<button data-ask="again" value="{escape(wire.source)}">Try again</button></li>'
         )
-    return f'<li><b>{escape(wire.source)}</b> {escape(state)}</li>'
+    return f"<li><b>{escape(wire.source)}</b> {escape(state)}</li>"
 
 
 def empty(wires: Sequence[Wire]) -> str:
@@ -271,4 +310,3 @@ def empty(wires: Sequence[Wire]) -> str:
     else:
         words = "<h2>No symbol yet</h2><p>Search one: press /, type, Enter.</p>"
     return f'<section class="aura-panel aura-empty" aria-label="Quote">{words}</section>'
-
