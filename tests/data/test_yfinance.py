@@ -22,6 +22,7 @@ from aura_lib.core import AssetClass, Calendar, DataError, InputError, Simulated
 from aura_lib.data import quality, sources
 from aura_lib.data.polite import Polite
 from aura_lib.data.sources import yfinance as adapter
+from aura_lib.data.sources.yfinance.exchanges import EXCHANGES
 from aura_lib.data.store import Store
 from tests.data.yahoo import NOT_FOUND, Yahoo
 
@@ -123,6 +124,115 @@ def test_indian_shares_are_in_rupees_and_close_in_kolkata(yahoo: Yahoo, source: 
     assert bars.calendar == "XBOM"
 
 
+def test_a_coin_trades_every_day_and_its_day_ends_at_midnight(yahoo: Yahoo, source: adapter.Source) -> None:
+    coin = {"currency": "USD", "exchangeName": "CCC", "instrumentType": "CRYPTOCURRENCY", "exchangeTimezoneName": "UTC"}
+    friday = datetime(2026, 1, 2, tzinfo=UTC)
+    yahoo.serve("BTC-USD", coin, rows(friday, 90_000.0, 91_000.0, 92_000.0))
+    bars = source.fetch(["BTC-USD"])
+    assert list(bars.times) == [friday + timedelta(days=n) for n in (1, 2, 3)]
+    what = bars.instruments["BTC-USD"]
+    assert (bars.calendar, what.asset_class, what.currency, what.lot) == ("24/7", "crypto", "USD", Decimal("1E-8"))
+
+
+def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.Source) -> None:
+    london = ZoneInfo("Europe/London")
+    pair = {"currency": "USD", "exchangeName": "CCY", "instrumentType": "CURRENCY", "exchangeTimezoneName": str(london)}
+    yahoo.serve("EURUSD=X", pair, rows(datetime(2026, 1, 1, tzinfo=london), 1.17, 1.18))
+    bars = source.fetch(["EURUSD=X"])
+    assert bars.close["EURUSD=X"].tolist() == [1.17, 1.18]
+    assert (bars.calendar, bars.instruments["EURUSD=X"].asset_class) == ("24/5", "fx")
+
+
+def test_hours_are_stamped_with_their_end_and_the_last_ends_with_the_session(yahoo: Yahoo, polite: Polite) -> None:
+    began = datetime(2026, 1, 5, 9, 30, tzinfo=NEW_YORK)
+    hours = [(began + timedelta(hours=n), 10.0, 10.0, 10.0, 10.0 + n, 100, 10.0 + n) for n in range(7)]
+    session = [(began, began.replace(hour=16, minute=0))]
+    yahoo.serve("AAPL", NASDAQ, hours, interval="1h", sessions=session)
+    clock = SimulatedClock(datetime(2026, 1, 6, tzinfo=UTC))
+    bars = adapter.Source(polite=polite, clock=clock).fetch(["AAPL"], "1h")
+    told = bars.times.tz_convert(NEW_YORK).strftime("%H:%M").tolist()
+    assert told == ["10:30", "11:30", "12:30", "13:30", "14:30", "15:30", "16:00"]
+    assert (bars.frequency, bars.close["AAPL"].iloc[-1]) == ("1h", 16.0)
+    clock = SimulatedClock(datetime(2026, 1, 5, 13, 45, tzinfo=NEW_YORK).astimezone(UTC))
+    assert len(adapter.Source(polite=polite, clock=clock).fetch(["AAPL"], "1h")) == 4
+
+
+def test_a_split_in_the_morning_changes_the_hours_of_the_day_before(yahoo: Yahoo, polite: Polite) -> None:
+    days = [datetime(2026, 1, day, 9, 30, tzinfo=NEW_YORK) for day in (5, 6)]
+    hours = [(d + timedelta(hours=n), 10.0, 10.0, 10.0, 10.0, 100, 10.0) for d in days for n in range(2)]
+    when = int(days[1].timestamp())
+    split = {"splits": {str(when): {"date": when, "numerator": 2.0, "denominator": 1.0}}}
+    sessions = [(d, d.replace(hour=16, minute=0)) for d in days]
+    yahoo.serve("AAPL", NASDAQ, hours, split, interval="1h", sessions=sessions)
+    clock = SimulatedClock(datetime(2026, 1, 6, 12, tzinfo=NEW_YORK).astimezone(UTC))  # its session is still open
+    found = adapter.Source(polite=polite, clock=clock).history(["AAPL"], "1h")
+    assert found.raw.close["AAPL"].tolist() == [20.0, 20.0, 10.0, 10.0]
+    assert found.raw.volume["AAPL"].tolist() == [50.0, 50.0, 100.0, 100.0]
+    assert found.adjusted.close["AAPL"].tolist() == [10.0] * 4
+
+
+def test_hours_from_before_two_years_ago_are_not_asked_for_and_that_is_told(yahoo: Yahoo, polite: Polite) -> None:
+    began = datetime(2026, 1, 5, 9, 30, tzinfo=NEW_YORK)
+    yahoo.serve("AAPL", NASDAQ, [(began, 1.0, 1.0, 1.0, 1.0, 1, 1.0)], interval="1h", sessions=[(began, began)])
+    clock = SimulatedClock(datetime(2026, 1, 6, tzinfo=UTC))
+    source = adapter.Source(polite=polite, clock=clock)
+    found = source.history(["AAPL"], "1h", start=datetime(2020, 1, 1, tzinfo=UTC))
+    assert found.remarks[0] == "Yahoo has bars of 1h of the last 730 days only"
+    assert datetime.fromtimestamp(int(yahoo.queries[0]["period1"][0]), UTC).year == 2024
+
+
+def test_a_dividend_on_a_day_without_a_price_is_not_lost(yahoo: Yahoo, source: adapter.Source) -> None:
+    when = int((MONDAY + timedelta(days=1)).timestamp())
+    paid = {"dividends": {str(when): {"date": when, "amount": 1.0}}}
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY, 10.0, None, 12.0), paid)
+    found = source.history(["AAPL"])
+    assert found.actions["dividend"].tolist() == [1.0]
+    assert found.adjusted.close["AAPL"].tolist() == pytest.approx([9.0, float("nan"), 12.0], nan_ok=True)
+
+
+def test_from_a_start_on_only_what_is_new_is_asked_for(apple: Yahoo, source: adapter.Source) -> None:
+    whole = source.history(["AAPL"])
+    start = whole.raw.times[2].to_pydatetime()
+    found = source.history(["AAPL"], start=start)
+    assert found.raw.close.equals(whole.raw.close.iloc[2:]) and found.raw.volume.equals(whole.raw.volume.iloc[2:])
+    assert found.actions["split"].tolist() == [4.0]
+    first = datetime.fromtimestamp(int(apple.queries[-1]["period1"][0]), UTC)
+    assert start - timedelta(days=15) < first < start
+
+
+def test_when_nothing_is_new_there_are_no_bars(apple: Yahoo, source: adapter.Source) -> None:
+    for start in (datetime(2020, 9, 2, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)):
+        found = source.history(["AAPL"], start=start)
+        assert len(found.raw) == 0 and found.raw.symbols == ("AAPL",) and found.actions.empty
+
+
+# ── quotes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def priced(price: float, **more: Any) -> dict[str, Any]:
+    return {"regularMarketPrice": price, "regularMarketTime": int(MONDAY.timestamp()), "currency": "USD", **more}
+
+
+def test_quotes_of_many_symbols_come_in_one_call(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.prices["AAPL"] = priced(
+        250.0, regularMarketPreviousClose=248.0, bid=249.9, ask=0, regularMarketVolume=1000, regularMarketOpen=249.0
+    )
+    yahoo.prices["ISF.L"] = priced(950.0, currency="GBp", regularMarketPreviousClose=940.0)
+    apple, pence = source.quotes(["AAPL", "ISF.L", "NOPE"])
+    assert (apple.price, apple.previous, apple.bid, apple.volume, apple.open) == (250.0, 248.0, 249.9, 1000.0, 249.0)
+    assert np.isnan(apple.ask) and np.isnan(apple.bid_size)
+    assert (apple.time, apple.currency, apple.source) == (MONDAY.astimezone(UTC), "USD", "yfinance")
+    assert (pence.price, pence.previous, pence.currency) == (9.5, pytest.approx(9.4), "GBP")
+    assert yahoo.quoted == [["AAPL", "ISF.L", "NOPE"]]
+
+
+def test_quotes_come_a_hundred_at_a_time(yahoo: Yahoo, source: adapter.Source) -> None:
+    names = [f"S{n}" for n in range(250)]
+    yahoo.prices.update({name: priced(10.0) for name in names})
+    assert [quote.symbol for quote in source.quotes(names)] == names
+    assert [len(page) for page in yahoo.quoted] == [100, 100, 50]
+
+
 def test_an_index_is_one(yahoo: Yahoo, source: adapter.Source) -> None:
     yahoo.serve("^GSPC", SNP, rows(MONDAY, 6900.0))
     assert source.fetch(["^GSPC"]).instruments["^GSPC"].asset_class is AssetClass.INDEX
@@ -179,7 +289,7 @@ def test_progress_is_told_symbol_by_symbol(yahoo: Yahoo, source: adapter.Source)
     assert yahoo.asked == ["A", "B", "C"]  # one request a symbol
 
 
-@pytest.mark.parametrize("calendar", sorted({calendar for calendar, _ in adapter.EXCHANGES.values()}))
+@pytest.mark.parametrize("calendar", sorted({calendar for calendar, _ in EXCHANGES.values()}))
 def test_every_exchange_of_the_table_has_a_calendar(calendar: str) -> None:
     from exchange_calendars import get_calendar_names
 
@@ -269,10 +379,10 @@ def test_symbols_of_two_exchanges_are_not_one_panel(apple: Yahoo, source: adapte
         source.fetch(["AAPL", "TCS.NS"])
 
 
-def test_what_is_no_equity_fund_or_index_is_refused_by_name(yahoo: Yahoo, source: adapter.Source) -> None:
-    yahoo.serve("BTC-USD", {**NASDAQ, "exchangeName": "CCC", "instrumentType": "CRYPTOCURRENCY"}, rows(MONDAY, 9e4))
-    with pytest.raises(DataError, match="BTC-USD is a CRYPTOCURRENCY on CCC in USD"):
-        source.fetch(["BTC-USD"])
+def test_what_this_source_does_not_know_is_refused_by_name(yahoo: Yahoo, source: adapter.Source) -> None:
+    yahoo.serve("ES=F", {**NASDAQ, "exchangeName": "CME", "instrumentType": "FUTURE"}, rows(MONDAY, 9e4))
+    with pytest.raises(DataError, match="ES=F is a FUTURE on CME in USD"):
+        source.fetch(["ES=F"])
 
 
 def test_without_the_package_the_source_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
