@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,3 +94,10 @@ def serving(make: Callable[[], V]) -> Iterator[V]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def unplugged() -> str:
+    """An address on this machine where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
