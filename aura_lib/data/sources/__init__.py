@@ -7,6 +7,7 @@ import inspect
 import os
 import pkgutil
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from aura_lib.core import DataSource, InputError
@@ -26,14 +27,27 @@ class Adapter(DataSource, Protocol):
 
 @runtime_checkable
 class Vendor(Adapter, Protocol):
-    """A source on the network: it lists no symbols, and is asked for some by name. `adjusted` says which prices."""
+    """A source on the network: it lists no symbols, and is asked for some by name.
+
+    `adjusted` says which prices `fetch` gives, `frequencies` how often there are bars. Its module names the keys that
+    it needs (`KEYS`), those it can do without (`OPTIONAL_KEYS`), and the package of its client (`PACKAGE`).
+    """
 
     adjusted: bool
+    frequencies: tuple[str, ...]
 
     def history(
-        self, symbols: Sequence[str], frequency: str = "1d", progress: Callable[[int, int], None] | None = None
+        self,
+        symbols: Sequence[str],
+        frequency: str = "1d",
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        start: datetime | None = None,
     ) -> History:
-        """Adjusted and raw bars of the symbols. Unknown symbols raise InputError, a failing vendor DataError."""
+        """Bars as they traded, splits and dividends; from `start` on only bars that closed then or later.
+
+        Unknown symbols raise InputError, a failing vendor DataError. Nothing new since `start` is no bars, no error.
+        """
         ...
 
 
