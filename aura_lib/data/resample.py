@@ -37,7 +37,7 @@ def resample(bars: Bars, frequency: str) -> Bars:
         return bars if frequency == bars.frequency else replace(bars, frequency=frequency)
     if FREQUENCIES.index(frequency) < FREQUENCIES.index(bars.frequency):
         raise InputError(
-            f"{bars.source} has bars of {bars.frequency}: they cannot be split into bars of {frequency}; load finer ones"
+            f"{bars.source} has bars of {bars.frequency}: they cannot be split into bars of {frequency}: load finer"
         )
     rows, place, closes = _places(bars, frequency)
     begins = np.flatnonzero(np.r_[True, place[1:] != place[:-1]]) if len(place) else np.empty(0, dtype=np.intp)
@@ -99,7 +99,7 @@ def _first(values: Values, begins: Places) -> Values:
 
 def _last(values: Values, begins: Places) -> Values:
     """The last known value of each group of rows."""
-    found = values[np.r_[begins[1:], len(values)] - 1]
+    found: Values = values[np.r_[begins[1:], len(values)] - 1]
     holes = np.flatnonzero(np.isnan(found).any(axis=0))
     if len(holes):
         found[:, holes] = _known(values[:, holes], begins, np.maximum)
@@ -119,9 +119,10 @@ def _total(values: Values, begins: Places) -> Values:
     """The sum of what is known of each group; NaN where nothing is."""
     holes = np.isnan(values)
     if not holes.any():
-        return np.add.reduceat(values, begins, axis=0)
+        return np.asarray(np.add.reduceat(values, begins, axis=0), dtype=np.float64)
     total = np.add.reduceat(np.where(holes, 0.0, values), begins, axis=0)
-    return np.where(np.logical_and.reduceat(holes, begins, axis=0), np.nan, total)
+    nothing = np.logical_and.reduceat(holes, begins, axis=0)
+    return np.where(nothing, np.nan, total)
 
 
 _JOIN: dict[str, Callable[[Values, Places], Values]] = {

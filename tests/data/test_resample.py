@@ -1,4 +1,4 @@
-"""Bars joined to longer ones, against a slow loop, pandas, DuckDB and the days that synthetic minutes were made from."""
+"""Bars joined to longer ones: against a slow loop, pandas, DuckDB and the days that synthetic minutes are made from."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ def grid(sessions: Sequence[Row], minutes: int) -> Iterator[datetime]:
                 yield moment
 
 
-def joined(rows: Sequence[dict[str, float]], closes: Sequence[datetime], ends: Sequence[datetime]) -> list[dict[str, float]]:
+def joined(
+    rows: Sequence[dict[str, float]], closes: Sequence[datetime], ends: Sequence[datetime]
+) -> list[dict[str, float]]:
     """One symbol's bars (field → value, closed at `closes`) joined to those that close at `ends`; NaN is unknown."""
     made = []
     for number, end in enumerate(ends):
