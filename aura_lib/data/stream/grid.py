@@ -1,7 +1,8 @@
 """Which bar a moment belongs to: the calendar's grid.
 
 Bars within a day are counted from the open of their session, and the last one ends with it, however short it is.
-A day's bar ends with its session, a week's with the last one of its ISO week. A trade at the very moment that a bar begins is in it; one at the close of the session is in the last bar.
+A day's bar ends with its session, a week's with the last one of its ISO week. A
+trade at the very moment that a bar begins is in it; one at the close of the session is in the last bar.
 """
 
 from __future__ import annotations

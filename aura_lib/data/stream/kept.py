@@ -50,15 +50,22 @@ class Kept:
         with self._lock:
             for event in batch:
                 if isinstance(event, Bar):
-                    held = self._bars.get(event.symbol)
-                    if held is None:
-                        held = self._bars[event.symbol] = deque(maxlen=KEPT)
-                    held.append(event)
+                    self._append(event)
         if ticks:
             if self._minutes is None:
                 self._minutes = Bins(self._feed, "1m")
-                self._minutes.attach(self)
+                self._minutes.map(self._minute)
             self._minutes.take(ticks)
+
+    def _minute(self, bar: Bar) -> None:
+        with self._lock:
+            self._append(bar)
+
+    def _append(self, bar: Bar) -> None:
+        held = self._bars.get(bar.symbol)
+        if held is None:
+            held = self._bars[bar.symbol] = deque(maxlen=KEPT)
+        held.append(bar)
 
     def latest(self) -> dict[str, Event]:
         """The newest event of each symbol."""
