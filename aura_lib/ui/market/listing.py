@@ -29,7 +29,8 @@ class Listing:
     @property
     def told(self) -> str:
         """Where it is from, beside its symbol: exchange, currency, source."""
-        return " · ".join(part for part in (self.exchange, self.currency, self.source) if part)
+        plain = self.source.partition(":")[0] if self.source.startswith("synthetic") else self.source
+        return " · ".join(part for part in (self.exchange, self.currency, plain) if part)
 
 
 def listed(source: str) -> dict[str, Listing]:

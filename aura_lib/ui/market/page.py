@@ -117,6 +117,7 @@ class Market:
         """Show a symbol."""
         one = self._find(key)
         if one is not None:
+            self._asked = ""
             self._want(replace(self.wish or Wish(one), listing=one))
 
     def _want(self, wish: Wish) -> None:
@@ -282,12 +283,13 @@ class Market:
         self._arrived(wire)
 
     def _arrived(self, wire: Wire) -> None:
-        first = self._find(self._asked) if self._asked else None
+        asked = self._find(self._asked) if self._asked else None
         entries = [one for one in map(self._find, self._watched.entries) if one is not None]
-        if self.wish is None and (first or entries or self.wires[-1] is wire):
-            chosen = first or next(iter(entries), None) or next(iter(wire.listings.values()), None)
-            if chosen is not None:
-                self._want(Wish(chosen))
+        if asked is not None:
+            self._asked = ""
+            self._want(Wish(asked))
+        elif self.wish is None and (entries or wire is self.wires[-1]) and (entries or wire.listings):
+            self._want(Wish(next(iter([*entries, *wire.listings.values()]))))
         self.refresh()
         for key, picture in self._pictures.items():
             one = self._find(key) if key else None

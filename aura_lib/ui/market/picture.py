@@ -121,4 +121,5 @@ class Picture:
     def _about(self) -> About:
         assert self.history is not None
         listing, zone = self.history.wish.listing, self.history.calendar.zone
-        return About(listing.symbol, "", self.history.told, None, listing.currency, zone)
+        seen = self._growing.seen if self._growing else None
+        return About(listing.symbol, "", self.history.told, seen, listing.currency, zone)

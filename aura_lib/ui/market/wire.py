@@ -80,6 +80,8 @@ class Wire:
             return "failed", self.problem
         if self._feed is None:
             return "starting", f"{self.source} is being asked"
+        if self.replayed and self._feed.state == "live":
+            return "running", self._feed.detail
         return self._feed.state, self._feed.detail
 
     # in a thread ----------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def provenance(wire: Wire) -> str:
 def wire_cells(wire: Wire) -> Cells:
     """What moves in what is told of a source."""
     state = wire.state[0]
-    return {"clock": (clock_words(wire), ""), "state": (state, "" if state in ("live", "starting") else "aura-bad")}
+    return {"clock": (clock_words(wire), ""), "state": (state, "" if state in ("live", "running", "starting", "ended") else "aura-bad")}
 
 
 def changes(rows: Mapping[str, tuple[Listing, Row]]) -> pd.Series:

@@ -1,0 +1,312 @@
+"""The market page in a real browser: found by keyboard, moved by a replay, left open, and whole when a source is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
+
+from tests.browser.lab import Server, lab
+from tests.journey.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+DRAWN = "document.querySelectorAll('.aura-plot[data-ready]').length >= 1"
+LAST = """(() => { const {data} = document.querySelector('.aura-plot'); const {x, close} = data[0];
+  return [x.length, x.at(-1), close.at(-1)]; })()"""
+INDIAN = "synthetic:symbols=6,years=5,start=2020-01-01,calendar=XBOM"
+BROKEN = ["nonsense", "alpaca", "sample:ohlcv"]
+SIX = ("AAPL", "FB", "GOOG", "IBM", "MSFT", "SP500")
+
+
+def dashboard(folder: Path, name: str, lines: list[str]) -> None:
+    """A notebook in the project's folder of dashboards, a cell a line."""
+    cells = [nbformat.v4.new_code_cell(line, metadata={"tags": ["third"]}) for line in lines]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`aura up` over the dashboards, and two that only tests need, with an empty home."""
+    base = tmp_path_factory.mktemp("market")
+    project = base / "project"
+    shutil.copytree(ROOT / "dashboards", project / "dashboards")
+    (project / "aura.toml").touch()
+    pieces = ("heading", "quote", "toggles", "chart", "watchlist", "data")
+    start = f"import aura_lib as aura\npage = aura.ui.Market({BROKEN}, ['AAPL'])"
+    dashboard(project / "dashboards", "broken", [start, *(f"page.{piece}()" for piece in pieces)])
+    six = f"import aura_lib as aura\npage = aura.ui.Market(['sample:ohlcv'], {list(SIX)})"
+    dashboard(project / "dashboards", "six", [six, "page.heading()", *(f"page.chart({one!r})" for one in SIX)])
+    with lab(project, base / "home", base / "jupyter") as running:
+        yield running
+
+
+@pytest.fixture
+def market(page: Page, up: Server) -> Page:
+    """The page, with its first chart drawn."""
+    page.goto(up.address("dashboards/market"))
+    page.wait_for_function(DRAWN, timeout=60_000)
+    return page
+
+
+def chosen(page: Page) -> Locator:
+    return page.get_by_role("region", name="Quote")
+
+
+def toggle(page: Page, group: str, name: str) -> Locator:
+    return page.get_by_role("group", name=group).get_by_role("button", name=name, exact=True)
+
+
+def seek(page: Page, text: str) -> Locator:
+    """Type into the search box, as somebody at a keyboard does; the first thing found."""
+    page.keyboard.press("Escape")
+    page.locator("body").press("/")
+    box = page.get_by_role("combobox", name="Search")
+    expect(box).to_be_focused()
+    box.fill(text)
+    first = page.get_by_role("option").first
+    expect(first).to_be_visible(timeout=20_000)
+    return first
+
+
+def choose(page: Page, text: str) -> None:
+    """Search, and take what is found first."""
+    seek(page, text)
+    page.keyboard.press("Enter")
+
+
+# what moves ----------------------------------------------------------------------------------------------------------
+
+
+def test_prices_move_while_nobody_touches_the_page(market: Page, errors: list[str]) -> None:
+    price = chosen(market).locator("[data-cell=price]")
+    clock = chosen(market).locator("[data-cell=clock]")
+    chart, told, moment, loads = market.evaluate(LAST), price.inner_text(), clock.inner_text(), []
+    watched = market.locator("[data-cell='MSFT@sample:ohlcv price']")
+    other = watched.inner_text()
+    market.on("framenavigated", lambda frame: loads.append(frame.url))
+    expect(price).not_to_have_text(told, timeout=10_000)
+    expect(clock).not_to_have_text(moment, timeout=10_000)
+    expect(watched).not_to_have_text(other, timeout=10_000)
+    market.wait_for_function(f"JSON.stringify({LAST}) !== {json.dumps(json.dumps(chart, separators=(',', ':')))}")
+    assert market.evaluate(LAST)[0] >= chart[0] and loads == [] and errors == []
+    expect(market.locator("html")).not_to_have_class(re.compile("aura-silent"))
+
+
+def test_what_is_replayed_says_so_and_of_when(market: Page) -> None:
+    expect(chosen(market)).to_contain_text("Replay of sample:ohlcv at ")
+    expect(chosen(market)).to_contain_text(re.compile(r"\d{1,2} \w{3} 201\d, 1[36]:00 New York"))
+
+
+def test_the_status_of_each_market_is_told_in_its_own_time(market: Page) -> None:
+    marks = market.get_by_role("list", name="Markets")
+    expect(marks).to_contain_text(re.compile(r"XNYS (open, closes|closed, opens).* \d\d:\d\d:\d\d New York"))
+    expect(marks).to_contain_text(re.compile(r"(XBOM|XNSE) (open, closes|closed, opens).* Kolkata"), timeout=60_000)
+    expect(marks).to_contain_text(re.compile(r"24/7 open.* UTC"), timeout=60_000)
+    before = marks.inner_text()
+    expect(marks).not_to_have_text(before, timeout=5_000)
+
+
+# by keyboard ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_symbol_is_found_and_opened_by_keyboard(market: Page, errors: list[str]) -> None:
+    first = seek(market, "m")
+    expect(first).to_have_attribute("aria-selected", "true")
+    market.keyboard.press("ArrowDown")
+    second = market.get_by_role("option").nth(1)
+    expect(second).to_have_attribute("aria-selected", "true")
+    symbol = second.locator("b").inner_text()
+    market.keyboard.press("Enter")
+    expect(chosen(market).get_by_role("heading")).to_contain_text(symbol)
+    choose(market, "ibm")
+    expect(chosen(market).get_by_role("heading")).to_contain_text("IBM")
+    expect(market.get_by_role("figure")).to_contain_text("IBM, 3 months", timeout=15_000)
+    seek(market, "no such thing")
+    expect(market.get_by_role("option")).to_have_text("Nothing found")
+    market.keyboard.press("Escape")
+    expect(market.get_by_role("listbox")).to_be_hidden()
+    assert errors == []
+
+
+def test_the_address_may_name_the_symbol(page: Page, up: Server) -> None:
+    page.goto(up.address("dashboards/market?symbol=GOOG"))
+    expect(page.get_by_role("figure")).to_contain_text("GOOG, 3 months", timeout=60_000)
+
+
+# the chart -----------------------------------------------------------------------------------------------------------
+
+
+def test_timeframes_change_the_axis(market: Page) -> None:
+    counts, words = {}, {}
+    for name in ("1M", "1Y", "5Y", "Max"):
+        toggle(market, "Timeframe", name).click()
+        expect(toggle(market, "Timeframe", name)).to_have_attribute("aria-pressed", "true")
+        span = {"1M": "1 month", "1Y": "1 year", "5Y": "5 years", "Max": "all there is"}[name]
+        expect(market.get_by_role("figure")).to_contain_text(f"AAPL, {span}", timeout=15_000)
+        market.wait_for_timeout(300)
+        counts[name] = market.evaluate(LAST)[0]
+        words[name] = market.get_by_role("figure").inner_text()
+    assert counts["1M"] < 30 < counts["1Y"] < 300
+    assert counts["5Y"] <= 460 and counts["Max"] <= 460, "long histories are gathered into fewer bars"
+    assert "daily bars" in words["1Y"] and "weekly bars" in words["5Y"] and "monthly bars" in words["Max"]
+
+
+def test_one_day_needs_bars_within_it_and_says_so(market: Page) -> None:
+    day = toggle(market, "Timeframe", "1D")
+    expect(day).to_have_attribute("aria-disabled", "true")
+    expect(day).to_have_attribute("title", re.compile("sample:ohlcv has 1d bars only"))
+    day.focus()
+    market.keyboard.press("Enter")
+    expect(toggle(market, "Timeframe", "3M")).to_have_attribute("aria-pressed", "true")
+
+
+def test_studies_come_and_go(market: Page) -> None:
+    names = "document.querySelector('.aura-plot').data.map((trace) => trace.name)"
+    toggle(market, "Studies", "SMA 20").click()
+    market.wait_for_function(f"{names}.includes('SMA 20')")
+    toggle(market, "Studies", "EMA 20").click()
+    market.wait_for_function(f"{names}.includes('EMA 20')")
+    toggle(market, "Studies", "SMA 20").click()
+    market.wait_for_function(f"!{names}.includes('SMA 20')")
+
+
+def test_the_end_that_is_sent_makes_the_figure_that_would_be_drawn_anew(market: Page) -> None:
+    """After some seconds of changes, leaving for another theme draws from what was sent: nothing may be lost."""
+    toggle(market, "Studies", "SMA 20").click()
+    market.wait_for_timeout(4000)
+    counts = "document.querySelector('.aura-plot').data.map((trace) => (trace.y ?? trace.close).length)"
+    before = market.evaluate(counts)
+    assert len(set(before)) == 1, "every trace has a value a bar"
+    market.get_by_role("button", name="Dark colours").click()
+    market.wait_for_timeout(1500)
+    after = market.evaluate(counts)
+    assert len(set(after)) == 1 and after[0] >= before[0]
+    market.get_by_role("button", name="Light colours").click()
+
+
+# lists ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_watchlist_is_kept_across_sessions(market: Page, up: Server) -> None:
+    rows = market.get_by_role("table", name="Watchlist")
+    choose(market, "IBM@sample:ohlcv")
+    chosen(market).get_by_role("button", name="Add to watchlist").click()
+    expect(rows.get_by_role("button", name="IBM", exact=True)).to_be_visible()
+    rows.get_by_role("button", name="Remove JPM from the watchlist").click()
+    expect(rows.get_by_role("button", name="JPM", exact=True)).to_have_count(0)
+    market.goto(up.address("dashboards/market"))
+    market.wait_for_function(DRAWN, timeout=60_000)
+    expect(rows.get_by_role("button", name="IBM", exact=True)).to_be_visible(timeout=30_000)
+    expect(rows.get_by_role("button", name="JPM", exact=True)).to_have_count(0)
+    rows.get_by_role("button", name="IBM", exact=True).click()
+    expect(chosen(market).get_by_role("heading")).to_contain_text("IBM")
+    chosen(market).get_by_role("button", name="Remove from watchlist").click()
+    expect(rows.get_by_role("button", name="IBM", exact=True)).to_have_count(0)
+
+
+def test_movers_are_ranked_and_open(market: Page) -> None:
+    gained = market.get_by_role("table", name="Gainers").get_by_role("row")
+    expect(gained).not_to_have_count(1, timeout=30_000)
+    changes = [float(text.strip("+%")) for text in gained.locator("td.aura-gain").all_inner_texts()]
+    assert changes == sorted(changes, reverse=True) and changes[-1] > 0
+    first = gained.nth(1).get_by_role("button")
+    symbol = first.inner_text()
+    first.click()
+    expect(chosen(market).get_by_role("heading")).to_contain_text(symbol)
+
+
+# other markets -------------------------------------------------------------------------------------------------------
+
+
+def test_an_indian_market_is_in_rupees_and_has_a_day_of_minutes(market: Page, errors: list[str]) -> None:
+    expect(market.get_by_role("table", name="Watchlist")).to_contain_text("₹", timeout=90_000)
+    market.get_by_role("table", name="Watchlist").get_by_role("button", name="SYN0001", exact=True).click()
+    expect(chosen(market)).to_contain_text("₹")
+    expect(chosen(market)).to_contain_text("Synthetic: a market that never was")
+    toggle(market, "Timeframe", "1D").click()
+    expect(market.get_by_role("figure")).to_contain_text("5-minute bars", timeout=60_000)
+    expect(market.get_by_role("figure")).to_contain_text("Kolkata")
+    count, label, _ = market.evaluate(LAST)
+    assert 30 <= count <= 80 and re.search(r"\d\d:\d[05]$", label)
+    market.wait_for_function(f"{LAST}[1] !== '{label}'", timeout=20_000)
+    assert errors == []
+
+
+# how it looks --------------------------------------------------------------------------------------------------------
+
+
+def test_dark_and_light_change_the_chart(market: Page) -> None:
+    paper = "getComputedStyle(document.querySelector('.aura-plot .main-svg')).backgroundColor"
+    light = market.evaluate(paper)
+    market.get_by_role("button", name="Dark colours").click()
+    market.wait_for_function(f"{paper} !== '{light}'")
+    market.get_by_role("button", name="Light colours").click()
+    market.wait_for_function(f"{paper} === '{light}'")
+
+
+def test_on_a_phone_it_can_be_used(chromium: Browser, up: Server) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(up.address("dashboards/market"))
+    page.wait_for_function(DRAWN, timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("combobox", name="Search").tap()
+    page.keyboard.type("msft")
+    page.get_by_role("option").first.tap()
+    expect(chosen(page).get_by_role("heading")).to_contain_text("MSFT")
+    toggle(page, "Timeframe", "1Y").tap()
+    expect(page.get_by_role("figure")).to_contain_text("MSFT, 1 year", timeout=15_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_about(chromium: Browser, up: Server, theme: str) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(up.address("dashboards/market"))
+    page.wait_for_function(DRAWN, timeout=60_000)
+    seek(page, "a")
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    told = [(v["id"], [node["html"][:160] for node in v["nodes"]][:3]) for v in found.response["violations"]]
+    context.close()
+    assert told == []
+
+
+def test_the_page_asks_no_other_host(page: Page, up: Server, errors: list[str]) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(up.address("dashboards/market"))
+    page.wait_for_function(DRAWN, timeout=60_000)
+    page.wait_for_timeout(2000)
+    assert [url for url in asked if not url.startswith((up.url, "data:", "blob:"))] == []
+    assert errors == []
+
+
+# a source that fails -------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_fails_says_why_and_the_others_go_on(page: Page, up: Server, errors: list[str]) -> None:
+    page.goto(up.address("dashboards/broken"))
+    page.wait_for_function(DRAWN, timeout=60_000)
+    alerts = page.get_by_role("alert")
+    expect(alerts.filter(has_text="nonsense")).to_contain_text("no data source 'nonsense'")
+    expect(alerts.filter(has_text="alpaca")).to_contain_text("failed")
+    price = chosen(page).locator("[data-cell=price]")
+    told = price.inner_text()
+    expect(price).not_to_have_text(told, timeout=10_000)
+    alerts.filter(has_text="nonsense").get_by_role("button", name="Try again").click()
+    expect(alerts.filter(has_text="nonsense")).to_contain_text("no data source 'nonsense'")
+    expect(page.locator("body")).not_to_contain_text("Traceback")
+    assert errors == []
