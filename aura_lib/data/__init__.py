@@ -13,7 +13,6 @@ from typing import Any, cast
 import pandas as pd
 
 from aura_lib.core import (
-    AssetClass,
     Bars,
     Calendar,
     DataError,
@@ -23,11 +22,13 @@ from aura_lib.core import (
     day_or_moment,
     utc,
 )
-from aura_lib.data import files, quality, sources, store, stream, synthesis
+from aura_lib.data import files, quality, sources, store, stream, synthesis, watchlists
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
 from aura_lib.data.quoting import quotes
+from aura_lib.data.resample import resample
 from aura_lib.data.store import Store
+from aura_lib.data.universe import Universe, of
 
 __all__ = [
     "check",
@@ -38,12 +39,14 @@ __all__ = [
     "quality",
     "quotes",
     "read",
+    "resample",
     "sources",
     "store",
     "stream",
     "symbols",
     "synthesis",
     "universe",
+    "watchlists",
 ]
 
 TOLD = 10  # lines of a warning
@@ -57,12 +60,12 @@ def symbols(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
     return tuple(_given_last(adapter)) if isinstance(adapter, sources.Vendor) else adapter.symbols()
 
 
-def universe(source: Source = "sample", **reading: Any) -> tuple[str, ...]:
-    """The symbols of a source that can be traded (an index is loaded by name, and is not among them)."""
-    adapter = sources.get(source, **reading)
-    if not isinstance(adapter, sources.Vendor):
-        return adapter.universe()
-    return tuple(s for s, what in _given_last(adapter).items() if what.asset_class is not AssetClass.INDEX)
+def universe(source: Source = "sample", **reading: Any) -> Universe:
+    """The symbols of a source, or of a list of one's own, that can be traded; with names, search and past members.
+
+    It is a tuple of symbols; an index is loaded by name, and is not among them. See `data.universe.Universe`.
+    """
+    return of(source, given=_given_last, **reading)
 
 
 def fetch(
