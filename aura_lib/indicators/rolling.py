@@ -286,7 +286,7 @@ class RealisedVolatility(Rolling):
 
     def __init__(self, window: int, periods_per_year: int = 252) -> None:
         super().__init__(whole("window", window, least=2), whole("periods_per_year", periods_per_year))
-        self.scale = periods_per_year**0.5
+        self.scale = math.sqrt(periods_per_year)
         self.spread = _Spread(int(window), 1)
         self.before = NAN
 
