@@ -97,7 +97,7 @@ SIGNS = MappingProxyType({"USD": "$", "INR": "₹", "EUR": "€", "GBP": "£", "
 
 
 def price(value: float, currency: str = "USD") -> str:
-    """A price with the sign of its currency, or its code where it has none of its own.
+    """A price with the sign of its currency, or its code where it has none of its own; points for no currency.
 
     Example:
         >>> price(2450.5, "INR"), price(0.25), price(12.0, "SEK"), price(float("nan"))
@@ -105,7 +105,7 @@ def price(value: float, currency: str = "USD") -> str:
     """
     if value != value:
         return formats.NOTHING
-    sign = SIGNS.get(currency, f"{currency} ")
+    sign = SIGNS.get(currency, f"{currency} " if currency else "")
     return f"{sign}{value:,.{digits(value)}f}"
 
 

@@ -178,8 +178,8 @@ def _marks(frame: pd.DataFrame, look: themes.Theme, log: bool) -> dict[str, Any]
         "line": {"color": look.benchmark, "width": 1, "dash": "dot"},
     }  # fmt: skip
     words = {
-        "name": "last", "text": f"{price:,.{digits(price)}f}", "xref": "paper", "x": 1, "xanchor": "right",
-        "yref": "y", "y": math.log10(price) if log else price, "yanchor": "bottom", "showarrow": False,
+        "name": "last", "text": f"{price:,.{digits(price)}f}", "xref": "paper", "x": 1, "xanchor": "left",
+        "yref": "y", "y": math.log10(price) if log else price, "yanchor": "middle", "showarrow": False,
         "font": {"size": 11, "color": look.ink}, "bgcolor": look.panel, "borderpad": 1,
     }  # fmt: skip
     return {"shapes": [line], "annotations": [words]}

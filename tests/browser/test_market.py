@@ -1,20 +1,17 @@
-"""The market page in a real browser: found by keyboard, moved by a replay, left open, and whole when a source is not."""
+"""The market page in a real browser: searched by keyboard, moved by a replay, left open, whole when a source is not."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.lab import Server, lab
 from tests.journey.conftest import ROOT

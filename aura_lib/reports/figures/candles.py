@@ -16,6 +16,7 @@ from aura_lib.reports.themes import ThemeName
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+RIGHT = 62  # pixels at the right, for the last price
 AROUND = 184  # pixels of title, labels and source, as in every figure of this shelf
 
 
@@ -69,7 +70,9 @@ def _drawn(figure: go.Figure, made: market_chart.Plot) -> go.Figure:
     ]
     figure.add_traces(traces)
     last = f"y{len(made.axes)}" if len(made.axes) > 1 else "y"
+    figure.layout.meta = {**figure.layout.meta, "right": RIGHT}
     figure.update_layout(
+        margin={"r": RIGHT},
         height=made.height + AROUND, hoversubplots="axis", bargap=0.25, shapes=made.marks["shapes"],
         **{f"yaxis{number}" if number > 1 else "yaxis": axis for number, axis in enumerate(made.axes, 1)},
     )  # fmt: skip

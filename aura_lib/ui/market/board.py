@@ -14,6 +14,7 @@ from aura_lib.data.stream.grid import Grid
 
 SPARK = 60  # closes of the small line beside a symbol
 YEAR = 252  # sessions whose highest and lowest price are shown
+KNOWN = 260  # sessions that a board begins with
 NAN = float("nan")
 
 
@@ -109,6 +110,7 @@ class Board:
 
     def start(self, bars: Bars) -> None:
         """Begin, or begin anew, with daily bars. A symbol without a close has no row."""
+        bars = bars.between(utc(bars.times[-min(KNOWN, len(bars))]), bars.end)
         for symbol in bars.symbols:
             made = _row(bars, symbol)
             if made is not None:

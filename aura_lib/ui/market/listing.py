@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aura_lib import data
 
@@ -27,6 +28,11 @@ class Listing:
         return f"{self.symbol}@{self.source}"
 
     @property
+    def money(self) -> str:
+        """What its prices are in; nothing for an index, which is counted in points."""
+        return "" if self.asset_class == "index" else self.currency
+
+    @property
     def told(self) -> str:
         """Where it is from, beside its symbol: exchange, currency, source."""
         plain = self.source.partition(":")[0] if self.source.startswith("synthetic") else self.source
@@ -35,14 +41,11 @@ class Listing:
 
 def listed(source: str) -> dict[str, Listing]:
     """Every symbol that a source lists, or gave last."""
-    if not hasattr(data.universe(source), "table"):  # TEMPORARY
-        known = data.load(source=source) if source != "sample" else None
-        return {s: Listing(s, source, s, "XNYS" if "sample" in source else source.rpartition("=")[2], "equity", "INR" if "XBOM" in source else "USD") for s in data.symbols(source)}
     table = data.universe(source).table()
     return {row["symbol"]: _listing(row, source) for row in table.to_dict("records")}
 
 
-def _listing(row: dict[str, object], source: str) -> Listing:
+def _listing(row: Mapping[Any, Any], source: str) -> Listing:
     told = {name: _text(row.get(name)) for name in ("symbol", "name", "exchange", "asset_class", "currency")}
     return Listing(source=source, **{name: value for name, value in told.items() if value})
 

@@ -49,8 +49,10 @@ class Market:
         settings: Settings | None = None,
     ) -> None:
         self.settings = settings or Settings.load()
-        self._watched = Watched(watch, self.settings)
-        self.wires = [Wire(name, self._watched.of(name), pace, self.settings) for name in sources]
+        self.wires: list[Wire] = []
+        self._watched = Watched(watch, self.settings, self._find)
+        for name in dict.fromkeys(sources):
+            self.wires.append(Wire(name, self._watched.of(name, plain=not self.wires), pace, self.settings))
         self.wish: Wish | None = None
         self._asked = request().get("symbol", "")
         self._pictures: dict[str, Picture] = {}  # by the key they always show, "" for the one that is chosen
@@ -167,9 +169,8 @@ class Market:
         return words.toggles(self.wish, reasons)
 
     def _watchlist(self) -> str:
-        listed = [one for one in map(self._find, self._watched.entries) if one is not None]
         chosen = self.wish.listing.key if self.wish else ""
-        return words.watchlist([(one, self._row(one)) for one in listed], chosen)
+        return words.watchlist([(one, self._row(one)) for one in self._watched.listings()], chosen)
 
     def _movers(self) -> str:
         rows = {one.key: (one, row) for wire in self.wires for one in wire.listings.values() if (row := self._row(one))}
@@ -199,7 +200,7 @@ class Market:
         return next((listings[symbol] for listings in lists if symbol in listings), None)
 
     def _keys(self) -> set[str]:
-        return {one.key for one in map(self._find, self._watched.entries) if one is not None}
+        return {one.key for one in self._watched.listings()}
 
     def _wire(self, one: Listing) -> Wire:
         return next(wire for wire in self.wires if wire.source == one.source)
@@ -246,7 +247,7 @@ class Market:
         return {**words.quote_cells(self.wish.listing, row), **words.wire_cells(wire)}
 
     def _list_cells(self) -> words.Cells:
-        rows = [(one, self._row(one)) for one in map(self._find, self._watched.entries) if one is not None]
+        rows = [(one, self._row(one)) for one in self._watched.listings()]
         return {name: cell for one, row in rows if row for name, cell in words.row_cells(one, row).items()}
 
     # what takes long ------------------------------------------------------------------------------------------------
@@ -264,9 +265,11 @@ class Market:
         frequency = TIMEFRAMES[wish.timeframe].frequency(wire.frequencies) or "1d"
         picture.wants = wish
         try:
+            await _in_thread(wire.follow, wish.listing.symbol)
             frame = await _in_thread(wire.history, wish.listing.symbol, frequency)
         except AuraError as error:
-            picture.fail(str(error))
+            if picture.wants is wish:
+                picture.fail(str(error))
             return
         if picture.wants is wish:  # nothing else was asked for meanwhile
             told = f"{wire.source}{', replayed' if wire.replayed else ''}"
@@ -284,7 +287,7 @@ class Market:
 
     def _arrived(self, wire: Wire) -> None:
         asked = self._find(self._asked) if self._asked else None
-        entries = [one for one in map(self._find, self._watched.entries) if one is not None]
+        entries = self._watched.listings()
         if asked is not None:
             self._asked = ""
             self._want(Wish(asked))

@@ -122,4 +122,4 @@ class Picture:
         assert self.history is not None
         listing, zone = self.history.wish.listing, self.history.calendar.zone
         seen = self._growing.seen if self._growing else None
-        return About(listing.symbol, "", self.history.told, seen, listing.currency, zone)
+        return About(listing.symbol, "", self.history.told, seen, listing.money or "points", zone)

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aura_lib.core import Settings
+from aura_lib.data import watchlists
+from aura_lib.ui.market.listing import Listing
 
 NAME = "market"
 
 
 class Watched:
-    """What is watched, as `SYMBOL` or `SYMBOL@SOURCE`, in the order it was added."""
+    """What is watched, as `SYMBOL@SOURCE` (or, of a first list, `SYMBOL`), in the order it was added.
 
-    def __init__(self, first: Sequence[str], settings: Settings) -> None:
-        self._settings = settings
-        self.entries = list(first)
+    `find` tells what an entry means. The list is read when the page opens and written with every change; another page
+    that is open has its own.
+    """
 
-    def of(self, source: str) -> tuple[str, ...]:
-        """The symbols that may be of a source."""
+    def __init__(self, first: Sequence[str], settings: Settings, find: Callable[[str], Listing | None]) -> None:
+        self._settings, self._find = settings, find
+        kept = NAME in watchlists.names(settings)
+        self.entries = [f"{w.symbol}@{w.source}" for w in watchlists.get(NAME, settings)] if kept else list(first)
+
+    def of(self, source: str, plain: bool) -> tuple[str, ...]:
+        """The symbols that are watched of a source; `plain`: also those that name none."""
         parts = [entry.partition("@") for entry in self.entries]
-        return tuple(dict.fromkeys(symbol for symbol, _, named in parts if named in ("", source)))
+        return tuple(dict.fromkeys(symbol for symbol, _, named in parts if named == source or (plain and not named)))
 
-    def change(self, entry: str, watch: bool) -> None:
-        """Add an entry, or take it away with what else names the same symbol; keep the list."""
-        symbol = entry.partition("@")[0]
-        self.entries = [kept for kept in self.entries if kept not in (entry, symbol)]
-        if watch:
-            self.entries.append(entry)
+    def listings(self) -> list[Listing]:
+        """What of it is there, in order, each once."""
+        found = [one for one in map(self._find, self.entries) if one is not None]
+        return list(dict.fromkeys(found))
+
+    def change(self, key: str, watch: bool) -> None:
+        """Add a listing by its key, or take it away; keep the list."""
+        named = {entry: one.key if (one := self._find(entry)) else entry for entry in self.entries}
+        keys = [other for other in dict.fromkeys(named.values()) if other != key]
+        self.entries = [*keys, key] if watch else keys
+        pairs = [(symbol, source) for symbol, _, source in (entry.partition("@") for entry in self.entries) if source]
+        watchlists.save(NAME, pairs, settings=self._settings)

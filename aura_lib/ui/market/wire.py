@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict, deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,6 @@ PATIENCE = 20.0  # seconds for what came before in it
 RECENT = 3000  # bars or trades of a symbol that are kept: two sessions of minutes, around the clock
 WAITING = 20_000  # events that may wait for the page to look
 SESSIONS = {True: 10, False: 250}  # how far before its end a replay starts: of bars within a day, of days
-BOARD = 260  # sessions before that the board knows
 WARMING = {"1m": 4, "5m": 6, "15m": 16, "1h": 40}  # days of bars within a day that a chart may need
 MOMENT = timedelta(microseconds=1)
 OFFLINE = ("sample", "synthetic")  # these have no live prices: they are replayed
@@ -48,6 +48,7 @@ class Wire:
         self.starts = 0  # how often its prices began anew
         self._settings, self._pace = settings, pace
         self._asked = symbols
+        self._vendor = self._prepared = False
         self._feed: stream.Feed | None = None
         self._came: deque[Bar | Tick] = deque(maxlen=WAITING)
 
@@ -68,6 +69,10 @@ class Wire:
         return Calendar.of(self.bars.calendar if self.bars is not None else "XNYS")
 
     @property
+    def _finest(self) -> str:
+        return next((f for f in FREQUENCIES if f in self.frequencies), "1d")
+
+    @property
     def clock(self) -> datetime | None:
         """The moment its prices have come to."""
         rows = self.board or ()
@@ -79,7 +84,8 @@ class Wire:
         if self.problem:
             return "failed", self.problem
         if self._feed is None:
-            return "starting", f"{self.source} is being asked"
+            waits = self.starts or self._prepared
+            return ("idle", "nothing of it is watched") if waits else ("starting", f"{self.source} is being asked")
         if self.replayed and self._feed.state == "live":
             return "running", self._feed.detail
         return self._feed.state, self._feed.detail
@@ -89,28 +95,45 @@ class Wire:
         """Ask the source for its symbols and prices, and listen to what comes. What goes wrong is its problem."""
         try:
             adapter = sources.get(self.source)
+            self._vendor = isinstance(adapter, sources.Vendor)
             self.frequencies = tuple(getattr(adapter, "frequencies", ("1d",)))
-            if self.synthetic: self.frequencies = ("1m", "5m", "15m", "1h", "1d")  # TEMPORARY
             self.listings = listed(self.source)
             self._begin()
-            self.problem = ""
+            self.problem, self._prepared = "", True
         except AuraError as error:
             self.problem = str(error)
 
     def _begin(self) -> None:
         """The board as it stood when the replay begins, or stands now; and the feed from then on."""
-        symbols = list(self.listings or self._asked)
-        bars = data.load(symbols or None, source=self.source, frequency="1d", settings=self._settings)
+        symbols = [*self._asked] if self._vendor else [*self.listings]
+        if not symbols:
+            return  # nothing of this vendor is watched
+        bars = self._load(symbols, "1d")
         self.bars = bars
+        for symbol, what in bars.instruments.items():
+            one = self.listings.get(symbol) or Listing(symbol, self.source, exchange=what.venue)
+            self.listings[symbol] = replace(one, currency=what.currency, asset_class=str(what.asset_class))
         start = self._start(bars) if self.replayed else None
         known = bars if start is None else bars.until(start)
         board = Board(bars.calendar)
-        board.start(known._rows(max(len(known) - BOARD, 0), len(known)))
+        board.start(known)
         self.board = board
         self.recent.clear()
         self._came.clear()
         self.starts += 1
         self._listen(tuple(bars.symbols), start)
+
+    def _load(self, symbols: list[str], frequency: str, **span: Any) -> Bars:
+        """Bars from the store; a vendor is asked first for what is new."""
+        if self._vendor:
+            data.fetch(self.source, symbols=symbols, frequency=frequency, settings=self._settings)
+        return data.load(symbols, source=self.source, frequency=frequency, settings=self._settings, **span)
+
+    def follow(self, symbol: str) -> None:
+        """Have a symbol of a vendor on the board that was not asked for up to now."""
+        if self._vendor and symbol not in self._asked:
+            self._asked = (*self._asked, symbol)
+            self._begin()
 
     def _start(self, bars: Bars) -> datetime:
         """The close after which a replay begins."""
@@ -122,10 +145,9 @@ class Wire:
         if start is None:
             self._feed = self._opened(symbols).start()
             return
-        finest = next((f for f in FREQUENCIES if f in self.frequencies), "1d")
-        words: dict[str, Any] = {"frequency": finest}
-        if finest in INTRADAY:  # in the middle of a session: what came before in it comes at once
-            opened = utc(self.calendar.opens[self.calendar.opens.searchsorted(start)])
+        words: dict[str, Any] = {"frequency": self._finest}
+        if self._finest in INTRADAY:  # in the middle of a session: what came before in it comes at once
+            opened = utc(self.calendar.opens[int(self.calendar.opens.searchsorted(start))])
             noon = opened + PASSED * (self.calendar.next_close(opened) - opened)
             self._opened(symbols, start=start + MOMENT, end=noon, speed="max", **words).start().wait(PATIENCE)
             start = noon
@@ -165,9 +187,9 @@ class Wire:
         start = None
         if frequency in INTRADAY and until is not None:
             start = max(until - timedelta(days=WARMING[frequency]), self._first())
-        bars = data.load(
-            [symbol], source=self.source, frequency=frequency, start=start, end=until, settings=self._settings
-        )
+        asked = self._finest if self.replayed and frequency in INTRADAY else frequency  # what is stored already
+        bars = self._load([symbol], asked, start=start, end=until)
+        bars = data.resample(bars, frequency) if asked != frequency else bars
         frame = pd.DataFrame({name: values[symbol] for name, values in bars.fields.items()})
         return frame[frame["close"].notna()]
 

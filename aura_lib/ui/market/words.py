@@ -22,6 +22,12 @@ from aura_lib.ui.table import table_html
 Cells = dict[str, tuple[str, str]]
 WIDE, TALL = 84, 24  # pixels of a spark line
 VERBS = {"open": "closes", "closed": "opens", "break": "resumes"}
+WATCHED = (
+    '<thead><tr><th scope="col">Symbol</th><th scope="col"><span class="aura-unseen">Sixty sessions</span></th>'
+    '<th scope="col" class="aura-number">Price</th><th scope="col" class="aura-number">Change</th>'
+    '<th scope="col"><span class="aura-unseen">Remove</span></th></tr></thead>'
+)
+UNWATCHED = '<p class="aura-quiet">Nothing is watched. Search a symbol (press /), then “Add to watchlist”.</p>'
 NONE = '<tr><td class="aura-quiet" colspan="3">none</td></tr>'
 TOLD = 8  # findings that are listed
 
@@ -46,7 +52,7 @@ def row_cells(one: Listing, row: Row) -> Cells:
     """What moves in a row of a list."""
     kind = sign(row.change)
     return {
-        f"{one.key} price": (market.price(row.price, one.currency), ""),
+        f"{one.key} price": (market.price(row.price, one.money), ""),
         f"{one.key} change": (formats.percent(row.change, digits=2), kind),
         f"{one.key} spark": (points(row.spark), ""),
     }
@@ -57,7 +63,7 @@ def quote_cells(one: Listing, row: Row) -> Cells:
     moved = row.price - row.previous
     places = market.digits(row.price)
     by = formats.NOTHING if moved != moved else f"{moved:+,.{places}f}".replace("-", formats.MINUS)
-    money = {name: market.price(getattr(row, name), one.currency) for name in
+    money = {name: market.price(getattr(row, name), one.money) for name in
              ("price", "open", "high", "low", "previous", "top", "bottom", "bid", "ask")}  # fmt: skip
     texts = {name: (text, "") for name, text in money.items()}
     return {
@@ -134,22 +140,20 @@ def quote(one: Listing, row: Row | None, wire: Wire, watched: bool) -> str:
 
 def provenance(wire: Wire) -> str:
     """Whether what moves is a market, a replay of one, or none that ever was."""
-    moment = clock_words(wire)
-    what = "<b>Synthetic</b>: a market that never was, replayed" if wire.synthetic else "<b>Replay</b>"
-    kind = (
-        f"{what} of {escape(wire.source)}"
-        if wire.replayed and not wire.synthetic
-        else what
-        if wire.replayed
-        else "Live"
-    )
-    return f'{kind} at <span data-cell="clock">{escape(moment)}</span> · <span data-cell="state">{escape(wire.state[0])}</span>'
+    kind = f"<b>Replay</b> of {escape(wire.source)}" if wire.replayed else "<b>Live</b>"
+    if wire.synthetic:
+        kind = "<b>Synthetic</b>: a market that never was, replayed"
+    cells = wire_cells(wire)
+    return f"{kind} at {_cell('clock', cells)} · {_cell('state', cells)}"
 
 
 def wire_cells(wire: Wire) -> Cells:
     """What moves in what is told of a source."""
     state = wire.state[0]
-    return {"clock": (clock_words(wire), ""), "state": (state, "" if state in ("live", "running", "starting", "ended") else "aura-bad")}
+    return {
+        "clock": (clock_words(wire), ""),
+        "state": (state, "" if state in ("live", "running", "starting", "idle", "ended") else "aura-bad"),
+    }
 
 
 def changes(rows: Mapping[str, tuple[Listing, Row]]) -> pd.Series:
@@ -188,13 +192,7 @@ def _toggle(ask: str, value: str, words: str, pressed: bool, why_not: str = "") 
 def watchlist(rows: Sequence[tuple[Listing, Row | None]], chosen: str) -> str:
     """The symbols that are watched, each in its currency."""
     body = "".join(_watched(one, row, one.key == chosen) for one, row in rows)
-    inside = (
-        f'<table aria-label="Watchlist"><thead><tr><th scope="col">Symbol</th><th scope="col"><span class="aura-unseen">'
-        f'Sixty sessions</span></th><th scope="col" class="aura-number">Price</th><th scope="col" class="aura-number">'
-        f"Change</th><td></td></tr></thead><tbody>{body}</tbody></table>"
-        if rows
-        else '<p class="aura-quiet">Nothing is watched. Search a symbol (press /), then “Add to watchlist”.</p>'
-    )
+    inside = f'<table aria-label="Watchlist">{WATCHED}<tbody>{body}</tbody></table>' if rows else UNWATCHED
     note = "Change since the close before; the line is the last 60 sessions."
     return (
         f'<section class="aura-panel aura-list"><h2>Watchlist</h2><div class="aura-scroll" role="region" '
@@ -208,8 +206,9 @@ def _watched(one: Listing, row: Row | None, chosen: bool) -> str:
     kind = sign(row.spark[-1] - row.spark[0]) if row else ""
     marked = ' aria-current="true"' if chosen else ""
     return (
-        f'<tr{marked}><th scope="row">{_open(one)}</th>'
-        f'<td><svg class="aura-spark {kind}" viewBox="0 0 {WIDE} {TALL}" width="{WIDE}" height="{TALL}" aria-hidden="true">'
+        f'<tr{marked}><th scope="row">{_open(one)} <small>{escape(one.exchange)}</small></th>'
+        f'<td><svg class="aura-spark {kind}" viewBox="0 0 {WIDE} {TALL}" width="{WIDE}" height="{TALL}" '
+        f'aria-hidden="true">'
         f'<polyline data-cell="{escape(one.key)} spark" points="{line}"/></svg></td>'
         f"{_cell(f'{one.key} price', cells, 'td', flash=True, kind='aura-number')}"
         f"{_cell(f'{one.key} change', cells, 'td', kind='aura-number')}"
@@ -219,7 +218,10 @@ def _watched(one: Listing, row: Row | None, chosen: bool) -> str:
 
 
 def _open(one: Listing) -> str:
-    return f'<button class="aura-plain aura-link" data-ask="open" value="{escape(one.key)}" title="{escape(one.told)}">{escape(one.symbol)}</button>'
+    return (
+        f'<button class="aura-plain aura-link" data-ask="open" value="{escape(one.key)}" '
+        f'title="{escape(one.told)}">{escape(one.symbol)}</button>'
+    )
 
 
 def movers(gained: Sequence[tuple[Listing, Row]], lost: Sequence[tuple[Listing, Row]], count: int) -> str:
@@ -234,7 +236,7 @@ def movers(gained: Sequence[tuple[Listing, Row]], lost: Sequence[tuple[Listing, 
 
 def _side(words: str, rows: Sequence[tuple[Listing, Row]]) -> str:
     body = "".join(
-        f'<tr><th scope="row">{_open(one)}</th><td class="aura-number">{market.price(row.price, one.currency)}</td>'
+        f'<tr><th scope="row">{_open(one)}</th><td class="aura-number">{market.price(row.price, one.money)}</td>'
         f'<td class="aura-number {sign(row.change)}">{formats.percent(row.change, digits=2)}</td></tr>'
         for one, row in rows
     )

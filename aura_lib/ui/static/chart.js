@@ -108,6 +108,7 @@ function render({model, el}) {
     const {data, layout, source: told} = figure(swap);
     if (told) source.textContent = told;
     const margin = narrow.matches ? {l: 46, r: 8, t: 34, b: 40} : {l: 58, r: 12, t: 34, b: 42};
+    margin.r = Math.max(margin.r, words.right ?? 0);
     const drag = narrow.matches ? {dragmode: false} : {}; // a finger on a figure scrolls the page
     await Plotly.react(place, data, {...layout, ...drag, margin}, {...CONFIG, displayModeBar: pointer.matches ? "hover" : false});
     reach();
