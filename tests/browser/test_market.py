@@ -19,8 +19,8 @@ from tests.journey.conftest import ROOT
 pytestmark = pytest.mark.slow
 
 DRAWN = "document.querySelectorAll('.aura-plot[data-ready]').length >= 1"
-LAST = """(() => { const {data} = document.querySelector('.aura-plot'); const {x, close} = data[0];
-  return [x.length, x.at(-1), close.at(-1)]; })()"""
+LAST = """(() => { const {x, close} = document.querySelector('.aura-plot')._fullData[0];
+  return [x.length, x[x.length - 1], close[close.length - 1]]; })()"""
 INDIAN = "synthetic:symbols=6,years=5,start=2020-01-01,calendar=XBOM"
 BROKEN = ["nonsense", "alpaca", "sample:ohlcv"]
 SIX = ("AAPL", "FB", "GOOG", "IBM", "MSFT", "SP500")
@@ -182,7 +182,7 @@ def test_the_end_that_is_sent_makes_the_figure_that_would_be_drawn_anew(market: 
     """After some seconds of changes, leaving for another theme draws from what was sent: nothing may be lost."""
     toggle(market, "Studies", "SMA 20").click()
     market.wait_for_timeout(4000)
-    counts = "document.querySelector('.aura-plot').data.map((trace) => (trace.y ?? trace.close).length)"
+    counts = "document.querySelector('.aura-plot')._fullData.map((trace) => (trace.y ?? trace.close).length)"
     before = market.evaluate(counts)
     assert len(set(before)) == 1, "every trace has a value a bar"
     market.get_by_role("button", name="Dark colours").click()
