@@ -135,13 +135,15 @@ def test_a_coin_trades_every_day_and_its_day_ends_at_midnight(yahoo: Yahoo, sour
     assert (bars.calendar, what.asset_class, what.currency, what.lot) == ("24/7", "crypto", "USD", Decimal("1E-8"))
 
 
-def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.Source) -> None:
+def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.Source, polite: Polite) -> None:
     london = ZoneInfo("Europe/London")
     pair = {"currency": "USD", "exchangeName": "CCY", "instrumentType": "CURRENCY", "exchangeTimezoneName": str(london)}
     yahoo.serve("EURUSD=X", pair, rows(datetime(2026, 1, 1, tzinfo=london), 1.17, 1.18))
     bars = source.fetch(["EURUSD=X"])
     assert bars.close["EURUSD=X"].tolist() == [1.17, 1.18]
     assert (bars.calendar, bars.instruments["EURUSD=X"].asset_class) == ("24/5", "fx")
+    evening = SimulatedClock(datetime(2026, 1, 2, 23, 30, tzinfo=london).astimezone(UTC))  # its day is not over
+    assert adapter.Source(polite=polite, clock=evening).fetch(["EURUSD=X"]).close["EURUSD=X"].tolist() == [1.17]
 
 
 def test_hours_are_stamped_with_their_end_and_the_last_ends_with_the_session(yahoo: Yahoo, polite: Polite) -> None:
