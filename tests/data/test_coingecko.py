@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from aura_lib import data
 from aura_lib.core import DataError, InputError, SimulatedClock
 from aura_lib.data.polite import Polite
 from aura_lib.data.sources import coingecko as adapter
@@ -185,3 +186,16 @@ def test_amounts_are_converted_between_coins_and_currencies(
 def test_what_nobody_knows_is_not_converted(source: adapter.Source) -> None:
     with pytest.raises(InputError, match="CoinGecko has no nope"):
         source.convert(1, "nope", "USD")
+
+
+# ── through the store ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_coins_are_loaded_like_anything_else(gecko: Gecko, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COINGECKO_BASE_URL", gecko.url)
+    words = {"clock": SimulatedClock(NOW)}
+    bars = data.load(["BTC", "ETH"], source="coingecko", as_of="2026-01-18", **words)
+    assert bars.end == datetime(2026, 1, 19, tzinfo=UTC)  # the session of the 18th closes at midnight
+    assert (bars.source, bars.calendar, len(bars)) == ("coingecko", "24/7", 39) and bars.snapshot
+    asked = len(gecko.asked)
+    assert data.load(["ETH"], source="coingecko", **words).close["ETH"].notna().any() and len(gecko.asked) == asked

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from aura_lib import data
@@ -20,6 +22,7 @@ from aura_lib.core import AssetClass, Calendar, DataError, InputError, Simulated
 from aura_lib.data import quality, sources
 from aura_lib.data.polite import Polite
 from aura_lib.data.sources import yfinance as adapter
+from aura_lib.data.sources.yfinance import parsing
 from aura_lib.data.sources.yfinance.exchanges import EXCHANGES
 from aura_lib.data.store import Store
 from tests.data.yahoo import NOT_FOUND, Yahoo
@@ -132,13 +135,15 @@ def test_a_coin_trades_every_day_and_its_day_ends_at_midnight(yahoo: Yahoo, sour
     assert (bars.calendar, what.asset_class, what.currency, what.lot) == ("24/7", "crypto", "USD", Decimal("1E-8"))
 
 
-def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.Source) -> None:
+def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.Source, polite: Polite) -> None:
     london = ZoneInfo("Europe/London")
     pair = {"currency": "USD", "exchangeName": "CCY", "instrumentType": "CURRENCY", "exchangeTimezoneName": str(london)}
     yahoo.serve("EURUSD=X", pair, rows(datetime(2026, 1, 1, tzinfo=london), 1.17, 1.18))
     bars = source.fetch(["EURUSD=X"])
     assert bars.close["EURUSD=X"].tolist() == [1.17, 1.18]
     assert (bars.calendar, bars.instruments["EURUSD=X"].asset_class) == ("24/5", "fx")
+    evening = SimulatedClock(datetime(2026, 1, 2, 23, 30, tzinfo=london).astimezone(UTC))  # its day is not over
+    assert adapter.Source(polite=polite, clock=evening).fetch(["EURUSD=X"]).close["EURUSD=X"].tolist() == [1.17]
 
 
 def test_hours_are_stamped_with_their_end_and_the_last_ends_with_the_session(yahoo: Yahoo, polite: Polite) -> None:
@@ -202,6 +207,49 @@ def test_when_nothing_is_new_there_are_no_bars(apple: Yahoo, source: adapter.Sou
     for start in (datetime(2020, 9, 2, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)):
         found = source.history(["AAPL"], start=start)
         assert len(found.raw) == 0 and found.raw.symbols == ("AAPL",) and found.actions.empty
+
+
+# ── what Yahoo makes of a history, and what is made of that ─────────────────────────────────────────────────────────
+
+
+def as_yahoo_tells(
+    closes: list[float], volumes: list[float], splits: dict[int, float], dividends: dict[int, float]
+) -> pd.DataFrame:
+    """Days as yfinance gives them: all but Adj Close in shares of today, Adj Close by Yahoo's rule, day by day."""
+    days = pd.DatetimeIndex([close.tz_convert(NEW_YORK).normalize() for close in JANUARY[: len(closes)]])
+    today = [float(np.prod([s for day, s in splits.items() if day > n])) for n in range(len(closes))]
+    close = [price / shares for price, shares in zip(closes, today, strict=True)]
+    paid = [dividends.get(n, 0.0) / shares for n, shares in enumerate(today)]
+    adjusted = [
+        c * np.prod([1 - paid[d] / close[d - 1] for d in range(n + 1, len(close))]) for n, c in enumerate(close)
+    ]
+    prices = dict.fromkeys(("Open", "High", "Low", "Close"), close)
+    volume = [v * shares for v, shares in zip(volumes, today, strict=True)]
+    events = {"Dividends": paid, "Stock Splits": [splits.get(n, 0.0) for n in range(len(closes))]}
+    return pd.DataFrame({**prices, "Adj Close": adjusted, "Volume": volume, **events}, index=days)
+
+
+JANUARY = Calendar.of("XNYS").closes_between(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_yahoo_adjusted_is_put_back_and_adjusted_again(given_: st.DataObject) -> None:
+    length = given_.draw(st.integers(2, 12))
+    closes = given_.draw(st.lists(st.floats(5, 900), min_size=length, max_size=length))
+    volumes = given_.draw(st.lists(st.integers(0, 10**7).map(float), min_size=length, max_size=length))
+    days = st.integers(1, length - 1)
+    splits = given_.draw(st.dictionaries(days, st.sampled_from([2.0, 4.0, 0.1, 1.5]), max_size=3))
+    dividends = given_.draw(st.dictionaries(days, st.floats(0.01, 0.4), max_size=4))
+    told = as_yahoo_tells(closes, volumes, splits, dividends)
+    found = parsing.history({"A": (told, NASDAQ)}, "1d", datetime(2026, 2, 1, tzinfo=UTC), None)
+    assert found.raw.close["A"].tolist() == pytest.approx(closes)
+    assert found.raw.volume["A"].tolist() == pytest.approx(volumes)
+    table = found.actions.set_index("time")
+    assert table.loc[table["split"] > 0, "split"].to_dict() == {JANUARY[n]: s for n, s in splits.items()}
+    paid = {JANUARY[n]: pytest.approx(d) for n, d in dividends.items()}
+    assert table.loc[table["dividend"] > 0, "dividend"].to_dict() == paid
+    assert found.adjusted.close["A"].tolist() == pytest.approx(told["Adj Close"].tolist())
 
 
 # ── quotes ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,9 @@
 What yfinance does to a process is contained here: its one session and crumb for all, its caches on disk, the errors it
 hides, its warnings under pandas 3. Whoever uses yfinance beside Aura finds it as they left it.
 
+A currency's day is Yahoo's, from midnight to midnight in London. It is there when that day is over, and stamped with
+the close of its session as any other: its close may be of up to two hours later.
+
 How far back Yahoo goes: days as far as it has them, hours 730 days, 15 and 5 minutes 60 days, minutes 8 days.
 """
 

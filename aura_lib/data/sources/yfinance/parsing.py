@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, InputError, Quote
+from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Quote
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.sources.yfinance.exchanges import HUNDREDTHS, described, unit
@@ -38,6 +38,9 @@ def history(
     calendar = Calendar.of(next(iter(calendars.values())))
     told, raw, actions = list(remarks), {}, []
     for symbol, (frame, meta) in found.items():
+        if instruments[symbol].asset_class is AssetClass.FX and frequency == "1d":
+            over = pd.DatetimeIndex(frame.index) + pd.Timedelta(days=1) <= pd.Timestamp(now)
+            frame = frame[over]  # Yahoo's day of a currency is London's
         bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told)
         bars = bars[bars.index <= pd.Timestamp(now)]
         if bars.empty and start is None:
