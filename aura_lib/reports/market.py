@@ -26,18 +26,32 @@ class Study:
     pane: bool = False
     levels: tuple[float, ...] = ()
     bars: tuple[str, ...] = ()  # columns that are drawn as bars
-    needs: int = 0  # bars before the first value
 
 
-def _named(name: str, values: pd.Series) -> pd.DataFrame:
-    return values.to_frame(name)
+def _average(of: Callable[..., pd.Series], name: str, window: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: of(frame["close"], window).to_frame(name)
+
+
+def _bands(frame: pd.DataFrame) -> pd.DataFrame:
+    bands = indicators.bollinger(frame["close"], 20, 2.0)
+    names = ("lower", "middle", "upper")
+    return pd.DataFrame({f"Bollinger {name}": getattr(bands, name) for name in names})
+
+
+def _macd(frame: pd.DataFrame) -> pd.DataFrame:
+    made = indicators.macd(frame["close"], 12, 26, 9)
+    return pd.DataFrame({"Histogram": made.histogram, "MACD": made.line, "Signal": made.signal})
 
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
-        "sma20": Study("SMA 20", lambda f: _named("SMA 20", indicators.sma(f["close"], 20)), needs=20),
-        "sma50": Study("SMA 50", lambda f: _named("SMA 50", indicators.sma(f["close"], 50)), needs=50),
-        "ema20": Study("EMA 20", lambda f: _named("EMA 20", indicators.ema(f["close"], 20)), needs=60),
+        "sma20": Study("SMA 20", _average(indicators.sma, "SMA 20", 20)),
+        "sma50": Study("SMA 50", _average(indicators.sma, "SMA 50", 50)),
+        "sma200": Study("SMA 200", _average(indicators.sma, "SMA 200", 200)),
+        "ema20": Study("EMA 20", _average(indicators.ema, "EMA 20", 20)),
+        "bollinger": Study("Bollinger 20, 2", _bands),
+        "rsi": Study("RSI 14", _average(indicators.rsi, "RSI 14", 14), pane=True, levels=(30.0, 70.0)),
+        "macd": Study("MACD 12, 26, 9", _macd, pane=True, levels=(0.0,), bars=("Histogram",)),
     }
 )
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aura_lib.reports import formats, themes
+from aura_lib.reports import themes
 from aura_lib.reports.about import ABOUT, About
 from aura_lib.reports.market import STUDIES, digits
 from aura_lib.reports.themes import ThemeName
 
 TICKS = 9  # labels that fit under a narrow chart
 PRICE, VOLUME, PANE, GAP = 268, 62, 84, 10  # pixels
-# What a label may stand at, from fine to coarse: where this part of the clock changes, and how it is written.
-UNITS = (
-    ("%Y-%m-%d %H", "%H:%M"), ("%Y-%m-%d", "%-d %b"), ("%G-%V", "%-d %b"), ("%Y-%m", "%b %Y"), ("%Y", "%Y"),
-)  # fmt: skip
-YEARS = (2, 5, 10)
+# What a label may stand at, from fine to coarse: the number whose change it marks, and how it is written.
+UNITS: tuple[tuple[Callable[[pd.DatetimeIndex], Any], str], ...] = (
+    (lambda t: t.day_of_year * 24 + t.hour, "%H:%M"),
+    (lambda t: t.day_of_year * 8 + t.hour // 3, "%H:%M"),
+    (lambda t: t.day_of_year, "%-d %b"),
+    (lambda t: t.isocalendar().week.to_numpy(), "%-d %b"),
+    (lambda t: t.month, "%b %Y"),
+    (lambda t: t.quarter, "%b %Y"),
+    *((lambda t, years=years: t.year // years, "%Y") for years in (1, 2, 5, 10)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,8 @@ def plot(
     traces = [_prices(frame, look, about)]
     if volume:
         traces.append(_volume(frame, look))
-    overlays = [lines[column] for name, lines in studies.items() if name not in panes for column in lines]
-    for number, values in enumerate(overlays):
-        traces.append(_line(1, values, look.series[(number + 1) % len(look.series)], len(frame)))
+    for number, name in enumerate(name for name in studies if name not in panes):
+        traces += _overlay(name, studies[name], look.series[(number + 1) % len(look.series)])
     for place, name in enumerate(panes, 2 + volume):
         traces += _pane(name, studies[name], place, look)
     titles = [about.currency, *(["volume"] if volume else []), *(STUDIES[name].label for name in panes)]
@@ -119,6 +123,17 @@ def _line(axis: int, values: pd.Series, colour: str, rows: int, hover: str = ",.
     return Trace(axis, style, {"y": values.to_numpy()})
 
 
+def _overlay(name: str, lines: pd.DataFrame, colour: str) -> list[Trace]:
+    """The lines of one study over the prices, in one colour and with one entry in the legend."""
+    drawn = []
+    for number, column in enumerate(lines):
+        made = _line(1, lines[column], colour, len(lines))
+        legend = {"name": STUDIES[name].label, "legendgroup": name, "showlegend": number == 0}
+        hover = f"{lines[column].name} {made.look['hovertemplate']}<extra></extra>"
+        drawn.append(Trace(1, {**made.look, **legend, "hovertemplate": hover}, made.values))
+    return drawn
+
+
 def _pane(name: str, lines: pd.DataFrame, axis: int, look: themes.Theme) -> list[Trace]:
     drawn = []
     for number, (column, values) in enumerate(lines.items()):
@@ -151,23 +166,14 @@ def _labels(times: pd.DatetimeIndex, intraday: bool) -> list[str]:
 
 def _ticks(times: pd.DatetimeIndex) -> dict[str, Any]:
     """Where labels stand: at the first bar of each hour, day, week … whatever gives no more than fit."""
-    for unit, written in UNITS:
-        places = _changes(times.strftime(unit).to_numpy())
-        if 1 <= len(places) <= TICKS:
-            return _labelled(places, times, written)
-    for years in YEARS:
-        places = _changes((times.year // years).to_numpy())
-        if len(places) <= TICKS:
-            break
-    return _labelled(places, times, "%Y")
+    tried = ((_changes(np.asarray(unit(times))), written) for unit, written in UNITS)
+    nothing = np.empty(0, dtype=np.int64), "%Y"
+    places, written = next((found for found in tried if 1 <= len(found[0]) <= TICKS), nothing)
+    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": list(times[places].strftime(written))}
 
 
 def _changes(parts: np.ndarray) -> np.ndarray:
     return np.flatnonzero(parts[1:] != parts[:-1]) + 1
-
-
-def _labelled(places: np.ndarray, times: pd.DatetimeIndex, written: str) -> dict[str, Any]:
-    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": list(times[places].strftime(written))}
 
 
 def _marks(frame: pd.DataFrame, look: themes.Theme, log: bool) -> dict[str, Any]:
@@ -207,11 +213,7 @@ def _axes(titles: list[str], levels: list[tuple[float, ...]], log: bool) -> tupl
             axis |= {"tickformat": "~s", "rangemode": "tozero"}
         elif levels[number]:
             axis |= {"tickmode": "array", "tickvals": list(levels[number])}
+            axis |= {"range": [0, 100]} if max(levels[number]) > 0 else {}
         made.append(axis)
         top += tall + GAP
     return tuple(made)
-
-
-def zone_words(about: About) -> str:
-    """What the time axis is called."""
-    return f"time, {formats.zone_name(about.zone)}"

@@ -197,19 +197,19 @@ def test_the_end_that_is_sent_makes_the_figure_that_would_be_drawn_anew(market: 
 
 def test_the_watchlist_is_kept_across_sessions(market: Page, up: Server) -> None:
     rows = market.get_by_role("table", name="Watchlist")
-    choose(market, "IBM@sample:ohlcv")
+    choose(market, "FB@sample:ohlcv")
     chosen(market).get_by_role("button", name="Add to watchlist").click()
-    expect(rows.get_by_role("button", name="IBM", exact=True)).to_be_visible()
+    expect(rows.get_by_role("button", name="FB", exact=True)).to_be_visible()
     rows.get_by_role("button", name="Remove JPM from the watchlist").click()
     expect(rows.get_by_role("button", name="JPM", exact=True)).to_have_count(0)
     market.goto(up.address("dashboards/market"))
     market.wait_for_function(DRAWN, timeout=60_000)
-    expect(rows.get_by_role("button", name="IBM", exact=True)).to_be_visible(timeout=30_000)
+    expect(rows.get_by_role("button", name="FB", exact=True)).to_be_visible(timeout=30_000)
     expect(rows.get_by_role("button", name="JPM", exact=True)).to_have_count(0)
-    rows.get_by_role("button", name="IBM", exact=True).click()
-    expect(chosen(market).get_by_role("heading")).to_contain_text("IBM")
+    rows.get_by_role("button", name="FB", exact=True).click()
+    expect(chosen(market).get_by_role("heading")).to_contain_text("FB")
     chosen(market).get_by_role("button", name="Remove from watchlist").click()
-    expect(rows.get_by_role("button", name="IBM", exact=True)).to_have_count(0)
+    expect(rows.get_by_role("button", name="FB", exact=True)).to_have_count(0)
 
 
 def test_movers_are_ranked_and_open(market: Page) -> None:

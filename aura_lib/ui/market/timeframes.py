@@ -12,7 +12,7 @@ from aura_lib.core import Calendar
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.reports import market
 
-WARM = 120  # bars before those that are shown, for studies to begin with
+WARM = 220  # bars before those that are shown, for studies to begin with
 WORDS = MappingProxyType({"1m": "1-minute", "5m": "5-minute", "15m": "15-minute", "1h": "1-hour", "1d": "daily"})
 
 

@@ -177,7 +177,7 @@ def toggles(wish: Wish, why_not: Mapping[str, str]) -> str:
     log = _toggle("log", "log", "Log", wish.log)
     return (
         f'<div class="aura-toggles"><div role="group" aria-label="Timeframe">{frames}</div>'
-        f'<div role="group" aria-label="Studies">{studies}</div><div role="group" aria-label="Axis">{log}</div></div>'
+        f'<div role="group" aria-label="Axis">{log}</div><div role="group" aria-label="Studies">{studies}</div></div>'
     )
 
 
