@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
 from tests.browser.lab import Server, lab
 from tests.journey.conftest import ROOT
@@ -307,3 +311,132 @@ def test_a_source_that_fails_says_why_and_the_others_go_on(page: Page, up: Serve
     expect(alerts.filter(has_text="nonsense")).to_contain_text("no data source 'nonsense'")
     expect(page.locator("body")).not_to_contain_text("Traceback")
     assert errors == []
+
+
+# left open -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a page and its kernel use at a moment: seconds of CPU since they began, bytes."""
+
+    time: float
+    kernel: float
+    tab: float
+    memory: int
+    heap: int
+
+
+class Watch:
+    """Measures the kernel of the one page that is open, and the tab."""
+
+    def __init__(self, page: Page, up: Server) -> None:
+        self._tab: CDPSession = page.context.new_cdp_session(page)
+        self._tab.send("Performance.enable")
+        (self._kernel,) = [kernel for child in psutil.Process(up.pid).children() for kernel in child.children()]
+
+    def sample(self) -> Sample:
+        self._tab.send("HeapProfiler.collectGarbage")
+        found = {metric["name"]: metric["value"] for metric in self._tab.send("Performance.getMetrics")["metrics"]}
+        used = self._kernel.cpu_times()
+        memory = self._kernel.memory_info().rss
+        return Sample(
+            time.monotonic(), used.user + used.system, found["TaskDuration"], memory, int(found["JSHeapUsedSize"])
+        )
+
+    def over(self, seconds: float, every: float) -> list[Sample]:
+        """Samples, the first at once."""
+        found = [self.sample()]
+        while found[-1].time - found[0].time < seconds:
+            time.sleep(every)
+            found.append(self.sample())
+        return found
+
+
+def share(first: Sample, last: Sample, of: str) -> float:
+    """Of one core, how much was used between two samples."""
+    return float((getattr(last, of) - getattr(first, of)) / (last.time - first.time))
+
+
+def slope(samples: list[Sample], of: str) -> float:
+    """Bytes a minute, by least squares."""
+    minutes = [(sample.time - samples[0].time) / 60 for sample in samples]
+    return float(np.polyfit(minutes, [getattr(sample, of) for sample in samples], 1)[0])
+
+
+def six_charts(chromium: Browser, up: Server, seconds: float, every: float) -> tuple[list[Sample], int]:
+    """Six charts that move each second, for a while; and how often the first was changed."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(up.address("dashboards/six"))
+    page.wait_for_function("document.querySelectorAll('.aura-plot[data-ready]').length === 6", timeout=60_000)
+    page.evaluate("""() => { window.drawn = 0;
+      document.querySelector('.aura-plot').on('plotly_afterplot', () => { window.drawn += 1; }); }""")
+    page.wait_for_timeout(5000)  # warm
+    samples = Watch(page, up).over(seconds, every)
+    drawn = int(page.evaluate("window.drawn"))
+    context.close()
+    return samples, drawn
+
+
+def settled(up: Server) -> None:
+    """Wait until the kernels of the pages before are gone."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if not any(child.children() for child in psutil.Process(up.pid).children()):
+            return
+        time.sleep(0.2)
+
+
+def test_six_charts_that_move_stay_light(chromium: Browser, up: Server) -> None:
+    settled(up)
+    samples, drawn = six_charts(chromium, up, 30, 3)
+    assert drawn >= 20, "the charts moved all the time"
+    assert share(samples[0], samples[-1], "kernel") < 0.6 and share(samples[0], samples[-1], "tab") < 0.8
+    assert samples[-1].memory - samples[0].memory < 25e6
+    assert samples[-1].heap - samples[0].heap < 15e6
+
+
+def test_a_tab_that_nobody_looks_at_draws_nothing_and_is_current_when_it_is_looked_at(market: Page) -> None:
+    market.evaluate("""() => { window.hide = (hidden) => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+      window.drawn = 0;
+      document.querySelector('.aura-plot').on('plotly_afterplot', () => { window.drawn += 1; }); }""")
+    market.wait_for_function("window.drawn >= 2", timeout=10_000)
+    market.evaluate("window.hide(true)")
+    market.wait_for_timeout(1000)
+    before, seen = market.evaluate("window.drawn"), market.evaluate(LAST)
+    market.wait_for_timeout(4000)
+    assert market.evaluate("window.drawn") == before
+    market.evaluate("window.hide(false)")
+    market.wait_for_function(f"{LAST}[0] > {seen[0]} || {LAST}[1] !== '{seen[1]}'", timeout=3_000)
+    assert market.evaluate("window.drawn") <= before + 3, "once for all that came meanwhile"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_six_charts_updated_every_second_for_ten_minutes_keep_cpu_and_memory_flat(
+    chromium: Browser, up: Server
+) -> None:
+    settled(up)
+    samples, drawn = six_charts(chromium, up, 600, 10)
+    minutes = [[s for s in samples if 60 * n <= s.time - samples[0].time <= 60 * (n + 1)] for n in range(10)]
+    told = {
+        f"{of} {when}": round(share(part[0], part[-1], of), 3)
+        for of in ("kernel", "tab")
+        for when, part in (("first minute", minutes[0]), ("last minute", minutes[-1]))
+    }
+    later = samples[len(samples) // 6 :]
+    told |= {f"{of} MB a minute": round(slope(later, of) / 1e6, 3) for of in ("memory", "heap")}
+    told |= {
+        "memory MB": round(samples[-1].memory / 1e6, 1),
+        "heap MB": round(samples[-1].heap / 1e6, 1),
+        "drawn": drawn,
+    }
+    print(json.dumps(told))
+    assert drawn >= 500
+    for of in ("kernel", "tab"):
+        assert told[f"{of} last minute"] <= 1.5 * told[f"{of} first minute"] + 0.05, told
+    assert told["memory MB a minute"] < 2 and told["heap MB a minute"] < 1, told
