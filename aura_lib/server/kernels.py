@@ -33,7 +33,7 @@ PRELOAD = (
     "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market_data", "aura_lib.data",
     "aura_lib.data.sources.sample", "aura_lib.ledger", "aura_lib.execution", "aura_lib.backtest",
     "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui.portfolio",
-    "aura_lib.ui.index", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",
+    "aura_lib.ui.index", "aura_lib.ui.market", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",
 )  # fmt: skip
 
 
