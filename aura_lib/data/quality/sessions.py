@@ -1,0 +1,121 @@
+"""Whether bars come when the exchange has them: twice, missing, unexpected, in another zone, not closed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from aura_lib.core import Calendar, WallClock, utc
+from aura_lib.core.frequency import step
+from aura_lib.data.quality.panel import Flags, Panel
+from aura_lib.data.quality.report import Finding, no_times
+from aura_lib.data.quality.zones import looks_like
+
+__all__ = ["duplicates", "future", "grid", "missing_share", "sessions", "unexpected"]
+
+
+def duplicates(panel: Panel) -> Iterator[Finding]:
+    """Stamps that appear more than once."""
+    twice = panel.given_times[panel.given_times.duplicated()]
+    if len(twice):
+        yield Finding.at("duplicate", "error", "", twice, f"{twice[0]} appears more than once")
+
+
+def sessions(panel: Panel) -> Iterator[Finding]:
+    """Daily and intraday bars against the calendar; of weeks only those without any bar."""
+    if not len(panel.times):
+        return
+    if panel.frequency == "1w":
+        yield from _weeks(panel)
+        return
+    expected = grid(panel)
+    missing, extra = expected.difference(panel.times), panel.times.difference(expected)
+    if len(extra) > panel.limits.zone * len(panel.times):
+        said = looks_like(panel.times, panel.exchange, panel.frequency)
+        detail = f"{len(extra)} of {len(panel.times)} stamps are no close of an {panel.calendar} bar: {said}"
+        yield Finding.at("time zone", "error", "", extra, detail)
+        return
+    yield from _missing(panel, expected, missing)
+    if len(extra):
+        what = "session" if panel.frequency == "1d" else f"bar of {panel.frequency}"
+        detail = f"{extra[0]} is no close of an {panel.calendar} {what} ({len(extra)} such)"
+        yield Finding.at("unexpected bar", "error", "", extra, detail)
+
+
+def _missing(panel: Panel, expected: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> Iterator[Finding]:
+    """Sessions without any bar; of intraday bars also those missing inside a session, when they are many."""
+    if not len(missing):
+        return
+    if not panel.intraday:
+        detail = f"{missing[0]} has no bar ({len(missing)} such)"
+        yield Finding.at("missing session", "error", "", missing, detail)
+        return
+    held = np.unique(panel.exchange.closes.searchsorted(panel.times))
+    whole = ~np.isin(panel.exchange.closes.searchsorted(missing), held)
+    if whole.any():
+        days = panel.exchange.closes[np.unique(panel.exchange.closes.searchsorted(missing[whole]))]
+        detail = f"the session that closes at {days[0]} has no bar ({len(days)} such)"
+        yield Finding.at("missing session", "error", "", days, detail)
+    inside = missing[~whole]
+    if len(inside) > panel.limits.quiet_bars * len(expected):
+        detail = f"{inside[0]} has no bar ({len(inside)} of {len(expected)} such)"
+        yield Finding.at("missing bar", "warn", "", inside, detail)
+
+
+def _weeks(panel: Panel) -> Iterator[Finding]:
+    naive = panel.times.tz_localize(None)
+    closes = panel.exchange.closes_between(utc(panel.times[0]), utc(panel.times[-1]))
+    weeks = closes.tz_localize(None).to_period("W-SUN").unique()
+    missing = weeks.difference(naive.to_period("W-SUN").unique())
+    if len(missing):
+        at = pd.DatetimeIndex(missing.to_timestamp("D", "end")).tz_localize("UTC").as_unit("us")
+        detail = f"the week that ends {at[0].date()} has no bar ({len(at)} such)"
+        yield Finding.at("missing bar", "warn", "", at, detail)
+
+
+def grid(panel: Panel) -> pd.DatetimeIndex:
+    """When bars of the panel's frequency close, from its first stamp to its last."""
+    if not len(panel.times):
+        return no_times()
+    first, last = utc(panel.times[0]), utc(panel.times[-1])
+    if panel.frequency == "1d":
+        return panel.exchange.closes_between(first, last)
+    every = _intraday(panel.exchange, panel.frequency, panel.times)
+    return every[every.searchsorted(panel.times[0]) : every.searchsorted(panel.times[-1], side="right")]
+
+
+def _intraday(exchange: Calendar, frequency: str, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Each session cut into bars from its open on; the last one ends with the session."""
+    low = exchange.closes.searchsorted(times[0])
+    high = exchange.closes.searchsorted(times[-1]) + 1
+    opens, closes = exchange.opens.asi8[low:high], exchange.closes.asi8[low:high]
+    length = int(step(frequency).total_seconds() * 1e6)
+    counts = -(-(closes - opens) // length)
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    ends = np.minimum(np.repeat(opens, counts) + number * length, np.repeat(closes, counts))
+    return pd.DatetimeIndex(ends.view("M8[us]")).tz_localize("UTC")
+
+
+def unexpected(panel: Panel) -> Flags:
+    """Which of the stamps (in the order given) are no bar of the calendar; of weeks none."""
+    if panel.frequency == "1w" or not len(panel.times):
+        return np.zeros(len(panel.given_times), dtype=np.bool_)
+    return ~np.asarray(panel.given_times.isin(grid(panel)), dtype=np.bool_)
+
+
+def missing_share(panel: Panel) -> float:
+    """Which share of the daily sessions between first and last bar has no bar; 0 for other frequencies."""
+    if panel.frequency != "1d" or not len(panel.times):
+        return 0.0
+    expected = grid(panel)
+    return len(expected.difference(panel.times)) / max(len(expected), 1)
+
+
+def future(panel: Panel) -> Iterator[Finding]:
+    """Bars that have not closed yet."""
+    early = panel.times[panel.times > pd.Timestamp(WallClock().now())]
+    if len(early):
+        detail = f"the bar of {early[0]} has not closed yet ({len(early)} such): what it holds may still change"
+        yield Finding.at("future", "warn", "", early, detail)
