@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from aura_lib.core import Bars, Calendar, InputError, Settings, WallClock, iso, utc
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.answering import ASKED, held_now, newest
@@ -67,9 +69,16 @@ def fetch_from(
         raise InputError(f"{adapter.name} is fetched whole: leave out symbols={symbols!r}")
     if isinstance(adapter, files.FileSource):
         return fetch_file(adapter, settings)
-    bars = adapter.fetch(adapter.symbols(), frequency or "1d")
-    quality.check(bars).raise_if_bad()
+    bars = _fit(adapter.fetch(adapter.symbols(), frequency or "1d"), None, settings)
     return kept(settings).put(bars).snapshot
+
+
+def _fit(bars: Bars, actions: pd.DataFrame | None, settings: Settings) -> Bars:
+    """Bars that may be used: bad rows are set aside, kept and told. Raises DataError when all of it is unfit."""
+    found = quality.admit(bars, actions=actions)
+    quality.tell(found, settings.home, stacklevel=_outside())
+    tell(bars.source, [str(finding) for finding in found.report.errors])
+    return found.bars
 
 
 def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
@@ -117,7 +126,8 @@ def _fetch_vendor(
     done, snapshot = 0, ""
     for start, group in _due(symbols, {} if full else held, frequency):
         told = _onward(progress, done, len(symbols))
-        snapshot = _add(keeper, adapter, adapter.history(group, frequency, told, start=start), start)
+        history = adapter.history(group, frequency, told, start=start)
+        snapshot = _add(keeper, _fit(history.raw, history.actions, settings), history)
         done += len(group)
     return snapshot or held[symbols[-1]].snapshot
 
@@ -140,14 +150,12 @@ def _due(
     return groups.items()
 
 
-def _add(keeper: Keeper, adapter: sources.Vendor, history: History, start: datetime | None) -> str:
-    quality.check(history.adjusted).raise_if_bad()
-    before = newest(keeper.versions(adapter.name, history.raw.frequency)).get(Series.of(history.raw))
-    told = dict(before.notes.get(ASKED, {})) if before else {}
-    told |= dict.fromkeys(history.raw.symbols, iso(history.raw.end))
-    after = keeper.add(history.raw, history.actions, {ASKED: told})
-    changed = [] if before is None else _changed(keeper, before, after)
-    tell(adapter.name, [*history.remarks, *changed])
+def _add(keeper: Keeper, bars: Bars, history: History) -> str:
+    """Lay what a vendor gave over what is kept; the snapshot that this makes."""
+    before = newest(keeper.versions(bars.source, bars.frequency)).get(Series.of(bars))
+    told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, iso(history.raw.end))}
+    after = keeper.add(bars, history.actions, {ASKED: told})
+    tell(bars.source, [*history.remarks, *(_changed(keeper, before, after) if before else [])])
     return after.snapshot
 
 
