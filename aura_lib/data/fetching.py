@@ -123,13 +123,12 @@ def _fetch_vendor(
     symbols = symbols or list(held)
     if not symbols:
         raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
-    done, snapshot = 0, ""
+    given: list[History] = []
     for start, group in _due(symbols, {} if full else held, frequency):
-        told = _onward(progress, done, len(symbols))
-        history = adapter.history(group, frequency, told, start=start)
-        snapshot = _add(keeper, _fit(history.raw, history.actions, settings), history)
-        done += len(group)
-    return snapshot or held[symbols[-1]].snapshot
+        told = _onward(progress, sum(len(history.raw.symbols) for history in given), len(symbols))
+        given.append(adapter.history(group, frequency, told, start=start))
+    snapshots = [_add(keeper, history, _freshest(given, history.raw.calendar), settings) for history in given]
+    return snapshots[-1] if snapshots else held[symbols[-1]].snapshot
 
 
 def _due(
@@ -150,10 +149,16 @@ def _due(
     return groups.items()
 
 
-def _add(keeper: Keeper, bars: Bars, history: History) -> str:
+def _freshest(given: Iterable[History], calendar: str) -> str:
+    """The last bar that a vendor gave of an exchange: of a symbol without it there is none."""
+    return iso(max(history.raw.end for history in given if history.raw.calendar == calendar))
+
+
+def _add(keeper: Keeper, history: History, upto: str, settings: Settings) -> str:
     """Lay what a vendor gave over what is kept; the snapshot that this makes."""
+    bars = _fit(history.raw, history.actions, settings)
     before = newest(keeper.versions(bars.source, bars.frequency)).get(Series.of(bars))
-    told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, iso(history.raw.end))}
+    told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, upto)}
     after = keeper.add(bars, history.actions, {ASKED: told})
     tell(bars.source, [*history.remarks, *(_changed(keeper, before, after) if before else [])])
     return after.snapshot
