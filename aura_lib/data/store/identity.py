@@ -54,6 +54,12 @@ class Rows:
             silent &= np.isnan(values)
         return self.take(~silent) if silent.any() else self
 
+    def between(self, low: int | None, high: int | None) -> Rows:
+        """The rows between two moments, included; None is no limit."""
+        begin = 0 if low is None else int(np.searchsorted(self.times, low, "left"))
+        end = len(self) if high is None else int(np.searchsorted(self.times, high, "right"))
+        return self if (begin, end) == (0, len(self)) else self.take(slice(begin, end))
+
     def matrix(self) -> npt.NDArray[np.int64]:
         """Row by row the time and the bits of every field in the order of FIELDS; every NaN is the same one."""
         bits = np.empty((len(self), 1 + len(FIELDS)), "<i8")
