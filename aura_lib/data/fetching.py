@@ -14,7 +14,8 @@ import pandas as pd
 from aura_lib.core import Bars, Calendar, InputError, Settings, WallClock, iso, utc
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.answering import ASKED, held_now, newest
-from aura_lib.data.store import Keeper, Series, Version, diff
+from aura_lib.data.store import Keeper, Series, Version
+from aura_lib.data.store.diff import diff
 from aura_lib.data.vendor import History
 from aura_lib.data.window import reach
 

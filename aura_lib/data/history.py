@@ -8,7 +8,9 @@ import pandas as pd
 
 from aura_lib.core import InputError, Settings
 from aura_lib.data import sources, store
-from aura_lib.data.store import Diff, Version
+from aura_lib.data.store import Version
+from aura_lib.data.store.diff import Diff
+from aura_lib.data.store.diff import diff as difference
 
 __all__ = ["diff", "sql", "versions"]
 
@@ -26,7 +28,7 @@ def diff(old: str, new: str, *, settings: Settings | None = None) -> Diff:
 
     Raises InputError when one of them is not kept.
     """
-    return store.diff(store.at(settings or Settings.load()), old, new)
+    return difference(store.at(settings or Settings.load()), old, new)
 
 
 def sql(

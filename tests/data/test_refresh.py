@@ -57,7 +57,7 @@ class Told:
         times = CLOSES[first : CLOSES.searchsorted(now, side="right")]
         close = pd.DataFrame({s: [self.closes[s].get(t, np.nan) for t in times] for s in symbols}, times)
         some = [row for row in self.actions if row[1] in symbols and times[0] <= row[0] <= now]
-        actions = pd.DataFrame(some, columns=["time", "symbol", "dividend", "split"])
+        actions = pd.DataFrame(some, columns=["time", "symbol", "dividend", "split"]).astype({"time": CLOSES.dtype})
         if progress:
             progress(len(symbols), len(symbols))
         instruments = {s: Instrument(s) for s in symbols}
