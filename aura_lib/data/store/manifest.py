@@ -57,7 +57,7 @@ class Manifest:
     def start(self) -> int:
         """The first moment of its panel."""
         firsts = [entry.first for entry in self.symbols.values() if entry.rows]
-        return min([*firsts, *self.empty[:1].tolist()])
+        return int(min([*firsts, *self.empty[:1].tolist()]))
 
     def parts(self) -> Iterator[PartRef]:
         """Every part that it refers to."""

@@ -282,7 +282,7 @@ class ParquetKeeper:
         for snapshot in logged:
             found = self._manifest(snapshot)  # a damaged one: nobody knows what it refers to, so nothing is taken away
             kept |= {ref.file for ref in found.parts()} | {_actions_file(found.actions)}
-        every = [f"{folder}/{name}" for folder in ("versions", "parts", "actions") for name in self.blobs.list(folder)]
+        every = [f"{folder}/{name}" for folder in ("versions", "parts", "actions") for name in self.blobs.names(folder)]
         gone = [name for name in every if name not in kept and self.blobs.age(name) > ABANDONED]
         for name in gone:
             self.blobs.delete(name)
