@@ -21,10 +21,12 @@ def test_any_sequence_leaves_what_it_leaves_in_plain_dictionaries(
     store, model = Store(tmp_path_factory.mktemp("home")), Model()
     states: dict[str, State] = {}
     for step in done:
-        snapshot, state = apply(step, store, model)
+        made = apply(step, store, model)
+        if made is None:
+            continue
+        snapshot, state = made
         assert states.setdefault(snapshot, state) == state
-    assert len(states) == len({id(s) for s in states.values()})
-    (log,) = model.log.values()
+    log = [state for states_of in model.log.values() for state in states_of]
     assert [version.snapshot for version in store.versions()] == [_named(states, state) for state in log]
     for snapshot, state in states.items():
         agree(store, snapshot, state)
@@ -32,7 +34,15 @@ def test_any_sequence_leaves_what_it_leaves_in_plain_dictionaries(
         symbols = data.draw(st.lists(st.sampled_from(sorted(state.rows)), min_size=1, unique=True))
         first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(MOMENTS) - 1)] * 2)))
         agree(store, snapshot, state, symbols)
-        agree(store, snapshot, state, symbols, data.draw(st.sampled_from([["close"], None])), MOMENTS[first], MOMENTS[last])
+        agree(
+            store,
+            snapshot,
+            state,
+            symbols,
+            data.draw(st.sampled_from([["close"], None])),
+            MOMENTS[first],
+            MOMENTS[last],
+        )
         agree(store, snapshot, state, start=MOMENTS[first])
     assert store.verify() == ()
 
