@@ -14,7 +14,9 @@ from aura_lib.core import InputError
 
 __all__ = ["Blobs", "Folder"]
 
-ABANDONED = 3600.0  # seconds after which a file on its way, or one that nothing refers to, belongs to a writer that died
+ABANDONED = (
+    3600.0  # seconds after which a file on its way, or one that nothing refers to, belongs to a writer that died
+)
 
 
 class Blobs(Protocol):
@@ -52,7 +54,7 @@ class Blobs(Protocol):
         """Keep bytes under a name that is free; False, and nothing changed, when somebody else was first."""
         ...
 
-    def list(self, folder: str) -> list[str]:
+    def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted; none when there is no folder."""
         ...
 
@@ -129,7 +131,7 @@ class Folder:
                 return False
         return True
 
-    def list(self, folder: str) -> list[str]:
+    def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder."""
         return self._entries(folder, files=True)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,18 @@ from aura_lib.core import Instrument, digest, encode
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.store.port import Series
 
-__all__ = ["ID_DIGITS", "Leaf", "Rows", "Times", "Values", "actions_leaf", "extend", "leaf", "snapshot_id", "times_leaf"]
+__all__ = [
+    "ID_DIGITS",
+    "Leaf",
+    "Rows",
+    "Times",
+    "Values",
+    "actions_leaf",
+    "extend",
+    "leaf",
+    "snapshot_id",
+    "times_leaf",
+]
 
 SCHEMA = 2
 ID_DIGITS = 24  # short enough to read out, long enough never to meet by accident
@@ -104,10 +116,10 @@ def extend(frequency: str, stem: str, rows: Rows) -> Leaf:
     blocks = rows.times // span(frequency)
     borders = [0, *(np.flatnonzero(blocks[1:] != blocks[:-1]) + 1).tolist(), len(rows)]
     before = after = bytes.fromhex(stem)
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         before = after
         link = hashlib.blake2b(before, digest_size=LEAF_BYTES)
-        link.update(bits[first:last])
+        link.update(bits[first:last].data)
         after = link.digest()
     return Leaf(before.hex(), after.hex())
 
@@ -121,7 +133,9 @@ def actions_leaf(actions: pd.DataFrame) -> str:
     """Hash of a table of corporate actions, by time then symbol; of an empty one it is empty."""
     if not len(actions):
         return ""
-    link = hashlib.blake2b(pd.DatetimeIndex(actions["time"]).as_unit("us").asi8.astype("<i8").tobytes(), digest_size=LEAF_BYTES)
+    link = hashlib.blake2b(
+        pd.DatetimeIndex(actions["time"]).as_unit("us").asi8.astype("<i8").tobytes(), digest_size=LEAF_BYTES
+    )
     link.update("\0".join(actions["symbol"]).encode())
     for name in ("dividend", "split"):
         values = actions[name].to_numpy("<f8")

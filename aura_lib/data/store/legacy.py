@@ -1,8 +1,8 @@
 """Snapshots as they were kept before versions: a Parquet object a symbol, and a list of them. They stay readable.
 
-    objects/<sha256>.parquet      one symbol: time and fields
-    snapshots/<id>.json           what a snapshot is made of
-    latest/<source>-<frequency>   id of the newest snapshot
+objects/<sha256>.parquet      one symbol: time and fields
+snapshots/<id>.json           what a snapshot is made of
+latest/<source>-<frequency>   id of the newest snapshot
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from aura_lib.core import Bars, DataError, InputError, Instrument, canonical, decode, digest
+from aura_lib.core import Bars, DataError, Instrument, canonical, decode, digest
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.store.identity import Rows
 from aura_lib.data.store.panel import panel
@@ -89,7 +89,9 @@ class Old:
         try:
             told = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} is damaged ({error}); it was kept by an older Aura: fetch its source again") from error
+            raise DataError(
+                f"{path} is damaged ({error}); it was kept by an older Aura: fetch its source again"
+            ) from error
         if not isinstance(told, dict) or digest(told)[:24] != snapshot or told["schema"] != SCHEMA:
             raise DataError(f"{path} is damaged, its content is not what its name says: fetch its source again")
         return told

@@ -116,7 +116,7 @@ def _name(series_folder: str, number: int) -> str:
 
 
 def _numbers(blobs: Blobs, series_folder: str) -> list[int]:
-    stems = [name.removesuffix(SUFFIX) for name in blobs.list(series_folder) if name.endswith(SUFFIX)]
+    stems = [name.removesuffix(SUFFIX) for name in blobs.names(series_folder) if name.endswith(SUFFIX)]
     return sorted(int(stem) for stem in stems if re.fullmatch(r"\d{8,}", stem))
 
 

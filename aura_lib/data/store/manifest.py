@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,7 +58,7 @@ class Manifest:
     def start(self) -> int:
         """The first moment of its panel."""
         firsts = [entry.first for entry in self.symbols.values() if entry.rows]
-        return min([*firsts, *self.empty[:1].tolist()])
+        return int(min([*firsts, *self.empty[:1].tolist()]))
 
     def parts(self) -> Iterator[PartRef]:
         """Every part that it refers to."""
@@ -120,7 +121,7 @@ def load(blobs: Blobs, snapshot: str) -> Manifest:
             raise
         except InputError as error:
             raise DataError(f"{where} {error}") from None
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
             raise DataError(f"{where} is damaged ({error}): {MEND}") from error
         if manifest.snapshot != snapshot:
             raise DataError(f"{where} is damaged, its content is not what its name says: {MEND}")
@@ -165,8 +166,3 @@ def held(manifest: Manifest, symbol: str) -> Held:
     entry = manifest.symbols[symbol]
     first, last = (entry.first, entry.last) if entry.rows else (manifest.start, manifest.start)
     return Held(entry.instrument, entry.rows, moment(first), moment(last))
-
-
-def rows_in(runs: Sequence[Run]) -> int:
-    """Rows of runs, counted as they lie."""
-    return sum(part.rows for run in runs for part in run)

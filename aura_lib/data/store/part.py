@@ -144,7 +144,9 @@ class _Making:
         times = np.concatenate([rows.times for _, rows in self._waiting])
         columns = [pa.chunked_array(symbols), pa.array(times).cast(pa.timestamp("us", tz="UTC"))]
         for name in self.fields:
-            unknown = np.full(self._waiting_rows, np.nan) if any(name not in r.fields for _, r in self._waiting) else None
+            unknown = (
+                np.full(self._waiting_rows, np.nan) if any(name not in r.fields for _, r in self._waiting) else None
+            )
             values = [
                 r.fields[name] if name in r.fields or unknown is None else unknown[: len(r)] for _, r in self._waiting
             ]
@@ -191,7 +193,9 @@ def _open(blobs: Blobs, part: PartRef) -> Part:
         raise ValueError("its footer is not what its name says")
     metadata = pq.read_metadata(pa.BufferReader(tail))
     index = json.loads(metadata.metadata[KEY])
-    symbols = {s: (hashed, tuple(Slice(*place) for place in places)) for s, (hashed, places) in index["symbols"].items()}
+    symbols = {
+        s: (hashed, tuple(Slice(*place) for place in places)) for s, (hashed, places) in index["symbols"].items()
+    }
     names = metadata.schema.names
     return Part(metadata, index["frequency"], tuple(name for name in FIELDS if name in names), symbols)
 
@@ -283,7 +287,12 @@ def _decode(blobs: Blobs, part: PartRef, held: Part, groups: list[int], names: l
 
 
 def _rows(
-    table: Table, begins: Mapping[int, int], places: Sequence[Slice], names: list[str], low: int | None, high: int | None
+    table: Table,
+    begins: Mapping[int, int],
+    places: Sequence[Slice],
+    names: list[str],
+    low: int | None,
+    high: int | None,
 ) -> Rows:
     first, last = places[0], places[-1]
     cut = slice(begins[first.group] + first.offset, begins[last.group] + last.offset + last.rows)
@@ -311,14 +320,17 @@ def datasets(blobs: Blobs, runs: Sequence[Sequence[PartRef]], fields: Sequence[s
 def problems(blobs: Blobs, part: PartRef) -> tuple[str, ...]:
     """What is wrong with a part, read whole; once in a process as long as the file stays the same."""
     with suppress(FileNotFoundError):
-        return _checked.get(blobs.where(part.file), blobs.stamp(part.file), lambda: tuple(_problems(blobs, part)))
+        stamp = blobs.stamp(part.file)
+        if stamp is None:
+            return tuple(_problems(blobs, part))
+        return _checked.get(blobs.where(part.file), stamp, lambda: tuple(_problems(blobs, part)))
     return (f"{blobs.where(part.file)} is missing: {MEND}",)
 
 
 def _problems(blobs: Blobs, part: PartRef) -> Iterator[str]:
     try:
-        held = opened(blobs, part)
         with _readable(blobs, part):
+            held = _open(blobs, part)
             for symbol, rows in _fresh(blobs, part, held):
                 if leaf(held.frequency, rows).hash != held.index[symbol][0]:
                     raise ValueError(f"the bars of {symbol} are not what its footer says")
