@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from aura_lib.core import AssetClass, Settings
-from aura_lib.data import adjust, fetching, files, quality, sources, store, synthesis
+from aura_lib.core import Instrument, Settings
+from aura_lib.data import adjust, fetching, files, quality, sources, store, synthesis, watchlists
 from aura_lib.data.answering import held_now, newest
 from aura_lib.data.derived import derived
 from aura_lib.data.fetching import fetch, keep
@@ -14,6 +15,7 @@ from aura_lib.data.history import diff, sql, versions
 from aura_lib.data.loading import load
 from aura_lib.data.quality import check
 from aura_lib.data.resample import resample
+from aura_lib.data.universe import Universe, of
 
 __all__ = [
     "adjust",
@@ -35,6 +37,7 @@ __all__ = [
     "synthesis",
     "universe",
     "versions",
+    "watchlists",
 ]
 
 
@@ -44,14 +47,15 @@ def symbols(source: sources.Name = "sample", **reading: Any) -> tuple[str, ...]:
     return tuple(_given(adapter)) if isinstance(adapter, sources.Vendor) else adapter.symbols()
 
 
-def universe(source: sources.Name = "sample", **reading: Any) -> tuple[str, ...]:
-    """The symbols of a source that can be traded (an index is loaded by name, and is not among them)."""
-    adapter = sources.get(source, **reading)
-    if not isinstance(adapter, sources.Vendor):
-        return adapter.universe()
-    return tuple(s for s, kind in _given(adapter).items() if kind is not AssetClass.INDEX)
+def universe(source: sources.Name = "sample", **reading: Any) -> Universe:
+    """The symbols of a source, or of a list of one's own, that can be traded; with names, search and past members.
+
+    It is a tuple of symbols; an index is loaded by name, and is not among them. See `data.universe.Universe`.
+    """
+    return of(source, given=_given, **reading)
 
 
-def _given(adapter: sources.Vendor) -> dict[str, AssetClass]:
+def _given(adapter: sources.Vendor) -> Mapping[str, Instrument]:
+    """What a vendor gave up to now."""
     held = held_now(newest(store.at(Settings.load()).versions(adapter.name)).values())
-    return {symbol: version.held[symbol].instrument.asset_class for symbol, version in held.items()}
+    return {symbol: version.held[symbol].instrument for symbol, version in held.items()}

@@ -30,6 +30,12 @@ def at(text: str, zone: ZoneInfo = INDIA) -> datetime:
 @pytest.mark.parametrize(
     ("opens", "closes"),
     [
+        ("2014-03-22 11:15", "2014-03-22 12:45"),  # Saturday; sharemanthan.in, 22 March 2014
+        ("2014-10-23 18:30", "2014-10-23 19:30"),  # Thursday; teluguinvestor.com, October 2014
+        ("2015-11-11 17:45", "2015-11-11 18:45"),  # Wednesday; planetarypositions.com, 9 November 2015, quoting NSE
+        ("2016-10-30 18:30", "2016-10-30 19:30"),  # Sunday; Zerodha bulletin 53008, 27 October 2016
+        ("2017-10-19 18:30", "2017-10-19 19:30"),  # Thursday; upcomingipocalendar.com, October 2017
+        ("2018-11-07 17:30", "2018-11-07 18:30"),  # Wednesday; moneycontrol.com, 3 November 2018
         ("2019-10-27 18:15", "2019-10-27 19:15"),  # Sunday; NDTV, 27 October 2019
         ("2020-02-01 09:15", "2020-02-01 15:30"),  # Saturday, budget; The Quint (PTI), 22 January 2020
         ("2020-11-14 18:15", "2020-11-14 19:15"),  # Saturday; NDTV (source: NSE), 14 November 2020
@@ -101,8 +107,19 @@ def test_nse_opened_at_other_times_before_2010() -> None:
 
 def test_every_special_day_says_where_it_was_read_and_is_there_once() -> None:
     assert all(row.source and row.why for row in SPECIAL)
-    days = [row.day for row in SPECIAL]
-    assert days == sorted(set(days))
+    for name in ("XNSE", "XBOM"):
+        days = [row.day for row in SPECIAL if row.only in ("", name)]
+        assert days == sorted(set(days))
+
+
+def test_on_the_day_of_the_outage_both_traded_until_five() -> None:
+    day = date(
+        2021, 2, 24
+    )  # SEBI's statement of that day: the halt began at 11:40, hours extended to 17:00 (Orissa Post)
+    nse, bse = Calendar.of("XNSE"), Calendar.of("XBOM")
+    assert nse.close(day) == bse.close(day) == at("2021-02-24 17:00")
+    assert (nse.status(at("2021-02-24 13:00")).state, bse.status(at("2021-02-24 13:00")).state) == ("break", "open")
+    assert nse.status(at("2021-02-24 13:00")).until == at("2021-02-24 15:45")  # Devdiscourse (PTI), 24 February 2021
 
 
 def test_beyond_the_announced_holidays_the_calendar_says_why_it_ends() -> None:
@@ -170,6 +187,35 @@ def test_foreign_exchange_runs_from_sunday_to_friday_five_o_clock_in_new_york() 
     assert [d.tz_convert(NEW_YORK).hour for d in days] == [17] * 5
     hours = forex.bar_closes("1h", sunday, at("2026-11-06 17:00", NEW_YORK))
     assert len(hours) == 5 * 24 and hours[0] == sunday + timedelta(hours=1)
+
+
+# ---- what every calendar has in common -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name", ["XNYS", "XLON", "XNSE", "XBOM", "XHKG", "XTKS", "XKRX", "XTAE", "XMOS", "24/7", "24/5"]
+)
+def test_sessions_are_in_order_and_do_not_overlap(name: str) -> None:
+    calendar = Calendar.of(name)
+    opens, closes, sessions = calendar.opens, calendar.closes, calendar.sessions
+    assert len(opens) == len(closes) == len(sessions) == len(calendar.break_starts) == len(calendar.break_ends)
+    assert (opens < closes).all() and (closes[:-1] <= opens[1:]).all() and sessions.is_monotonic_increasing
+    assert sessions.is_unique and sessions.tz is None and str(opens.tz) == str(closes.tz) == "UTC"
+    assert {sessions.unit, opens.unit, closes.unit, calendar.break_starts.unit} == {"us"}
+    broken = calendar.break_starts.notna()
+    assert (broken == calendar.break_ends.notna()).all()
+    starts, ends = calendar.break_starts[broken], calendar.break_ends[broken]
+    assert (opens[broken] < starts).all() and (starts < ends).all() and (ends < closes[broken]).all()
+    local = closes.tz_convert(calendar.zone).tz_localize(None) - pd.Timedelta(microseconds=1)
+    assert (local.normalize() == sessions).all()  # a session has the date of the day it closes on
+
+
+@pytest.mark.parametrize("name", ["XNYS", "XLON", "XHKG", "XTKS", "XETR", "XASX"])
+def test_a_calendar_that_needs_no_mending_is_the_library_s(name: str) -> None:
+    library = xc.get_calendar(name, start="2015-01-01", end="2026-01-01").schedule
+    calendar = Calendar.of(name)
+    span = slice(*calendar.sessions.searchsorted([pd.Timestamp("2015-01-01"), pd.Timestamp("2026-01-02")]))
+    ours = (calendar.opens, calendar.break_starts, calendar.break_ends, calendar.closes)
+    for times, column in zip(ours, ("open", "break_start", "break_end", "close"), strict=True):
+        assert times[span].equals(pd.DatetimeIndex(library[column].array).as_unit("us"))
 
 
 # ---- states ----------------------------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def _india(name: str) -> Callable[[date, date], Hours]:
     def build(start: date, end: date) -> Hours:
         factory = _factory("XBOM")
         start, end, ends = _within(factory, name, start, end)
-        special = [s for s in SPECIAL if start <= s.day <= end]
+        special = [s for s in SPECIAL if start <= s.day <= end and s.only in ("", name)]
         days = np.union1d(_open_days(factory, start, end), [np.datetime64(s.day, "D") for s in special if s.hours])
         days = np.setdiff1d(days, np.array([s.day for s in special if not s.hours], dtype="datetime64[D]"))
         calendar = _with_days(factory, days, start, end)(start=start.isoformat(), end=end.isoformat())

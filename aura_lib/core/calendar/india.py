@@ -2,8 +2,8 @@
 
 exchange_calendars knows XBOM, the holidays that BSE announces each December; NSE announces the same. What both add
 later (budget days at weekends, the hour of Muhurat trading on Diwali, tests of the recovery site, elections) is here:
-every row that we could establish, with where it was read. Muhurat trading of 8 November 2026 (a Sunday) is not: its
-hours were not to be had when this was written.
+every day since 2014 that we could establish, with where it was read. Muhurat trading of 8 November 2026 (a Sunday) is not:
+its hours were not to be had when this was written.
 """
 
 from __future__ import annotations
@@ -24,13 +24,24 @@ class Special:
     hours: str
     why: str
     source: str
+    only: str = ""  # one of the two; empty: both
 
 
 SPECIAL = (
+    Special(
+        date(2014, 3, 22), "11:15-12:45", "recovery site, Saturday", "Calcutta Stock Exchange, notice of 20 Mar 2014"
+    ),
+    Special(date(2014, 10, 23), "18:30-19:30", "Muhurat, Thursday", "teluguinvestor.com, October 2014"),
     Special(date(2015, 2, 28), WHOLE, "budget, Saturday", "India TV, 22 Jan 2020"),
+    Special(date(2015, 11, 11), "17:45-18:45", "Muhurat, Wednesday", "planetarypositions.com, 9 Nov 2015, quoting NSE"),
+    Special(date(2016, 10, 30), "18:30-19:30", "Muhurat, Sunday", "Sakshi, 29 Oct 2016"),
+    Special(date(2017, 10, 19), "18:30-19:30", "Muhurat, Thursday", "upcomingipocalendar.com, October 2017 (NSE)"),
+    Special(date(2018, 11, 7), "17:30-18:30", "Muhurat, Wednesday", "Mint, 6 Nov 2018"),
     Special(date(2019, 10, 27), EVENING, "Muhurat, Sunday", "moneycontrol.com, 22 Oct 2019"),
     Special(date(2020, 2, 1), WHOLE, "budget, Saturday", "circulars of both, in Firstpost, 23 Jan 2020"),
     Special(date(2020, 11, 14), EVENING, "Muhurat, Saturday", "circulars of both, in moneycontrol.com, 4 Nov 2020"),
+    Special(date(2021, 2, 24), "09:15-11:40 15:45-17:00", "outage of NSE", "Mint, 24 Feb 2021", only="XNSE"),
+    Special(date(2021, 2, 24), "09:15-17:00", "outage of NSE", "SEBI's statement, in Mint, 24 Feb 2021", only="XBOM"),
     Special(date(2021, 11, 4), EVENING, "Muhurat, Thursday", "Free Press Journal, 4 Nov 2021"),
     Special(date(2022, 10, 24), EVENING, "Muhurat, Monday", "notices of both, in Mint, 21 Oct 2022"),
     Special(date(2023, 11, 12), EVENING, "Muhurat, Sunday", "Angel One, announcement for 12 Nov 2023"),

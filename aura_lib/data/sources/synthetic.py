@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pandas as pd
+
 from aura_lib.core import Bars, InputError, Instrument
 from aura_lib.data import quality, synthesis
 from aura_lib.data.synthesis.panel import name_of
@@ -32,6 +34,16 @@ class Source:
     def universe(self) -> tuple[str, ...]:
         """All symbols."""
         return self.symbols()
+
+    def listings(self) -> pd.DataFrame:
+        """What is made up of each symbol: a name that says so, its sector, the calendar it follows."""
+        numbers = range(self.options.symbols)
+        table = {
+            "symbol": self.symbols(),
+            "name": [f"Synthetic {number + 1:04d}" for number in numbers],
+            "sector": [f"Sector {number % self.options.sectors + 1}" for number in numbers],
+        }
+        return pd.DataFrame(table).assign(exchange=self.options.calendar, asset_class="equity", currency="USD")
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols, stamped with their close.
