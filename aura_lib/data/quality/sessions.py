@@ -11,7 +11,7 @@ from aura_lib.core import Calendar, WallClock, utc
 from aura_lib.core.frequency import step
 from aura_lib.data.quality.panel import Flags, Panel
 from aura_lib.data.quality.report import Finding, no_times
-from aura_lib.data.quality.zones import looks_like
+from aura_lib.data.quality.zones import UNKNOWN, looks_like
 
 __all__ = ["duplicates", "future", "grid", "missing_share", "sessions", "unexpected"]
 
@@ -25,23 +25,41 @@ def duplicates(panel: Panel) -> Iterator[Finding]:
 
 def sessions(panel: Panel) -> Iterator[Finding]:
     """Daily and intraday bars against the calendar; of weeks only those without any bar."""
-    if not len(panel.times):
-        return
     if panel.frequency == "1w":
         yield from _weeks(panel)
+    if not on_grid(panel):
         return
     expected = grid(panel)
     missing, extra = expected.difference(panel.times), panel.times.difference(expected)
-    if len(extra) > panel.limits.zone * len(panel.times):
-        said = looks_like(panel.times, panel.exchange, panel.frequency)
+    if said := _other_zone(panel, len(extra) / len(panel.times)):
         detail = f"{len(extra)} of {len(panel.times)} stamps are no close of an {panel.calendar} bar: {said}"
         yield Finding.at("time zone", "error", "", extra, detail)
         return
     yield from _missing(panel, expected, missing)
-    if len(extra):
-        what = "session" if panel.frequency == "1d" else f"bar of {panel.frequency}"
-        detail = f"{extra[0]} is no close of an {panel.calendar} {what} ({len(extra)} such)"
+    if len(extra) and panel.intraday:
+        detail = f"{extra[0]} is no close of an {panel.calendar} bar of {panel.frequency} ({len(extra)} such)"
+        yield Finding.at("off session", "warn", "", extra, detail)
+    elif len(extra):
+        detail = f"{extra[0]} is no close of an {panel.calendar} session ({len(extra)} such)"
         yield Finding.at("unexpected bar", "error", "", extra, detail)
+
+
+def _other_zone(panel: Panel, share: float) -> str:
+    """What stamps look like that are wrong as a whole; "" when they are not.
+
+    Intraday bars of another zone overlap with the sessions in part, and so do bars before the open and after the
+    close: there only stamps that fit once they are moved count as wrong.
+    """
+    few = panel.intraday and len(panel.times) < panel.limits.zone_bars
+    if few or share <= (panel.limits.zone_intraday if panel.intraday else panel.limits.zone):
+        return ""
+    said = looks_like(panel.times, panel.exchange, panel.frequency)
+    return said if share > panel.limits.zone or said != UNKNOWN else ""
+
+
+def on_grid(panel: Panel) -> bool:
+    """Whether the calendar says when such bars close: days and what a day is made of."""
+    return bool(len(panel.times)) and (panel.frequency == "1d" or panel.intraday)
 
 
 def _missing(panel: Panel, expected: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> Iterator[Finding]:
@@ -65,6 +83,8 @@ def _missing(panel: Panel, expected: pd.DatetimeIndex, missing: pd.DatetimeIndex
 
 
 def _weeks(panel: Panel) -> Iterator[Finding]:
+    if not len(panel.times):
+        return
     naive = panel.times.tz_localize(None)
     closes = panel.exchange.closes_between(utc(panel.times[0]), utc(panel.times[-1]))
     weeks = closes.tz_localize(None).to_period("W-SUN").unique()
@@ -99,8 +119,11 @@ def _intraday(exchange: Calendar, frequency: str, times: pd.DatetimeIndex) -> pd
 
 
 def unexpected(panel: Panel) -> Flags:
-    """Which of the stamps (in the order given) are no bar of the calendar; of weeks none."""
-    if panel.frequency == "1w" or not len(panel.times):
+    """Which of the stamps (in the order given) are no session; of other frequencies than days none.
+
+    Intraday bars before the open or after the close are odd, not wrong: some vendors have them.
+    """
+    if panel.frequency != "1d" or not len(panel.times):
         return np.zeros(len(panel.given_times), dtype=np.bool_)
     return ~np.asarray(panel.given_times.isin(grid(panel)), dtype=np.bool_)
 

@@ -33,6 +33,10 @@ class Thresholds:
     rounding: float = 1e-6
     # Share of stamps that are no bar of the calendar, from where on the stamps as a whole are wrong, not single rows.
     zone: float = 0.9
+    # ... of intraday bars: five hours off, a third of New York's session still lies within the session.
+    zone_intraday: float = 0.3
+    # Intraday bars needed to say so: a few minutes fit several zones.
+    zone_bars: int = 30
     # Share of intraday bars that may be missing: in a quiet minute nobody trades, and vendors then give no bar.
     quiet_bars: float = 0.05
     # Bars in a row without volume, daily and weekly: a halt or a feed that lost the field; one day alone happens.
