@@ -163,8 +163,9 @@ def _propose(
 
 
 def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
-    """What was known at the slot of this run. Another slot or book than the run's, stale bars and bars that the job's
-    policy does not accept are refused.
+    """What was known at the slot of this run.
+
+    Another slot or book than the run's is refused, and so are bars that end before it or that the job does not accept.
     """
     if (slot, book) != (context.slot, context.book):
         due = iso(context.slot) if context.slot else "no slot"

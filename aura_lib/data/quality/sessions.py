@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from aura_lib.core import Calendar, WallClock, utc
-from aura_lib.core.frequency import step
+from aura_lib.core import WallClock, utc
 from aura_lib.data.quality.panel import Flags, Panel
 from aura_lib.data.quality.report import Finding, no_times
 from aura_lib.data.quality.zones import UNKNOWN, looks_like
@@ -100,22 +99,7 @@ def grid(panel: Panel) -> pd.DatetimeIndex:
     if not len(panel.times):
         return no_times()
     first, last = utc(panel.times[0]), utc(panel.times[-1])
-    if panel.frequency == "1d":
-        return panel.exchange.closes_between(first, last)
-    every = _intraday(panel.exchange, panel.frequency, panel.times)
-    return every[every.searchsorted(panel.times[0]) : every.searchsorted(panel.times[-1], side="right")]
-
-
-def _intraday(exchange: Calendar, frequency: str, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Each session cut into bars from its open on; the last one ends with the session."""
-    low = exchange.closes.searchsorted(times[0])
-    high = exchange.closes.searchsorted(times[-1]) + 1
-    opens, closes = exchange.opens.asi8[low:high], exchange.closes.asi8[low:high]
-    length = int(step(frequency).total_seconds() * 1e6)
-    counts = -(-(closes - opens) // length)
-    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-    ends = np.minimum(np.repeat(opens, counts) + number * length, np.repeat(closes, counts))
-    return pd.DatetimeIndex(ends.view("M8[us]")).tz_localize("UTC")
+    return panel.exchange.bar_closes(panel.frequency, first, last)
 
 
 def unexpected(panel: Panel) -> Flags:
