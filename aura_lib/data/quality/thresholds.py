@@ -49,8 +49,9 @@ class Thresholds:
     volume_block: int = 20
     # Share of a symbol's rows set aside from where on the whole load is unfit: one in twenty is no accident any more.
     unfit: float = 0.05
-    # ... unless it is no more than this many: of ten rows one is a tenth.
-    few: int = 1
+    # ... unless it is no more than this many: of a symbol that came last month, or of a week that is fetched anew, one
+    # bad row is more than a twentieth.
+    few: int = 3
     # Share of sessions that may be missing before a load is unfit: a vendor loses days, not a month a year.
     unfit_sessions: float = 0.05
 
