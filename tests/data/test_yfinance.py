@@ -32,13 +32,14 @@ NSE = {"currency": "INR", "exchangeName": "NSI", "instrumentType": "EQUITY", "ex
 PENCE = {"currency": "GBp", "exchangeName": "LSE", "instrumentType": "ETF", "exchangeTimezoneName": "Europe/London"}
 
 # Apple around its four-for-one split of 2020-08-31: Yahoo's prices of before are divided by four.
-# As it traded: 506.09 and 500.04 on Wednesday and Thursday, 499.23 on Friday, 129.04 on the day.
+# As it traded: 506.09 and 500.04 on Wednesday and Thursday, 499.23 on Friday, 129.04 on the day. Its dividend of
+# that month, $0.82, is put on the Thursday; Yahoo tells it as 0.205, and its Adj Close is 126.5225 - 0.205 before.
 OPENED = [datetime(2020, 8, day, 9, 30, tzinfo=NEW_YORK) for day in (26, 27, 28, 31)]
 APPLE = [
-    (OPENED[0], 126.18, 126.9925, 125.0825, 126.5225, 163_022_400, 123.36),
-    (OPENED[1], 127.1425, 127.485, 123.8325, 125.01, 155_552_400, 121.88),
-    (OPENED[2], 126.0125, 126.4425, 124.5775, 124.8075, 187_630_000, 121.69),
-    (OPENED[3], 127.58, 131.0, 126.0, 129.04, 225_702_700, 125.81),
+    (OPENED[0], 126.18, 126.9925, 125.0825, 126.5225, 163_022_400, 126.3175),
+    (OPENED[1], 127.1425, 127.485, 123.8325, 125.01, 155_552_400, 125.01),
+    (OPENED[2], 126.0125, 126.4425, 124.5775, 124.8075, 187_630_000, 124.8075),
+    (OPENED[3], 127.58, 131.0, 126.0, 129.04, 225_702_700, 129.04),
 ]
 SPLIT = {str(t := int(OPENED[3].timestamp())): {"date": t, "numerator": 4.0, "denominator": 1.0, "splitRatio": "4:1"}}
 DIVIDEND = {str(t := int(OPENED[1].timestamp())): {"date": t, "amount": 0.205}}
@@ -91,8 +92,8 @@ def test_bars_are_stamped_with_the_close_of_their_session(apple: Yahoo, source: 
 
 def test_adjusted_prices_keep_the_shape_of_a_day(apple: Yahoo, source: adapter.Source) -> None:
     bars = source.fetch(["AAPL"])
-    assert bars.close["AAPL"].tolist() == pytest.approx([123.36, 121.88, 121.69, 125.81])
-    assert bars.high["AAPL"].iloc[0] == pytest.approx(126.9925 * 123.36 / 126.5225)
+    assert bars.close["AAPL"].tolist() == pytest.approx([row[6] for row in APPLE])
+    assert bars.high["AAPL"].iloc[0] == pytest.approx(126.9925 * 126.3175 / 126.5225)
     assert bars.volume["AAPL"].tolist() == [163_022_400, 155_552_400, 187_630_000, 225_702_700]
 
 
@@ -103,11 +104,11 @@ def test_raw_prices_are_what_the_tape_said_before_the_split(apple: Yahoo, polite
     assert raw.adjustment == ""
 
 
-def test_splits_and_dividends_are_a_table(apple: Yahoo, source: adapter.Source) -> None:
+def test_splits_and_dividends_as_they_were_paid_are_a_table(apple: Yahoo, source: adapter.Source) -> None:
     actions = source.history(["AAPL"]).actions
     nyse = Calendar.of("XNYS")
     assert actions.to_numpy().tolist() == [
-        [pd.Timestamp(nyse.close(OPENED[1].date())), "AAPL", 0.205, 0.0],
+        [pd.Timestamp(nyse.close(OPENED[1].date())), "AAPL", pytest.approx(0.82), 0.0],
         [pd.Timestamp(nyse.close(OPENED[3].date())), "AAPL", 0.0, 4.0],
     ]
 
@@ -326,7 +327,7 @@ def test_a_load_asks_the_vendor_once_and_a_fetch_asks_again(apple: Yahoo, polite
     first = data.load(["AAPL"], source="yfinance", polite=polite)
     assert data.load(["AAPL"], source="yfinance").snapshot == data.load(source="yfinance").snapshot == first.snapshot
     assert apple.asked == ["AAPL"]
-    apple.charts["AAPL"]["indicators"]["adjclose"][0]["adjclose"][0] = 120.0  # the vendor revises
+    apple.charts["AAPL"]["indicators"]["quote"][0]["close"][0] = 126.5  # the vendor revises
     again = data.fetch("yfinance", polite=polite)
     assert apple.asked == ["AAPL", "AAPL"]
     assert data.load(["AAPL"], source="yfinance").snapshot == again != first.snapshot

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from aura_lib.core import DataSource, InputError
 from aura_lib.data.vendor import History
 
-__all__ = ["Adapter", "Vendor", "get", "names"]
+__all__ = ["Adapter", "Name", "Vendor", "frequencies", "get", "names"]
 
 
 @runtime_checkable
@@ -37,6 +37,9 @@ class Vendor(Adapter, Protocol):
         ...
 
 
+Name = str | os.PathLike[str] | Adapter
+
+
 def names() -> tuple[str, ...]:
     """Every source there is, by name.
 
@@ -47,8 +50,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
 
 
-def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
-    """The source of a name, or a file as one. Raises InputError when there is none.
+def frequencies(source: DataSource) -> tuple[str, ...]:
+    """Those a source says it has; daily bars of one that says nothing."""
+    return tuple(getattr(source, "frequencies", ("1d",)))
+
+
+def get(name: Name, **options: Any) -> Adapter:
+    """The source of a name, or a file as one; a source that is given comes back. Raises InputError for anything else.
 
     `options` tell how to read a file (`data.files.Dialect`), or are those of the source's class; most take none. A
     source that can be varied has its options in its name, where a job, an account and a snapshot keep them too:
@@ -56,6 +64,8 @@ def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     """
     from aura_lib.data import files
 
+    if isinstance(name, Adapter) and not options:
+        return name
     if files.is_file(name):
         return files.FileSource(name, options)
     plain, varied, told = str(name).partition(":")

@@ -19,6 +19,8 @@ TICK = Decimal("0.01")
 class Source:
     """Synthetic bars of 1m, 5m, 15m, 1h and 1d. Nothing is downloaded."""
 
+    frequencies = ("1m", "5m", "15m", "1h", "1d")
+
     def __init__(self, options: str | synthesis.Options = "") -> None:
         self.options = synthesis.Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)

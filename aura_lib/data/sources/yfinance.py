@@ -235,16 +235,15 @@ def _history(found: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]], clock:
         raise InputError(f"these symbols follow different calendars ({listed}): load those of one exchange at a time")
     calendar = Calendar.of(next(iter(calendars.values())))
     remarks: list[str] = []
-    adjusted, raw, actions = {}, {}, []
+    raw, actions = {}, []
     for symbol, (frame, meta) in found.items():
         unit = 0.01 if meta["currency"] in HUNDREDTHS else 1.0
         days, notes = _closed(symbol, frame, calendar, clock)
         remarks += notes
-        adjusted[symbol], raw[symbol] = _both(days, unit)
+        raw[symbol] = _as_traded(days, unit)
         actions.append(_actions(symbol, days, unit))
     words: dict[str, Any] = {"source": Source.name, "calendar": calendar.name, "instruments": instruments}
     return History(
-        adjusted=Bars(_panel(adjusted, calendar), adjustment="splits and dividends", **words),
         raw=Bars(_panel(raw, calendar), adjustment="", **words),
         actions=pd.concat(actions, ignore_index=True),
         remarks=tuple(remarks),
@@ -290,18 +289,18 @@ def _days(days: pd.Index) -> str:
     return f"{len(days)} day(s) from {days[0].date()} to {days[-1].date()}" if len(days) > 1 else f"{days[0].date()}"
 
 
-def _both(days: pd.DataFrame, unit: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Adjusted and as traded. Yahoo's own prices and volumes are adjusted for splits, and not for dividends."""
+def _as_traded(days: pd.DataFrame, unit: float) -> pd.DataFrame:
+    """Prices and volumes of the day. Yahoo's own are adjusted for splits, and not for dividends."""
     yahoo = days[["Open", "High", "Low", "Close", "Volume"]].set_axis(list(FIELDS), axis=1).astype("float64")
-    prices = yahoo.drop(columns="volume") * unit
-    adjusted = prices.mul(days["Adj Close"] / days["Close"], axis=0).assign(volume=yahoo["volume"])
-    raw = prices.mul(days["factor"], axis=0).assign(volume=yahoo["volume"] / days["factor"])
-    return adjusted, raw
+    prices = yahoo.drop(columns="volume").mul(unit * days["factor"], axis=0)
+    return prices.assign(volume=yahoo["volume"] / days["factor"])
 
 
 def _actions(symbol: str, days: pd.DataFrame, unit: float) -> pd.DataFrame:
+    """Splits, and dividends as they were paid. Yahoo's own dividends are adjusted for the splits after them."""
     some = days[(days["Dividends"] != 0) | (days["Stock Splits"] != 0)]
-    table = {"time": some.index, "symbol": symbol, "dividend": some["Dividends"] * unit, "split": some["Stock Splits"]}
+    paid = some["Dividends"] * unit * some["factor"]
+    table = {"time": some.index, "symbol": symbol, "dividend": paid, "split": some["Stock Splits"]}
     return pd.DataFrame(table).reset_index(drop=True)
 
 
