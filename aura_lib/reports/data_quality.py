@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,7 @@ ALL = "(all symbols)"
 KINDS = ("warning", "error", "set aside")  # what a cell can be, from mild to grave: 1, 2, 3
 
 
+STYLE = f"body{{font:13px {themes.FONT};margin:24px}}td,th{{padding:2px 12px 2px 0;text-align:left}}"
 KIND = {"warn": 1, "error": 2}
 
 
@@ -56,6 +59,25 @@ def quality(given: Quality | Bars, *, theme: ThemeName = "light", zone: str = ""
         _draw(figure, row, name, labels, found, edges, about, theme)
     _shape(figure, len(checks), len(symbols), theme)
     return figure
+
+
+def quality_page(given: Sequence[Quality], path: Path | str) -> Path:
+    """Write the maps and tables of some reports as one HTML file that opens anywhere, offline; its path.
+
+    Raises InputError when it cannot be written.
+    """
+    from aura_lib.reports.html import write_whole
+
+    parts = []
+    for number, report in enumerate(given):
+        figure = quality(report)
+        parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displaylogo": False}))
+        tables = (report.table(), report.quarantine.table())
+        parts += [table.to_html(index=False, border=0) for table in tables if len(table)]
+    body = "".join(parts) or "<p>nothing yet</p>"
+    title, style = "<title>Quality of the data</title>", f"<style>{STYLE}</style>"
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}{style}{body}</html>'
+    return write_whole(Path(path).absolute(), page)
 
 
 def _checked(given: Quality | Bars) -> Quality:
