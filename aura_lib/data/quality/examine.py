@@ -35,6 +35,7 @@ CHECKS: Mapping[str, Severity] = MappingProxyType(
         "high below low": "error",
         "empty": "error",
         "missing bar": "warn",
+        "off session": "warn",
         "future": "warn",
         "outside range": "warn",
         "gap": "warn",
@@ -57,11 +58,11 @@ def check(
 ) -> Quality:
     """What is wrong (error) or odd (warn) with bars.
 
-    Errors: duplicate times, sessions without a bar, bars that are no session (daily and intraday), stamps of another
-    zone, prices that are not positive, negative volume, a high below the low, a symbol without any price. Warnings: an
-    open or close outside low and high, NaN inside a listing, identical closes in a row, log returns far beyond the
-    symbol's own that no split or dividend explains, volume that is missing while prices move or changes its unit,
-    currencies that do not fit, bars that have not closed yet. `Thresholds` has every number with its reason.
+    Errors: duplicate times, sessions without a bar, bars that are no session, stamps of another zone, prices that are
+    not positive, negative volume, a high below the low, a symbol without any price. Warnings: an open or close outside
+    low and high, intraday bars out of session or missing, NaN inside a listing, identical closes in a row, log returns
+    far beyond the symbol's own that no split or dividend explains, volume that is missing while prices move or changes
+    its unit, currencies that do not fit, bars that have not closed yet. `Thresholds` has every number with its reason.
 
     Args:
         bars: Bars, or a raw frame of daily closes (time × symbol, times with a zone) that may not be fit for Bars.

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from aura_lib.core import Calendar, WallClock, utc
-from aura_lib.core.frequency import step
+from aura_lib.core import WallClock, utc
 from aura_lib.data.quality.panel import Flags, Panel
 from aura_lib.data.quality.report import Finding, no_times
-from aura_lib.data.quality.zones import looks_like
+from aura_lib.data.quality.zones import UNKNOWN, looks_like
 
 __all__ = ["duplicates", "future", "grid", "missing_share", "sessions", "unexpected"]
 
@@ -25,23 +24,41 @@ def duplicates(panel: Panel) -> Iterator[Finding]:
 
 def sessions(panel: Panel) -> Iterator[Finding]:
     """Daily and intraday bars against the calendar; of weeks only those without any bar."""
-    if not len(panel.times):
-        return
     if panel.frequency == "1w":
         yield from _weeks(panel)
+    if not on_grid(panel):
         return
     expected = grid(panel)
     missing, extra = expected.difference(panel.times), panel.times.difference(expected)
-    if len(extra) > panel.limits.zone * len(panel.times):
-        said = looks_like(panel.times, panel.exchange, panel.frequency)
+    if said := _other_zone(panel, len(extra) / len(panel.times)):
         detail = f"{len(extra)} of {len(panel.times)} stamps are no close of an {panel.calendar} bar: {said}"
         yield Finding.at("time zone", "error", "", extra, detail)
         return
     yield from _missing(panel, expected, missing)
-    if len(extra):
-        what = "session" if panel.frequency == "1d" else f"bar of {panel.frequency}"
-        detail = f"{extra[0]} is no close of an {panel.calendar} {what} ({len(extra)} such)"
+    if len(extra) and panel.intraday:
+        detail = f"{extra[0]} is no close of an {panel.calendar} bar of {panel.frequency} ({len(extra)} such)"
+        yield Finding.at("off session", "warn", "", extra, detail)
+    elif len(extra):
+        detail = f"{extra[0]} is no close of an {panel.calendar} session ({len(extra)} such)"
         yield Finding.at("unexpected bar", "error", "", extra, detail)
+
+
+def _other_zone(panel: Panel, share: float) -> str:
+    """What stamps look like that are wrong as a whole; "" when they are not.
+
+    Intraday bars of another zone overlap with the sessions in part, and so do bars before the open and after the
+    close: there only stamps that fit once they are moved count as wrong.
+    """
+    few = panel.intraday and len(panel.times) < panel.limits.zone_bars
+    if few or share <= (panel.limits.zone_intraday if panel.intraday else panel.limits.zone):
+        return ""
+    said = looks_like(panel.times, panel.exchange, panel.frequency)
+    return said if share > panel.limits.zone or said != UNKNOWN else ""
+
+
+def on_grid(panel: Panel) -> bool:
+    """Whether the calendar says when such bars close: days and what a day is made of."""
+    return bool(len(panel.times)) and (panel.frequency == "1d" or panel.intraday)
 
 
 def _missing(panel: Panel, expected: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> Iterator[Finding]:
@@ -65,6 +82,8 @@ def _missing(panel: Panel, expected: pd.DatetimeIndex, missing: pd.DatetimeIndex
 
 
 def _weeks(panel: Panel) -> Iterator[Finding]:
+    if not len(panel.times):
+        return
     naive = panel.times.tz_localize(None)
     closes = panel.exchange.closes_between(utc(panel.times[0]), utc(panel.times[-1]))
     weeks = closes.tz_localize(None).to_period("W-SUN").unique()
@@ -80,27 +99,15 @@ def grid(panel: Panel) -> pd.DatetimeIndex:
     if not len(panel.times):
         return no_times()
     first, last = utc(panel.times[0]), utc(panel.times[-1])
-    if panel.frequency == "1d":
-        return panel.exchange.closes_between(first, last)
-    every = _intraday(panel.exchange, panel.frequency, panel.times)
-    return every[every.searchsorted(panel.times[0]) : every.searchsorted(panel.times[-1], side="right")]
-
-
-def _intraday(exchange: Calendar, frequency: str, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Each session cut into bars from its open on; the last one ends with the session."""
-    low = exchange.closes.searchsorted(times[0])
-    high = exchange.closes.searchsorted(times[-1]) + 1
-    opens, closes = exchange.opens.asi8[low:high], exchange.closes.asi8[low:high]
-    length = int(step(frequency).total_seconds() * 1e6)
-    counts = -(-(closes - opens) // length)
-    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-    ends = np.minimum(np.repeat(opens, counts) + number * length, np.repeat(closes, counts))
-    return pd.DatetimeIndex(ends.view("M8[us]")).tz_localize("UTC")
+    return panel.exchange.bar_closes(panel.frequency, first, last)
 
 
 def unexpected(panel: Panel) -> Flags:
-    """Which of the stamps (in the order given) are no bar of the calendar; of weeks none."""
-    if panel.frequency == "1w" or not len(panel.times):
+    """Which of the stamps (in the order given) are no session; of other frequencies than days none.
+
+    Intraday bars before the open or after the close are odd, not wrong: some vendors have them.
+    """
+    if panel.frequency != "1d" or not len(panel.times):
         return np.zeros(len(panel.given_times), dtype=np.bool_)
     return ~np.asarray(panel.given_times.isin(grid(panel)), dtype=np.bool_)
 

@@ -13,6 +13,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -117,7 +118,8 @@ def _keep(home: Path, source: str, frequency: str, rows: pd.DataFrame) -> Path:
             "free the disk, or set AURA_HOME to a directory of yours"
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
     return target
 
 

@@ -33,6 +33,10 @@ class Thresholds:
     rounding: float = 1e-6
     # Share of stamps that are no bar of the calendar, from where on the stamps as a whole are wrong, not single rows.
     zone: float = 0.9
+    # ... of intraday bars: five hours off, a third of New York's session still lies within the session.
+    zone_intraday: float = 0.3
+    # Intraday bars needed to say so: a few minutes fit several zones.
+    zone_bars: int = 30
     # Share of intraday bars that may be missing: in a quiet minute nobody trades, and vendors then give no bar.
     quiet_bars: float = 0.05
     # Bars in a row without volume, daily and weekly: a halt or a feed that lost the field; one day alone happens.
@@ -45,8 +49,9 @@ class Thresholds:
     volume_block: int = 20
     # Share of a symbol's rows set aside from where on the whole load is unfit: one in twenty is no accident any more.
     unfit: float = 0.05
-    # ... unless it is no more than this many: of ten rows one is a tenth.
-    few: int = 1
+    # ... unless it is no more than this many: of a symbol that came last month, or of a week that is fetched anew, one
+    # bad row is more than a twentieth.
+    few: int = 3
     # Share of sessions that may be missing before a load is unfit: a vendor loses days, not a month a year.
     unfit_sessions: float = 0.05
 

@@ -13,6 +13,8 @@ from aura_lib.data.quality.series import covered, runs
 
 __all__ = ["volumes"]
 
+SUDDEN = 0.75  # of the step, in log, must come from one bar to the next: the rest is that day's own volume
+
 
 def volumes(panel: Panel) -> Iterator[Finding]:
     """The checks of volume, for symbols that have any: indices and currencies come without."""
@@ -26,8 +28,11 @@ def volumes(panel: Panel) -> Iterator[Finding]:
     moved[1:] = (close[1:] != close[:-1]) & ~np.isnan(close[:-1])
     for place in np.flatnonzero(without.any(axis=0)).tolist():
         yield from _without(panel, place, without[:, place], moved[:, place])
-    for place in np.flatnonzero(usual).tolist():
-        yield from _unit(panel, place, volume[:, place])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(volume > 0, np.log(volume), np.nan)
+    steep = np.abs(np.diff(logs, axis=0)) > SUDDEN * np.log(panel.limits.volume_unit)
+    for place in np.flatnonzero(usual & steep.any(axis=0)).tolist():
+        yield from _unit(panel, place, logs[:, place])
 
 
 def _without(panel: Panel, place: int, without: Flags, moved: Flags) -> Iterator[Finding]:
@@ -47,14 +52,11 @@ def _without(panel: Panel, place: int, without: Flags, moved: Flags) -> Iterator
         yield Finding("no volume", "warn", symbol, int(long.sum()), utc(at[0]), detail, at)
 
 
-def _unit(panel: Panel, place: int, volume: Values) -> Iterator[Finding]:
+def _unit(panel: Panel, place: int, logs: Values) -> Iterator[Finding]:
     """A step by `volume_unit` between the medians of the months before and after one bar."""
-    known = np.flatnonzero(volume > 0)
-    block, least = panel.limits.volume_block, np.log(panel.limits.volume_unit)
-    if len(known) < 2 * block:
-        return
-    logs = np.log(volume[known])
-    steps = np.flatnonzero(np.abs(np.diff(logs)) > least / 2) + 1
+    known = np.flatnonzero(~np.isnan(logs))
+    block, least, logs = panel.limits.volume_block, np.log(panel.limits.volume_unit), logs[known]
+    steps = np.flatnonzero(np.abs(np.diff(logs)) > SUDDEN * least) + 1
     for row in steps[(steps >= block) & (steps <= len(known) - block)]:
         change = float(np.median(logs[row : row + block]) - np.median(logs[row - block : row]))
         if abs(change) >= least:

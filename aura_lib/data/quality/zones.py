@@ -6,9 +6,10 @@ import pandas as pd
 
 from aura_lib.core import Calendar, InputError, utc
 
-__all__ = ["looks_like"]
+__all__ = ["UNKNOWN", "looks_like"]
 
 OTHERS = ("XNYS", "XLON", "XBOM", "XNSE", "XETR", "XPAR", "XTKS", "XHKG", "XTSE", "XASX")
+UNKNOWN = "is it another calendar, or another zone?"
 MOST = 0.9  # of the stamps: a hint, not a proof
 
 
@@ -26,7 +27,7 @@ def looks_like(times: pd.DatetimeIndex, exchange: Calendar, frequency: str) -> s
         return "they look like the open of each session; a bar is stamped with its close"
     if frequency == "1d" and (other := _other(times, exchange.name)):
         return f"they look like closes of {other}: give calendar={other!r}"
-    return "is it another calendar, or another zone?"
+    return UNKNOWN
 
 
 def _most(flags: object) -> bool:
