@@ -14,6 +14,7 @@ from aura_lib.data.files import read
 from aura_lib.data.history import diff, sql, versions
 from aura_lib.data.loading import load
 from aura_lib.data.quality import check
+from aura_lib.data.quoting import quotes
 from aura_lib.data.resample import resample
 from aura_lib.data.universe import Universe, of
 
@@ -28,6 +29,7 @@ __all__ = [
     "keep",
     "load",
     "quality",
+    "quotes",
     "read",
     "resample",
     "sources",

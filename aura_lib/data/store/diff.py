@@ -1,6 +1,9 @@
 
 from dataclasses import dataclass
+
 import pandas as pd
+
+
 @dataclass
 class Diff:
     revised: pd.DataFrame
