@@ -9,5 +9,6 @@ from __future__ import annotations
 from aura_lib.data.sources.alpaca.door import KEYS, OPTIONAL_KEYS
 from aura_lib.data.sources.alpaca.options import Options
 from aura_lib.data.sources.alpaca.source import Source
+from aura_lib.data.sources.alpaca.stream import Stream
 
-__all__ = ["KEYS", "OPTIONAL_KEYS", "Options", "Source"]
+__all__ = ["KEYS", "OPTIONAL_KEYS", "Options", "Source", "Stream"]

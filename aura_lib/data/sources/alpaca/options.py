@@ -11,7 +11,7 @@ NAME = "alpaca"
 CHOICES = {
     "feed": ("free", "iex", "sip"),
     "hours": ("regular", "extended"),
-    "live": ("bars", "trades", "bars+trades"),
+    "live": ("bars", "trades"),
 }
 WITHHELD = timedelta(minutes=16)  # of the consolidated tape, without a subscription: 15, and one for the clocks
 
@@ -24,8 +24,9 @@ class Options:
         feed: `free`: bars of all exchanges (the consolidated tape, SIP) up to 16 minutes ago, live prices of IEX; what
             a key without a subscription may have. `iex`: that exchange alone (some 2 % of the volume), up to now.
             `sip`: all exchanges up to now, and options from OPRA; needs a subscription.
-        hours: `regular`, or `extended`: intraday bars from before the open and after the close too.
-        live: what a stream gives: `bars` of a minute, `trades`, or both.
+        hours: `regular`, or `extended`: what trades before the open and after the close too, in bars of less than a day
+            and in streams.
+        live: what a stream gives: `bars` of a minute, or `trades`.
 
     Raises:
         InputError: an unknown option or choice.

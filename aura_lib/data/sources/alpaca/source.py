@@ -31,7 +31,7 @@ FIRST = {  # how far back Alpaca goes
 MANY = 100  # symbols a request
 AT_ONCE = 250_000  # rows that alpaca-py may pile up before they become arrays: some 150 MB
 
-_vendor = Polite("alpaca", per_second=3.0)  # 200 requests a minute, free; all of one process share them
+VENDOR = Polite("alpaca", per_second=3.0)  # 200 requests a minute, free; all of one process share them
 
 
 class Source:
@@ -61,7 +61,7 @@ class Source:
         self.options = Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)
         self.adjusted = adjusted
-        self._polite = polite or _vendor
+        self._polite = polite or VENDOR
         self._clock = clock or WallClock()
         self._timeout = timeout
         self._url = url
@@ -119,7 +119,7 @@ class Source:
             raise InputError(f"{self.name} has bars of {', '.join(self.frequencies)}, not {frequency!r}")
         if len(set(symbols)) < len(symbols):
             raise InputError(f"{self.name}: a symbol is named twice in {', '.join(symbols)}")
-        call = _Call(self.options, self._door(), calendar, frequency, utc(self._clock.now()))
+        call = Call(self.options, self._door(), calendar, frequency, utc(self._clock.now()))
         return call.history(list(symbols), None if start is None else utc(start, "start"), progress)
 
     def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
@@ -135,8 +135,8 @@ class Source:
         return Door(Access.from_environment(self._url), self._polite, self._timeout)
 
 
-class _Call:
-    """One call of `history`."""
+class Call:
+    """One call of `history`: what is asked for, and what becomes of it."""
 
     def __init__(self, options: Options, door: Door, calendar: Calendar, frequency: str, now: datetime) -> None:
         self.options, self.door, self.calendar, self.frequency, self.now = options, door, calendar, frequency, now
@@ -150,6 +150,7 @@ class _Call:
     def history(
         self, symbols: list[str], start: datetime | None, progress: Callable[[int, int], None] | None
     ) -> History:
+        """Bars, actions and remarks."""
         rows = self._rows(symbols, start, progress)
         known, told = assets(self.door, symbols)
         self._missing(symbols, rows, known, told, start)
@@ -167,6 +168,11 @@ class _Call:
             actions=actions,
             remarks=(*self.tally.remarks(self.calendar.name), *self._withheld(), *remarks),
         )  # fmt: skip
+
+    def frames(self, symbols: list[str], start: datetime) -> dict[str, pd.DataFrame]:
+        """The bars of each symbol that closed at or after `start`, and nothing else."""
+        rows = self._rows(symbols, start, None)
+        return {s: self._frame(s, rows.get(s, []), no_actions(), start) for s in symbols}
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
