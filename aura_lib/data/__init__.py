@@ -26,6 +26,7 @@ from aura_lib.core import (
 from aura_lib.data import files, quality, sources, store, synthesis
 from aura_lib.data.files import read
 from aura_lib.data.quality import check
+from aura_lib.data.quoting import quotes
 from aura_lib.data.store import Store
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "keep",
     "load",
     "quality",
+    "quotes",
     "read",
     "sources",
     "store",
