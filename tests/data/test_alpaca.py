@@ -187,7 +187,7 @@ def test_hours_are_counted_from_the_open_and_made_of_half_hours(alpaca: Alpaca, 
 def test_an_hour_that_is_half_over_is_left_out(alpaca: Alpaca, polite: Polite) -> None:
     alpaca.data.serve("AAPL", "30Min", [row(ny(2024, 1, 2, 9, 30), 1e1), row(ny(2024, 1, 2, 10), 1e1)])
     before, after = (named("feed=sip", polite, ny(2024, 1, 2, 10, minute)) for minute in (29, 30))
-    with pytest.raises(DataError, match="no bar of AAPL"):
+    with pytest.raises(DataError, match="no prices of AAPL"):
         before.history(["AAPL"], "1h")
     assert times(after.history(["AAPL"], "1h").raw) == [ny(2024, 1, 2, 10, 30)]
 
@@ -384,36 +384,6 @@ def test_crypto_has_no_actions_and_is_not_asked_for_them(alpaca: Alpaca, source:
     assert "/v1/corporate-actions" not in alpaca.paths()
 
 
-# ── weeks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_week_ends_with_its_last_session_and_is_told_in_shares_of_its_end(
-    alpaca: Alpaca, source: adapter.Source
-) -> None:
-    days = [26, 27, 28]  # of March 2024; the 29th is Good Friday
-    alpaca.data.serve("AAPL", "1Day", [row(ny(2024, 3, day), 400.0 if day < 28 else 100.0, 10.0) for day in days])
-    alpaca.data.actions["forward_splits"] = [split("AAPL", "2024-03-28", 4, 1)]
-    raw = source.history(["AAPL"], "1w").raw
-    assert times(raw) == [ny(2024, 3, 28, 16)]
-    week = {field: raw.fields[field]["AAPL"].iloc[0] for field in raw.fields}
-    assert week == {"open": 399 / 4, "high": 102.0, "low": 97.0, "close": 100.0, "volume": 90.0}
-
-
-def test_adjusted_weeks_are_made_of_adjusted_days(alpaca: Alpaca, source: adapter.Source) -> None:
-    alpaca.data.serve("AAPL", "1Day", [row(ny(2024, 3, day), 400.0 if day < 26 else 100.0) for day in (22, 25, 26, 28)])
-    alpaca.data.actions["forward_splits"] = [split("AAPL", "2024-03-26", 4, 1)]
-    bars = source.fetch(["AAPL"], "1w")
-    assert times(bars) == [ny(2024, 3, 22, 16), ny(2024, 3, 28, 16)] and bars.frequency == "1w"
-    assert bars.close["AAPL"].tolist() == [100.0, 100.0] and bars.high["AAPL"].tolist() == [100.5, 102.0]
-    assert bars.volume["AAPL"].tolist() == [400.0, 600.0]
-
-
-def test_a_week_that_is_not_over_is_left_out(alpaca: Alpaca, polite: Polite) -> None:
-    alpaca.data.serve("AAPL", "1Day", [row(ny(2024, 1, day), 100.0 + day) for day in (4, 5, 8, 9)])
-    raw = named("", polite, ny(2024, 1, 10, 8)).history(["AAPL"], "1w").raw
-    assert times(raw) == [ny(2024, 1, 5, 16)] and raw.close["AAPL"].tolist() == [105.0]
-
-
 # ── quotes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -587,7 +557,7 @@ def test_an_unknown_symbol_is_named(apple: Alpaca, source: adapter.Source) -> No
 
 def test_a_symbol_that_has_no_bars_is_named(apple: Alpaca, source: adapter.Source) -> None:
     apple.data.register("NEW")
-    with pytest.raises(DataError, match="no bar of NEW"):
+    with pytest.raises(DataError, match="no prices of NEW"):
         source.history(["AAPL", "NEW"])
 
 
@@ -648,11 +618,11 @@ def test_it_is_found_by_name_with_its_options() -> None:
 def test_without_alpaca_py_it_says_how_to_install_it(
     apple: Alpaca, source: adapter.Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name == "alpaca" or name.startswith("alpaca.")]:
-        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "alpaca", None)
     with pytest.raises(DataError, match=r"pip install 'aura-lib\[alpaca\]'"):
         closes(source)
+    with pytest.raises(DataError, match=r"pip install 'aura-lib\[alpaca\]'"):
+        adapter.Stream().run(["AAPL"], lambda events: None, threading.Event())
 
 
 def test_two_threads_may_use_one_source(apple: Alpaca, source: adapter.Source) -> None:

@@ -6,9 +6,9 @@ limits, waits that a vendor asks for, errors in sentences, a stream whose loss i
 
 from __future__ import annotations
 
-from aura_lib.data.sources.alpaca.door import KEYS, OPTIONAL_KEYS
+from aura_lib.data.sources.alpaca.door import KEYS, OPTIONAL_KEYS, PACKAGE
 from aura_lib.data.sources.alpaca.options import Options
 from aura_lib.data.sources.alpaca.source import Source
 from aura_lib.data.sources.alpaca.stream import Stream
 
-__all__ = ["KEYS", "OPTIONAL_KEYS", "Options", "Source", "Stream"]
+__all__ = ["KEYS", "OPTIONAL_KEYS", "PACKAGE", "Options", "Source", "Stream"]

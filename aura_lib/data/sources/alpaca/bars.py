@@ -1,16 +1,16 @@
-"""Alpaca's rows as bars: dated by their close, within the sessions of their calendar, joined to hours and weeks."""
+"""Alpaca's rows as bars: dated by their close, within the sessions of their calendar, joined to hours and days."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, DataError, step
+from aura_lib.core import Calendar, DataError, step
 from aura_lib.core.market_data import FIELDS
 
 LETTERS = ("o", "h", "l", "c", "v")
@@ -19,8 +19,8 @@ JOINED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume
 # What Alpaca is asked for. Its hours are those of the clock, 9:00 to 10:00 too, and a crypto day has begun at
 # Chicago's midnight until 2025: bars of a session are joined from smaller ones here, as its support advises.
 MADE_FROM = {
-    "XNYS": {"1m": "1Min", "5m": "5Min", "15m": "15Min", "1h": "30Min", "1d": "1Day", "1w": "1Day"},
-    "24/7": {"1m": "1Min", "5m": "5Min", "15m": "15Min", "1h": "1Hour", "1d": "1Hour", "1w": "1Hour"},
+    "XNYS": {"1m": "1Min", "5m": "5Min", "15m": "15Min", "1h": "30Min", "1d": "1Day"},
+    "24/7": {"1m": "1Min", "5m": "5Min", "15m": "15Min", "1h": "1Hour", "1d": "1Hour"},
 }
 A_DAY = {"1Min": 1440, "5Min": 288, "15Min": 96, "30Min": 48, "1Hour": 24, "1Day": 1}  # rows at most
 
@@ -70,20 +70,17 @@ def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
     return table[~again]
 
 
-def closed(
-    table: pd.DataFrame, calendar: Calendar, frequency: str, splits: pd.Series, extended: bool, tally: Tally
-) -> pd.DataFrame:
-    """Bars by their close. A bar that a session ends in closes with the session. `splits`: new for one old, by time."""
+def closed(table: pd.DataFrame, calendar: Calendar, frequency: str, extended: bool, tally: Tally) -> pd.DataFrame:
+    """Bars by their close. A bar that a session ends in closes with the session."""
     if not len(table):
         return table
-    if frequency in ("1d", "1w") and calendar.name != "24/7":
+    if frequency == "1d" and calendar.name != "24/7":
         stamps = _of_days(table.index, calendar, tally)
     elif extended:
         stamps = pd.DatetimeIndex(table.index) + pd.Timedelta(step(frequency))
     else:
-        stamps = _of_sessions(table.index, calendar, min(step(frequency), timedelta(days=1)), tally)
-    joined = _join(table, stamps)
-    return _weeks(joined, calendar, splits) if frequency == "1w" else joined
+        stamps = _of_sessions(table.index, calendar, step(frequency), tally)
+    return _join(table, stamps)
 
 
 def _of_days(starts: pd.Index, calendar: Calendar, tally: Tally) -> pd.DatetimeIndex:
@@ -107,24 +104,6 @@ def _of_sessions(starts: pd.Index, calendar: Calendar, span: timedelta, tally: T
     return pd.DatetimeIndex(stamps.where(inside))
 
 
-def _weeks(days: pd.DataFrame, calendar: Calendar, splits: pd.Series) -> pd.DataFrame:
-    """Weeks of days, in shares of the week's end: days of before a split are told in shares of after it."""
-    ends = _week_ends(days.index, calendar)
-    factor = np.ones(len(days))
-    for moment, ratio in splits.items():
-        same = ends == _week_ends(pd.DatetimeIndex([moment]), calendar)[0]
-        factor[same & (days.index < moment)] /= ratio
-    prices = days[list(FIELDS[:4])].mul(factor, axis=0)
-    return _join(prices.assign(volume=days["volume"] / factor), ends)
-
-
-def _week_ends(stamps: pd.Index, calendar: Calendar) -> pd.DatetimeIndex:
-    """The close of the last session of the week, Monday to Sunday, that each day is in."""
-    weeks = calendar.sessions.to_period("W").asi8
-    last = np.searchsorted(weeks, weeks[calendar.closes.searchsorted(pd.DatetimeIndex(stamps))], side="right") - 1
-    return calendar.closes[last]
-
-
 def _join(table: pd.DataFrame, stamps: pd.DatetimeIndex) -> pd.DataFrame:
     """The bars of one stamp as one; those without are left out."""
     known = stamps.notna()
@@ -133,18 +112,6 @@ def _join(table: pd.DataFrame, stamps: pd.DatetimeIndex) -> pd.DataFrame:
         return kept
     joined = kept.groupby(level=0).agg(JOINED)
     return joined[list(FIELDS)]
-
-
-def weeks(days: Bars, until: datetime) -> Bars:
-    """The weeks of adjusted days that were over by `until`."""
-    ends = _week_ends(days.times, Calendar.of(days.calendar))
-    over = ends <= pd.Timestamp(until)
-    fields = {}
-    for field, table in days.fields.items():
-        by_week = table[over].groupby(ends[over])
-        fields[field] = by_week.sum(min_count=1) if field == "volume" else by_week.agg(JOINED[field])
-    words = {"source": days.source, "calendar": days.calendar, "adjustment": days.adjustment}
-    return Bars(fields, frequency="1w", instruments=days.instruments, **words)
 
 
 def panel(frames: Mapping[str, pd.DataFrame], calendar: Calendar, frequency: str) -> dict[str, pd.DataFrame]:

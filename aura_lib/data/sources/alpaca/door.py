@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
     from alpaca.trading.client import TradingClient
 
+PACKAGE = "alpaca"
 KEYS = ("ALPACA_API_KEY", "ALPACA_SECRET_KEY")
 OPTIONAL_KEYS: tuple[str, ...] = ()
 URL = "ALPACA_DATA_URL"  # another host for everything: a proxy of one's own, a test
 TIMEOUT = 30.0  # seconds for one page
-INSTALL = "the alpaca source needs alpaca-py, which cannot be imported ({}): pip install 'aura-lib[alpaca]'"
 
 T = TypeVar("T")
 
@@ -64,6 +65,19 @@ class Access:
         return text.replace(self.secret, "…").replace(self.key, "…")
 
 
+def client() -> None:
+    """Import alpaca-py; DataError that says how to install it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it uses the older half of websockets
+            import alpaca.data.live
+            import alpaca.trading.client  # noqa: F401
+    except ImportError as error:
+        raise DataError(
+            f"the alpaca source needs alpaca-py, which cannot be imported ({error}): pip install 'aura-lib[alpaca]'"
+        ) from error
+
+
 class Door:
     """One session with Alpaca's REST services. Not to be shared between threads.
 
@@ -81,11 +95,7 @@ class Door:
         self._polite = polite
         self._timeout = timeout
         self._pages: set[str] = set()
-        try:
-            import alpaca.data.historical
-            import alpaca.trading.client  # noqa: F401
-        except ImportError as error:
-            raise DataError(INSTALL.format(error)) from error
+        client()
 
     @cached_property
     def stocks(self) -> StockHistoricalDataClient:

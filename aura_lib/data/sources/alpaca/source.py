@@ -46,7 +46,7 @@ class Source:
         url: another host than Alpaca's, for a proxy or a test; also `ALPACA_DATA_URL`.
     """
 
-    frequencies = ("1m", "5m", "15m", "1h", "1d", "1w")
+    frequencies = ("1m", "5m", "15m", "1h", "1d")  # weeks are made of adjusted days, where bars are loaded
 
     def __init__(
         self,
@@ -80,12 +80,9 @@ class Source:
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols; what was left out is a warning. Raises what `history` raises."""
-        weekly = frequency == "1w" and self.adjusted  # days are adjusted, and weeks made of them: not the other way
-        history = self.history(symbols, "1d" if weekly else frequency)
+        history = self.history(symbols, frequency)
         if history.remarks:
             warnings.warn("\n  ".join([f"{self.name}:", *history.remarks]), stacklevel=2)
-        if weekly:
-            return bars.weeks(history.adjusted, utc(self._clock.now()) - self.options.withheld)
         return history.adjusted if self.adjusted else history.raw
 
     def history(
@@ -99,8 +96,7 @@ class Source:
         """Bars as they traded, dated by their close, with splits and dividends, and what was left out.
 
         Hours are counted from the open of a session (9:30 to 10:30 New York … 15:30 to 16:00), crypto days are those
-        of UTC. Weeks are told in shares of their last day; adjusted ones come from `fetch`, or from adjusted days. A
-        symbol without a bar since `start` is a column of NaN.
+        of UTC. A symbol without a bar since `start` is a column of NaN.
 
         Args:
             symbols: stocks and options, or crypto pairs; not both in one call.
@@ -123,7 +119,12 @@ class Source:
         return call.history(list(symbols), None if start is None else utc(start, "start"), progress)
 
     def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
-        """A quote of each symbol that has one, in the order asked for; stocks and crypto may be mixed."""
+        """A quote of each symbol that has one, in the order asked for; stocks and crypto may be mixed.
+
+        Raises what `history` raises.
+        """
+        if not symbols:
+            raise InputError(f"{self.name}: an empty list of symbols; name at least one, such as AAPL or BTC/USD")
         door, found = self._door(), {}
         for kind, some in by_kind(symbols).items():
             for page in pages(some, MANY):
@@ -141,7 +142,7 @@ class Call:
     def __init__(self, options: Options, door: Door, calendar: Calendar, frequency: str, now: datetime) -> None:
         self.options, self.door, self.calendar, self.frequency, self.now = options, door, calendar, frequency, now
         self.until = now if calendar.name == "24/7" else now - options.withheld
-        self.extended = options.hours == "extended" and calendar.name != "24/7" and frequency not in ("1d", "1w")
+        self.extended = options.hours == "extended" and calendar.name != "24/7" and frequency != "1d"
         self.made_from = bars.MADE_FROM[calendar.name][frequency]
         if self.extended and frequency == "1h":
             self.made_from = "1Hour"  # the clock's hours: there is no open to count from before it
@@ -155,7 +156,7 @@ class Call:
         known, told = assets(self.door, symbols)
         self._missing(symbols, rows, known, told, start)
         actions, remarks = self._actions(symbols, start)
-        frames = {s: self._frame(s, rows.get(s, []), actions, start) for s in symbols}
+        frames = {s: self._frame(rows.get(s, []), start) for s in symbols}
         self._none_closed(frames, start)
         if not told:
             remarks.append("venues and lots are not known: these keys may not ask for assets")
@@ -172,7 +173,7 @@ class Call:
     def frames(self, symbols: list[str], start: datetime) -> dict[str, pd.DataFrame]:
         """The bars of each symbol that closed at or after `start`, and nothing else."""
         rows = self._rows(symbols, start, None)
-        return {s: self._frame(s, rows.get(s, []), no_actions(), start) for s in symbols}
+        return {s: self._frame(rows.get(s, []), start) for s in symbols}
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -218,12 +219,10 @@ class Call:
 
     # ── making bars ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _frame(self, symbol: str, rows: list[Any], actions: pd.DataFrame, start: datetime | None) -> pd.DataFrame:
-        own = actions[(actions["symbol"] == symbol) & (actions["split"] != 0)]
-        splits = own.set_index("time")["split"]
+    def _frame(self, rows: list[Any], start: datetime | None) -> pd.DataFrame:
         table = bars.frame(rows, self.tally)
         rows.clear()  # 600 bytes a row, and there may be millions
-        table = bars.closed(table, self.calendar, self.frequency, splits, self.extended, self.tally)
+        table = bars.closed(table, self.calendar, self.frequency, self.extended, self.tally)
         table = table[table.index <= pd.Timestamp(self.until)]
         return table if start is None else table[table.index >= pd.Timestamp(start)]
 
@@ -241,15 +240,17 @@ class Call:
         empty = [s for s, table in frames.items() if not len(table)]
         if empty and start is None:
             raise DataError(
-                f"{self.options}: Alpaca gave no bar of {', '.join(empty)} on a session of {self.calendar.name} that "
-                "has closed: leave them out, or ask for another frequency"
+                f"{self.options}: Alpaca gave no prices of {', '.join(empty)} in a session of {self.calendar.name} "
+                "that have closed: leave them out, or ask for another frequency"
             )
 
     def _withheld(self) -> Iterator[str]:
-        """A remark, when the exchange was open in the minutes that a free key does not get."""
-        calendar, before = self.calendar, pd.Timestamp(self.until)
-        place = int(calendar.opens.searchsorted(pd.Timestamp(self.now))) - 1
-        if before < pd.Timestamp(self.now) and place >= 0 and before < calendar.closes[place]:
+        """A remark, when a bar has closed in the minutes that a free key does not get."""
+        calendar, frequency = self.calendar, self.frequency
+        before, now = pd.Timestamp(self.until), pd.Timestamp(self.now)
+        place = int(calendar.opens.searchsorted(now)) - 1
+        open_ = place >= 0 and before < calendar.closes[place]
+        if before < now and open_ and (frequency != "1d" or calendar.closes[place] <= now):
             yield "the last 16 minutes are left out: feed=iex or feed=sip have them"
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aura_lib.core import Bar, Calendar, Clock, DataError, InputError, Tick, WallClock
 from aura_lib.core.times import utc
 from aura_lib.data.polite import Polite
-from aura_lib.data.sources.alpaca import source
-from aura_lib.data.sources.alpaca.door import INSTALL, KEYS, TIMEOUT, Access, Door
+from aura_lib.data.sources.alpaca import door, source
+from aura_lib.data.sources.alpaca.door import KEYS, TIMEOUT, Access, Door
 from aura_lib.data.sources.alpaca.messages import Messages, Refused
 from aura_lib.data.sources.alpaca.missed import trades
 from aura_lib.data.sources.alpaca.options import Options
@@ -100,11 +100,10 @@ class Stream:
             raise InputError(f"{said}: check {' and '.join(KEYS)}, the feed and the symbols") from error
 
     def _client(self, kind: Kind, access: Access) -> StockDataStream | CryptoDataStream:
-        try:
-            from alpaca.data.enums import DataFeed
-            from alpaca.data.live import CryptoDataStream, StockDataStream
-        except ImportError as error:
-            raise DataError(INSTALL.format(error)) from error
+        door.client()
+        from alpaca.data.enums import DataFeed
+        from alpaca.data.live import CryptoDataStream, StockDataStream
+
         words: dict[str, Any] = {"api_key": access.key, "secret_key": access.secret, "raw_data": True}
         words["websocket_params"] = {**WEBSOCKET, "open_timeout": self._timeout}
         if access.url:  # http becomes ws, https wss
@@ -124,13 +123,13 @@ class Stream:
         kind, name = _streamed(symbols)
         calendar, after, until = Calendar.of(name), utc(after, "after"), utc(until, "until")
         options = replace(self.options, feed=self.options.live_feed)
-        door = Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT))
+        opened = Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT))
         found: list[Tick | Bar] = []
         if self.options.live == "trades":
             extended = options.hours == "extended" or kind is Kind.CRYPTO
-            found += trades(door, kind, symbols, after, until, options, None if extended else calendar)
+            found += trades(opened, kind, symbols, after, until, options, None if extended else calendar)
         else:
-            call = source.Call(options, door, calendar, "1m", min(utc(self._clock.now()), until))
+            call = source.Call(options, opened, calendar, "1m", min(utc(self._clock.now()), until))
             for symbol, table in call.frames(list(symbols), after + timedelta(microseconds=1)).items():
                 rows = zip(table.index, table.to_numpy().tolist(), strict=True)
                 found += [Bar(symbol, utc(moment), o, h, low, c, v) for moment, (o, h, low, c, v) in rows]
