@@ -203,6 +203,15 @@ def test_without_a_subscription_the_last_minutes_are_withheld_and_told(alpaca: A
     assert [asked.query["feed"] for asked in alpaca.asked if asked.path == STOCKS][-1] == "iex"
 
 
+def test_a_day_that_is_withheld_is_told_and_one_that_is_open_is_not(alpaca: Alpaca, polite: Polite) -> None:
+    alpaca.data.serve("AAPL", "1Day", [row(ny(2024, 1, day), 100.0) for day in (2, 3)])
+    open_, just_closed, later = (
+        named("", polite, ny(2024, 1, 3, *clock)).history(["AAPL"]) for clock in ((15, 50), (16, 10), (16, 16))
+    )
+    assert [len(history.raw) for history in (open_, just_closed, later)] == [1, 1, 2]
+    assert [bool(history.remarks) for history in (open_, just_closed, later)] == [False, True, False]
+
+
 def test_in_the_week_the_clocks_change_minutes_stay_in_their_session(alpaca: Alpaca, source: adapter.Source) -> None:
     days = [ny(2024, 3, day, 9, 30) for day in (7, 8, 11, 12)]  # forward on Sunday the 10th
     lasts = [day.replace(hour=15, minute=59) for day in days]
