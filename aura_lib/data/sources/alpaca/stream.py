@@ -72,7 +72,7 @@ class Stream:
     # ── live ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self, symbols: Sequence[str], deliver: Deliver, stopped: Event) -> None:
-        """Deliver what comes, frame by frame, until `stopped` is set, which is noticed within half a second.
+        """Deliver what comes until `stopped` is set, which is noticed within half a second.
 
         It has an event loop of its own: in a notebook, call it in a thread. `deliver` is called in another thread,
         one call at a time; while it takes its time the connection is kept and nothing is lost.
@@ -163,10 +163,13 @@ class _Line:
         try:
             await _unless(stopped, self._connect())
             while not stopped.is_set():
-                frame = await _unless(stopped, self._receive())
-                events = messages.read(frame) if frame is not None else []
-                if events:
-                    await asyncio.to_thread(deliver, events)
+                events: list[Tick | Bar] = []
+                try:
+                    for frame in await _unless(stopped, self._receive()) or ():
+                        events += messages.read(frame)
+                finally:  # what came before a frame that ends it was heard
+                    if events:
+                        await asyncio.to_thread(deliver, events)
         except (websockets.WebSocketException, OSError) as error:
             raise DataError(f"alpaca: the connection is lost ({type(error).__name__}: {error})") from error
         finally:
@@ -184,11 +187,14 @@ class _Line:
         except (LookupError, TypeError) as error:
             raise DataError(f"alpaca: a greeting that cannot be read ({type(error).__name__}: {error})") from error
 
-    async def _receive(self) -> str | bytes:
+    async def _receive(self) -> list[str | bytes]:
+        """The next frame, and what has come meanwhile: who is slow gets more at a time."""
         socket = self._client._ws
         assert socket is not None, "not connected"
-        frame: str | bytes = await socket.recv()
-        return frame
+        frames = [await socket.recv()]
+        for _ in range(len(socket.messages)):
+            frames.append(await socket.recv())
+        return frames
 
 
 async def _unless(stopped: Event, what: Coroutine[Any, Any, T]) -> T | None:
