@@ -238,6 +238,16 @@ def test_a_crypto_day_is_that_of_utc_and_made_of_hours(alpaca: Alpaca, source: a
     assert raw.volume["BTC/USD"].iloc[0] == 12.0 and raw.calendar == "24/7"
 
 
+def test_crypto_from_a_start_on_is_the_whole_cut(alpaca: Alpaca, source: adapter.Source) -> None:
+    midnight = datetime(2024, 3, 9, tzinfo=UTC)
+    alpaca.data.serve("BTC/USD", "1Hour", [row(midnight + timedelta(hours=n), 1000.0 + n) for n in range(100)])
+    for frequency in ("1h", "1d"):
+        whole = source.history(["BTC/USD"], frequency).raw.close
+        for start in (midnight + timedelta(hours=n) for n in (1, 24, 25, 47, 48, 71)):
+            cut = source.history(["BTC/USD"], frequency, start=start).raw.close
+            assert cut.equals(whole[whole.index >= start]), (frequency, start)
+
+
 def test_crypto_is_not_withheld_and_knows_no_hours_to_be_outside_of(alpaca: Alpaca, polite: Polite) -> None:
     now = datetime(2024, 3, 9, 3, 5, tzinfo=UTC)
     alpaca.data.serve("ETH/BTC", "1Min", [row(now - timedelta(minutes=n), 5.0) for n in (3, 2, 1, 0)])

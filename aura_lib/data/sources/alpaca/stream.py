@@ -94,7 +94,7 @@ class Stream:
         try:
             asyncio.run(_Line(client, self._timeout).listen(messages, deliver, stopped))
         except Refused as error:
-            said = f"{self.name}: Alpaca says {access.clean(str(error))!r}"
+            said = f"Alpaca says {access.clean(str(error))!r}"
             if not error.final:
                 raise DataError(said) from error
             raise InputError(f"{said}: check {' and '.join(KEYS)}, the feed and the symbols") from error
