@@ -9,7 +9,7 @@ import pandas as pd
 from aura_lib.core import InputError
 from aura_lib.data.store.port import ACTIONS, no_actions
 
-__all__ = ["of", "over", "plain"]
+__all__ = ["from_parquet", "of", "over", "plain", "to_parquet"]
 
 
 def plain(actions: pd.DataFrame | None) -> pd.DataFrame:
@@ -55,3 +55,23 @@ def over(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 def of(actions: pd.DataFrame, symbols: Sequence[str] | None) -> pd.DataFrame:
     """The actions of some symbols."""
     return actions if symbols is None else actions[actions["symbol"].isin(list(symbols))].reset_index(drop=True)
+
+
+def to_parquet(actions: pd.DataFrame) -> bytes:
+    """A table of actions as a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(actions, preserve_index=False), sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def from_parquet(content: bytes) -> pd.DataFrame:
+    """The table of a file. ValueError or KeyError when it is none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table: pd.DataFrame = pq.read_table(pa.BufferReader(content), columns=list(ACTIONS)).to_pandas()
+    return plain(table)

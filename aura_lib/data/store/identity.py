@@ -21,7 +21,18 @@ from aura_lib.core import Instrument, digest, encode
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.store.port import Series
 
-__all__ = ["ID_DIGITS", "Leaf", "Rows", "Times", "Values", "actions_leaf", "extend", "leaf", "snapshot_id", "times_leaf"]
+__all__ = [
+    "ID_DIGITS",
+    "Leaf",
+    "Rows",
+    "Times",
+    "Values",
+    "actions_leaf",
+    "extend",
+    "leaf",
+    "snapshot_id",
+    "times_leaf",
+]
 
 SCHEMA = 2
 ID_DIGITS = 24  # short enough to read out, long enough never to meet by accident
@@ -115,7 +126,9 @@ def actions_leaf(actions: pd.DataFrame) -> str:
     """Hash of a table of corporate actions, by time then symbol; of an empty one it is empty."""
     if not len(actions):
         return ""
-    link = hashlib.blake2b(pd.DatetimeIndex(actions["time"]).as_unit("us").asi8.astype("<i8").tobytes(), digest_size=LEAF_BYTES)
+    link = hashlib.blake2b(
+        pd.DatetimeIndex(actions["time"]).as_unit("us").asi8.astype("<i8").tobytes(), digest_size=LEAF_BYTES
+    )
     link.update("\0".join(actions["symbol"]).encode())
     for name in ("dividend", "split"):
         values = actions[name].to_numpy("<f8")
