@@ -112,7 +112,7 @@ def _times(bars: Bars) -> list[int]:
 
 
 def _us(moment: Any) -> int:
-    return pd.Timestamp(moment).as_unit("us").value // 1000 if hasattr(moment, "value") else _us(pd.Timestamp(moment))
+    return int(pd.Timestamp(moment).value) // 1000  # `value` is in nanoseconds, whatever the unit
 
 
 def _known(value: float) -> float | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,12 @@ class Rows:
             silent &= np.isnan(values)
         return self.take(~silent) if silent.any() else self
 
+    def between(self, low: int | None, high: int | None) -> Rows:
+        """The rows between two moments, included; None is no limit."""
+        begin = 0 if low is None else int(np.searchsorted(self.times, low, "left"))
+        end = len(self) if high is None else int(np.searchsorted(self.times, high, "right"))
+        return self if (begin, end) == (0, len(self)) else self.take(slice(begin, end))
+
     def matrix(self) -> npt.NDArray[np.int64]:
         """Row by row the time and the bits of every field in the order of FIELDS; every NaN is the same one."""
         bits = np.empty((len(self), 1 + len(FIELDS)), "<i8")
@@ -109,10 +116,10 @@ def extend(frequency: str, stem: str, rows: Rows) -> Leaf:
     blocks = rows.times // span(frequency)
     borders = [0, *(np.flatnonzero(blocks[1:] != blocks[:-1]) + 1).tolist(), len(rows)]
     before = after = bytes.fromhex(stem)
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         before = after
         link = hashlib.blake2b(before, digest_size=LEAF_BYTES)
-        link.update(bits[first:last])
+        link.update(bits[first:last].data)
         after = link.digest()
     return Leaf(before.hex(), after.hex())
 

@@ -99,6 +99,6 @@ def _union(every: Sequence[Times], empty: Times) -> Times:
 def _within(times: Times, whole: Times) -> bool:
     if _same(times, whole):
         return True
-    if times[-1] > whole[-1]:
+    if not len(whole) or times[-1] > whole[-1]:
         return False
     return bool((whole[np.searchsorted(whole, times)] == times).all())

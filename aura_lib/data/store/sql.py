@@ -59,7 +59,8 @@ def select(sql: str, tables: Mapping[str, Any], views: Callable[[Any], None] | N
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            frame: pd.DataFrame = connection.execute(sql).to_arrow_table().to_pandas()
+            answer = connection.sql(sql)
+            frame: pd.DataFrame = pd.DataFrame() if answer is None else answer.to_arrow_table().to_pandas()
         except duckdb.Error as error:
             raise InputError(f"this SQL cannot be answered: {str(error).strip()}") from None
     return frame
