@@ -32,7 +32,15 @@ def test_any_sequence_leaves_what_it_leaves_in_plain_dictionaries(
         symbols = data.draw(st.lists(st.sampled_from(sorted(state.rows)), min_size=1, unique=True))
         first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(MOMENTS) - 1)] * 2)))
         agree(store, snapshot, state, symbols)
-        agree(store, snapshot, state, symbols, data.draw(st.sampled_from([["close"], None])), MOMENTS[first], MOMENTS[last])
+        agree(
+            store,
+            snapshot,
+            state,
+            symbols,
+            data.draw(st.sampled_from([["close"], None])),
+            MOMENTS[first],
+            MOMENTS[last],
+        )
         agree(store, snapshot, state, start=MOMENTS[first])
     assert store.verify() == ()
 

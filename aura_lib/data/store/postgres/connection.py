@@ -41,7 +41,7 @@ IDLE = (
     "5min",
     140000,
 )  # a notebook left open takes no place on the server; since PostgreSQL 14
-SPARE = 2  # connections kept for the next call
+SPARE = 1  # connections kept for the next call
 
 # What the server says, by its code (PostgreSQL's manual, appendix A) or where there is none yet by its words.
 SAID: tuple[tuple[str, str, type[AuraError], str], ...] = (

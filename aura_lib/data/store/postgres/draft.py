@@ -69,6 +69,11 @@ class Draft:
         symbols = {name: (kept.instrument, kept.leaf.hash) for name, kept in self.symbols.items()}
         return snapshot_id(self.series, self.fields, symbols, self.empty, actions_leaf(self.actions))
 
+    @property
+    def rows(self) -> int:
+        """How many bars it has."""
+        return sum(kept.rows for kept in self.symbols.values())
+
     # ── what becomes different ──────────────────────────────────────────────────────────────────────────────────────
 
     def become(self, bars: Bars, actions: pd.DataFrame) -> None:

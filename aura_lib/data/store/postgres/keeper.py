@@ -62,9 +62,9 @@ class Store:
         """
         table = acts.plain(actions)
         with self._draft(bars) as draft:
-            if draft.newest is None and not len(bars):
-                raise InputError(f"nothing of {bars.source} is kept yet, and bars without a single row cannot begin it")
             draft.lay(bars, table)
+            if draft.newest is None and not draft.rows:
+                raise InputError(f"nothing of {bars.source} is kept yet, and bars without a price cannot begin it")
             return self._version(self._record(draft, notes))
 
     def _record(self, draft: Draft, notes: Mapping[str, Any] | None) -> Logged:

@@ -87,8 +87,12 @@ def ensure(connection: Connection, where: str) -> None:
 
 
 def _version(connection: Connection) -> int | None:
-    there = connection.execute("SELECT to_regclass('aura_data.about') IS NOT NULL").fetchone()
-    if not there or not there[0]:
+    # The catalogue itself is asked: what to_regclass remembers may be older than the lock.
+    there = connection.execute(
+        "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'aura_data' AND c.relname = 'about'"
+    ).fetchone()
+    if not there:
         return None
     row = connection.execute("SELECT max(version) FROM aura_data.about").fetchone()
     return row[0] if row else None
