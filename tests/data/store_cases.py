@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import strategies as st
 
-from aura_lib.core import Bars, Instrument
+from aura_lib.core import Bars, InputError, Instrument
 from aura_lib.data.store.port import Keeper
-from tests.data.store_model import Model, State
+from tests.data.store_model import Model, Nothing, State
 
 FIELDS = ("open", "high", "low", "close", "volume")
 MOMENTS = pd.date_range("2019-11-20T21:00Z", periods=24, freq="35D", unit="us")  # some of them a year apart and more
@@ -63,11 +64,17 @@ steps = st.lists(
 )
 
 
-def apply(step: Step, keeper: Keeper, model: Model) -> tuple[str, State]:
-    """Do a step to both; the snapshot and the state that came out."""
+def apply(step: Step, keeper: Keeper, model: Model) -> tuple[str, State] | None:
+    """Do a step to both; the snapshot and the state that came out, None when both refuse it."""
     if step.what == "put":
         return keeper.put(step.bars, step.actions).snapshot, model.put(step.bars, step.actions)
-    return keeper.add(step.bars, step.actions).snapshot, model.add(step.bars, step.actions)
+    try:
+        state = model.add(step.bars, step.actions)
+    except Nothing:
+        with pytest.raises(InputError, match="cannot begin it"):
+            keeper.add(step.bars, step.actions)
+        return None
+    return keeper.add(step.bars, step.actions).snapshot, state
 
 
 def agree(

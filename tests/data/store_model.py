@@ -62,6 +62,10 @@ class State:
         return [(t, s, *v) for (t, s), v in sorted(self.actions.items()) if symbols is None or s in symbols]
 
 
+class Nothing(Exception):
+    """Bars without a price cannot be the first of a series that are added; a store refuses them with an InputError."""
+
+
 @dataclass
 class Model:
     """Versions of series, in memory."""
@@ -82,6 +86,8 @@ class Model:
         if old is None:
             old = State(_key(bars), (), {}, {}, frozenset(), {})
         new = _rows(bars)
+        if not any(old.rows.values()) and not old.empty and not any(new.values()):
+            raise Nothing
         rows = {s: {**old.rows.get(s, {}), **new.get(s, {})} for s in {*old.rows, *new}}
         traded = {time for held in rows.values() for time in held}
         fields = tuple(name for name in FIELDS if name in {*old.fields, *_fields(bars)})

@@ -21,10 +21,12 @@ def test_any_sequence_leaves_what_it_leaves_in_plain_dictionaries(
     store, model = Store(tmp_path_factory.mktemp("home")), Model()
     states: dict[str, State] = {}
     for step in done:
-        snapshot, state = apply(step, store, model)
+        made = apply(step, store, model)
+        if made is None:
+            continue
+        snapshot, state = made
         assert states.setdefault(snapshot, state) == state
-    assert len(states) == len({id(s) for s in states.values()})
-    (log,) = model.log.values()
+    log = [state for states_of in model.log.values() for state in states_of]
     assert [version.snapshot for version in store.versions()] == [_named(states, state) for state in log]
     for snapshot, state in states.items():
         agree(store, snapshot, state)

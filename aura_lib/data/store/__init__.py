@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from aura_lib.core import InputError, Settings
 from aura_lib.data.store.local import Store
 from aura_lib.data.store.port import ACTIONS, Held, Keeper, Series, Version, no_actions
@@ -18,8 +20,6 @@ def at(settings: Settings) -> Keeper:
     if not url:
         return Store(settings.home)
     if url.startswith(("postgresql://", "postgres://")):
-        from importlib import import_module
-
         keeper: Keeper = import_module("aura_lib.data.store.postgres").Store(url)
         return keeper
     if url.startswith("s3://"):

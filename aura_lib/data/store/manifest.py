@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -165,8 +165,3 @@ def held(manifest: Manifest, symbol: str) -> Held:
     entry = manifest.symbols[symbol]
     first, last = (entry.first, entry.last) if entry.rows else (manifest.start, manifest.start)
     return Held(entry.instrument, entry.rows, moment(first), moment(last))
-
-
-def rows_in(runs: Sequence[Run]) -> int:
-    """Rows of runs, counted as they lie."""
-    return sum(part.rows for run in runs for part in run)

@@ -12,32 +12,25 @@ a writer that dies before leaves files that nothing refers to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from aura_lib.core import Bars, Clock, DataError, InputError, Instrument, WallClock, utc
-from aura_lib.core.market_data import FIELDS
+from aura_lib.core import Bars, Clock, DataError, InputError, WallClock, utc
 from aura_lib.data.store import actions as acts
-from aura_lib.data.store import log, manifest, part, sql
+from aura_lib.data.store import growth, log, manifest, part, runs, sql
 from aura_lib.data.store.blobs import ABANDONED, Blobs
-from aura_lib.data.store.identity import ID_DIGITS, Leaf, Rows, actions_leaf, block_start, extend, leaf
-from aura_lib.data.store.manifest import Entry, HeldOf, Manifest, Run
-from aura_lib.data.store.panel import empty_times, laid, panel, rows_of
+from aura_lib.data.store.identity import ID_DIGITS, Rows, actions_leaf
+from aura_lib.data.store.manifest import HeldOf, Manifest
+from aura_lib.data.store.panel import panel, rows_of
 from aura_lib.data.store.part import MEND
 from aura_lib.data.store.port import Series, Version
 
 __all__ = ["ParquetKeeper"]
-
-GROWTH = 4  # a run is merged with the one before it unless that one has this many times its rows
-BATCH = 64  # symbols that are worked on at once
-NOTHING = Rows(np.empty(0, "i8"), {})
 
 
 class ParquetKeeper:
@@ -57,13 +50,12 @@ class ParquetKeeper:
         """
         if not len(bars):
             raise InputError(f"bars of {bars.source} without a single row cannot be kept")
-        series, table = _series(bars), acts.plain(actions)
-        symbols = {s: _entry(series, bars.instruments[s], rows) for s, rows in rows_of(bars)}
-        wanted = Manifest(series, _fields(bars), (), symbols, empty_times(bars), actions_leaf(table))
+        series, table = growth.series_of(bars), acts.plain(actions)
+        wanted = growth.described(bars, actions_leaf(table))
         self.blobs.sweep()
         log.mend(self.blobs, series)
         if not self._kept_whole(series, wanted.snapshot):
-            self._publish(replace(wanted, runs=self._runs_of(wanted, bars)), table)
+            self._publish(self._made(wanted, bars), table)
         while (last := log.head(self.blobs, series)) is None or last.snapshot != wanted.snapshot:
             if self._record(series, last, wanted.snapshot, notes):
                 break
@@ -74,18 +66,18 @@ class ParquetKeeper:
 
         Raises InputError when the place cannot be written or is full, or when there is nothing to begin with.
         """
-        series, table = _series(bars), acts.plain(actions)
+        series, table = growth.series_of(bars), acts.plain(actions)
         self.blobs.sweep()
         while True:
             last, newest = log.head(self.blobs, series), log.newest(self.blobs, series)
             base = self._manifest(newest.snapshot) if newest else None
-            if base is None and not len(bars):
-                raise InputError(f"nothing of {bars.source} is kept yet, and bars without a single row cannot begin it")
+            if base is None and not any(len(rows) for _, rows in rows_of(bars)):
+                raise InputError(f"nothing of {bars.source} is kept yet, and bars without a price cannot begin it")
             together = acts.over(self._actions(base) if base else acts.plain(None), table)
-            wanted, changed = self._over(base, bars, actions_leaf(together))
+            wanted, changed = growth.over(self.blobs, base, bars, actions_leaf(together))
             if newest and wanted.snapshot == newest.snapshot:
                 return self._version(newest)
-            self._publish(replace(wanted, runs=self._grown(wanted, base.runs if base else (), changed)), together)
+            self._publish(self._grown(wanted, base, changed), together)
             made = self._record(series, last, wanted.snapshot, notes)
             if made:
                 return self._version(made)
@@ -95,96 +87,24 @@ class ParquetKeeper:
         known = log.entries(self.blobs, log.folder(series))
         return any(entry.snapshot == snapshot for entry in known) and not any(self._problems(snapshot))
 
-    def _runs_of(self, wanted: Manifest, bars: Bars) -> tuple[Run, ...]:
-        """Runs that hold a version: those of the newest one and what is different, or all anew if that is not less."""
+    def _made(self, wanted: Manifest, bars: Bars) -> Manifest:
+        """A version with runs: those of the newest one and what is different, or all anew if that is not less."""
         newest = log.newest(self.blobs, wanted.series)
         if newest is not None:
             with suppress(DataError):
                 base = self._manifest(newest.snapshot)
-                different = self._different(base, wanted, bars)
-                if different is not None:
-                    return self._grown(wanted, base.runs, different)
+                changed = (
+                    None if any(self._problems(base.snapshot)) else growth.different(self.blobs, base, wanted, bars)
+                )
+                if changed is not None:
+                    return self._grown(wanted, base, changed)
         rows = ((symbol, rows, wanted.symbols[symbol].leaf) for symbol, rows in rows_of(bars))
-        return tuple(run for run in [part.write(self.blobs, wanted.series.frequency, wanted.fields, rows)] if run)
+        run = part.write(self.blobs, wanted.series.frequency, wanted.fields, rows)
+        return replace(wanted, runs=(run,) if run else ())
 
-    def _different(self, base: Manifest, wanted: Manifest, bars: Bars) -> dict[str, Rows] | None:
-        """Rows that a version has over another; None when a row has gone, or half of all are different."""
-        if not base.symbols.keys() <= wanted.symbols.keys() or any(self._problems(base.snapshot)):
-            return None
-        found: dict[str, Rows] = {}
-        moved = (pair for pair in rows_of(bars) if not _equal(base.symbols.get(pair[0]), wanted.symbols[pair[0]]))
-        for batch in _batches(moved):
-            old = self._rows(base.runs, list(batch))
-            for symbol, rows in batch.items():
-                before = old.get(symbol, NOTHING)
-                if not np.isin(before.times, rows.times).all():
-                    return None
-                found[symbol] = _changed(before, rows)
-        many = 2 * sum(map(len, found.values())) > sum(entry.rows for entry in wanted.symbols.values())
-        return None if many else found
-
-    def _over(self, base: Manifest | None, bars: Bars, actions: str) -> tuple[Manifest, dict[str, Rows]]:
-        """A version with bars over it (its runs are still to be made), and the rows that are new or different."""
-        series = _series(bars)
-        symbols = dict(base.symbols) if base else {}
-        changed: dict[str, Rows] = {}
-        for batch in _batches(rows_of(bars)):
-            before = self._ends(base, batch)
-            for symbol, rows in batch.items():
-                stem, old = before.get(symbol, ("", NOTHING))
-                new = _changed(old, rows)
-                entry = symbols.get(symbol) or Entry(bars.instruments[symbol], 0, 0, 0, Leaf("", ""))
-                symbols[symbol] = replace(entry, instrument=bars.instruments[symbol])
-                if len(new):
-                    changed[symbol] = new
-                    symbols[symbol] = _extended(series.frequency, symbols[symbol], stem, old, laid(old, new))
-        ordered = {symbol: symbols[symbol] for symbol in sorted(symbols)}
-        fields = {*(base.fields if base else ()), *_fields(bars)}
-        names = tuple(name for name in FIELDS if name in fields)
-        empty = base.empty if base else NOTHING.times
-        for rows in changed.values() if len(empty) else ():
-            empty = empty[~np.isin(empty, rows.times)]
-        return Manifest(series, names, (), ordered, empty, actions), changed
-
-    def _ends(self, base: Manifest | None, batch: Mapping[str, Rows]) -> dict[str, tuple[str, Rows]]:
-        """Of each symbol the rows from the last block on and their stem; all of them if something earlier is added."""
-        found: dict[str, tuple[str, Rows]] = {}
-        if base is None:
-            return found
-        whole, lows = [], {}
-        for symbol, rows in batch.items():
-            entry = base.symbols.get(symbol)
-            if entry is not None and entry.rows and len(rows):
-                low = block_start(base.series.frequency, entry.last)
-                if rows.times[0] >= low:
-                    lows[symbol] = low
-                else:
-                    whole.append(symbol)
-        for symbol, rows in self._rows(base.runs, whole).items():
-            found[symbol] = ("", rows)
-        for symbol, rows in self._rows(base.runs, list(lows), low=min(lows.values(), default=None)).items():
-            found[symbol] = (base.symbols[symbol].leaf.stem, rows.take(rows.times >= lows[symbol]))
-        return found
-
-    def _grown(self, wanted: Manifest, runs: Sequence[Run], changed: Mapping[str, Rows]) -> tuple[Run, ...]:
-        """Runs with changed rows behind them; runs that are small beside what follows are merged with it."""
-        total = sum(map(len, changed.values()))
-        if not total:
-            return tuple(runs)
-        keep, merged = list(runs), list[Run]()
-        while keep and manifest.rows_in(keep[-1:]) < GROWTH * total:
-            merged.insert(0, keep.pop())
-            total += manifest.rows_in(merged[:1])
-        rows = self._merged(merged, changed)
-        return (*keep, part.write(self.blobs, wanted.series.frequency, wanted.fields, rows))
-
-    def _merged(self, runs: Sequence[Run], changed: Mapping[str, Rows]) -> Iterator[tuple[str, Rows, None]]:
-        symbols = {s for run in runs for ref in run for s in part.opened(self.blobs, ref).index} | set(changed)
-        ordered = iter(sorted(symbols))
-        while batch := list(islice(ordered, BATCH)):
-            old = self._rows(runs, batch)
-            for symbol in batch:
-                yield symbol, laid(old.get(symbol, NOTHING), changed.get(symbol, NOTHING)), None
+    def _grown(self, wanted: Manifest, base: Manifest | None, changed: Mapping[str, Rows]) -> Manifest:
+        frequency, before = wanted.series.frequency, base.runs if base else ()
+        return replace(wanted, runs=runs.grown(self.blobs, frequency, wanted.fields, before, changed))
 
     def _publish(self, made: Manifest, actions: pd.DataFrame) -> None:
         if made.actions:
@@ -217,11 +137,11 @@ class ParquetKeeper:
         names = [n for n in found.fields if fields is None or n == "close" or n in fields]
         asked(fields, list(found.fields), f"snapshot {snapshot}", "fields")
         low, high = _edge(start, "start"), _edge(end, "end")
-        held = self._rows(found.runs, wanted, names, low, high)
-        rows = [held.get(symbol, NOTHING) for symbol in wanted]
+        held = runs.rows(self.blobs, found.runs, wanted, names, low, high)
+        rows = [held.get(symbol, runs.NOTHING) for symbol in wanted]
         if low is None and high is None:
             self._complete(found, wanted, rows)
-        empty = Rows(found.empty if symbols is None else NOTHING.times, {}).between(low, high).times
+        empty = Rows(found.empty if symbols is None else runs.NOTHING.times, {}).between(low, high).times
         instruments = {symbol: found.symbols[symbol].instrument for symbol in wanted}
         return panel(found.series, names, rows, instruments, empty=empty, snapshot=snapshot)
 
@@ -255,14 +175,14 @@ class ParquetKeeper:
         import pyarrow as pa
 
         found = self._manifest(snapshot)
-        runs = part.datasets(self.blobs, found.runs, found.fields)
+        every = part.datasets(self.blobs, found.runs, found.fields)
         instruments = {symbol: entry.instrument for symbol, entry in found.symbols.items()}
         tables = {
-            **{f"run_{position}": run for position, run in enumerate(runs)},
+            **{f"run_{position}": run for position, run in enumerate(every)},
             "actions": pa.Table.from_pandas(self._actions(found), preserve_index=False),
             "instruments": sql.instruments_table(instruments),
         }
-        return sql.select(statement, tables, sql.later_wins(len(runs), found.fields))
+        return sql.select(statement, tables, sql.later_wins(len(every), found.fields))
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -316,23 +236,6 @@ class ParquetKeeper:
         known = ", ".join(dict.fromkeys(version.snapshot for version in self.versions()[-5:])) or "none"
         return InputError(f"no snapshot {snapshot} in {self.blobs.where()}; there is: {known}")
 
-    def _rows(
-        self,
-        runs: Sequence[Run],
-        symbols: Sequence[str],
-        fields: Sequence[str] | None = None,
-        low: int | None = None,
-        high: int | None = None,
-    ) -> dict[str, Rows]:
-        """Rows of symbols, those of later runs over those of earlier ones."""
-        found: dict[str, Rows] = {}
-        for run in runs:
-            for ref in run:
-                named = [symbol for symbol in symbols if ref.low <= symbol <= ref.high]
-                for symbol, rows in part.read(self.blobs, ref, named, fields, low, high).items() if named else ():
-                    found[symbol] = laid(found[symbol], rows) if symbol in found else rows
-        return found
-
     def _complete(self, found: Manifest, symbols: Sequence[str], rows: Sequence[Rows]) -> None:
         for symbol, held in zip(symbols, rows, strict=True):
             if len(held) != found.symbols[symbol].rows:
@@ -372,49 +275,8 @@ def asked(wanted: Sequence[str] | None, known: Sequence[str], where: str, what: 
     return list(wanted)
 
 
-def _series(bars: Bars) -> Series:
-    return Series(bars.source, bars.frequency, bars.calendar, bars.adjustment)
-
-
-def _fields(bars: Bars) -> tuple[str, ...]:
-    return tuple(name for name in FIELDS if name in bars.fields)
-
-
 def _edge(moment: datetime | None, name: str) -> int | None:
     return None if moment is None else (utc(moment, name) - manifest.EPOCH) // timedelta(microseconds=1)
-
-
-def _entry(series: Series, instrument: Instrument, rows: Rows) -> Entry:
-    if not len(rows):
-        return Entry(instrument, 0, 0, 0, Leaf("", ""))
-    return Entry(instrument, len(rows), int(rows.times[0]), int(rows.times[-1]), leaf(series.frequency, rows))
-
-
-def _extended(frequency: str, entry: Entry, stem: str, old: Rows, rows: Rows) -> Entry:
-    """An entry whose last blocks, or all of them, were `old` and are now `rows`."""
-    count = entry.rows - len(old) + len(rows)
-    first = int(rows.times[0]) if not entry.rows else min(entry.first, int(rows.times[0]))
-    last = int(rows.times[-1]) if not entry.rows else max(entry.last, int(rows.times[-1]))
-    return replace(entry, rows=count, first=first, last=last, leaf=extend(frequency, stem, rows))
-
-
-def _equal(old: Entry | None, new: Entry) -> bool:
-    return old is not None and (old.rows, old.leaf) == (new.rows, new.leaf)
-
-
-def _changed(old: Rows, new: Rows) -> Rows:
-    """The new rows that are not among the old ones."""
-    if not len(old):
-        return new
-    places = np.minimum(np.searchsorted(old.times, new.times), len(old) - 1)
-    same = (old.matrix()[places] == new.matrix()).all(axis=1)
-    return new.take(~same)
-
-
-def _batches(pairs: Iterable[tuple[str, Rows]]) -> Iterator[dict[str, Rows]]:
-    rest = iter(pairs)
-    while batch := dict(islice(rest, BATCH)):
-        yield batch
 
 
 def _actions_file(name: str) -> str:
