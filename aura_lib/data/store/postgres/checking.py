@@ -9,7 +9,7 @@ import numpy as np
 
 from aura_lib.core import InputError
 from aura_lib.core.market_data import FIELDS
-from aura_lib.data.store.identity import Rows, actions_leaf, leaf, snapshot_id
+from aura_lib.data.store.identity import Leaf, Rows, actions_leaf, block_start, extend, leaf, snapshot_id
 from aura_lib.data.store.postgres import catalog, wire
 from aura_lib.data.store.postgres.catalog import Logged
 
@@ -73,9 +73,16 @@ def _symbol(
     connection: Connection, symbol: int, name: str, versions: Sequence[Sequence[Any]], frequency: str
 ) -> Iterator[str]:
     since, until, every = _history(connection, symbol)
+    before, found, edge = 0, Leaf("", ""), 0  # the version looked at before, its leaf, where its last block begins
     for number, rows, hash in versions:
         held = every.take((since <= number) & (until > number))
-        if len(held) != rows or leaf(frequency, held).hash != hash:
+        moved = every.times[((since > before) & (since <= number)) | ((until > before) & (until <= number))]
+        if found.hash and len(held) and moved.min(initial=edge) >= edge:
+            found = extend(frequency, found.stem, held.take(held.times >= edge))
+        else:
+            found = leaf(frequency, held)
+        before, edge = number, block_start(frequency, int(held.times[-1])) if len(held) else 0
+        if len(held) != rows or found.hash != hash:
             yield f"the bars of {name} from version {number} on are not what was kept ({len(held)} rows, {rows} told)"
 
 

@@ -165,20 +165,25 @@ def _close(spare: deque[tuple[int, Connection]]) -> None:
 
 def _options(url: str) -> dict[str, Any]:
     """What libpq needs to connect. An address that cannot be read raises InputError, without saying what is in it."""
-    psycopg = driver()
+    driver()
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES:
-        raise InputError(f"{scheme or 'nothing'}:// is no PostgreSQL address: {EXPECTED}")
-    refused = InputError(f"this PostgreSQL address cannot be read: {EXPECTED}")
-    if rest.partition("?")[0].count("@") > 1:
-        raise refused
+        raise InputError(f"this is no PostgreSQL address: {EXPECTED}")
+    found = _taken_apart(f"postgresql://{rest}") if rest.partition("?")[0].count("@") <= 1 else None
+    if not found or not found.get("dbname"):
+        raise InputError(f"this PostgreSQL address cannot be read: {EXPECTED}")
+    return {**DEFAULTS, **found}
+
+
+def _taken_apart(url: str) -> dict[str, Any] | None:
+    """The parts of an address, None when it is none. What libpq says of it may hold the password, and ends here."""
+    psycopg = driver()
     try:
-        options: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(f"postgresql://{rest}")
+        parts: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise refused from None
-    if not options.get("dbname") or not all(p.isdecimal() for p in str(options.get("port", "5432")).split(",") if p):
-        raise refused
-    return {**DEFAULTS, **options}
+        return None
+    ports = str(parts.get("port", "5432")).split(",")
+    return parts if all(port.isdecimal() for port in ports if port) else None
 
 
 def _name(options: dict[str, Any]) -> str:
