@@ -141,7 +141,8 @@ TIMESCALE = """
 CREATE TABLE asked (relation text, dimension text, step interval, indexes boolean);
 CREATE FUNCTION create_hypertable(relation regclass, time_column_name name, chunk_time_interval interval DEFAULT NULL,
                                   create_default_indexes boolean DEFAULT true) RETURNS integer LANGUAGE sql
-AS 'INSERT INTO "Time".asked VALUES (relation, time_column_name, chunk_time_interval, create_default_indexes) RETURNING 1';
+AS 'INSERT INTO "Time".asked VALUES (relation, time_column_name, chunk_time_interval, create_default_indexes)
+    RETURNING 1';
 INSERT INTO pg_extension SELECT 99999, 'timescaledb', nspowner, oid, true, '2.99' FROM pg_namespace
 WHERE nspname = 'Time';
 """
