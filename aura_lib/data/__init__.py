@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aura_lib.core import Instrument, Settings
-from aura_lib.data import adjust, fetching, files, quality, sources, store, synthesis, watchlists
+from aura_lib.data import adjust, fetching, files, quality, sources, store, stream, synthesis, watchlists
 from aura_lib.data.answering import held_now, newest
 from aura_lib.data.derived import derived
 from aura_lib.data.fetching import fetch, keep
@@ -35,6 +35,7 @@ __all__ = [
     "sources",
     "sql",
     "store",
+    "stream",
     "symbols",
     "synthesis",
     "universe",
