@@ -163,14 +163,14 @@ def chain(patient: Patient) -> Finding:
 
 def store(patient: Patient) -> Finding:
     """Whether stored market data are what they were."""
-    from aura_lib.data.store import Store
+    from aura_lib.data.store import at
 
-    kept = Store(patient.settings.home)
+    kept = at(patient.settings)
     damaged = kept.verify()
     if damaged:
         return Finding(Status.FIX, _few(damaged, 2), "`aura data fetch` of its source writes it anew")
-    count = len(kept.snapshots())
-    return Finding(Status.OK, f"{count} snapshots verified" if count else "empty; the first use fetches the sample")
+    count = len(kept.versions())
+    return Finding(Status.OK, f"{count} versions verified" if count else "empty; the first use fetches the sample")
 
 
 def calendar(patient: Patient) -> Finding:

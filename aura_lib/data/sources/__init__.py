@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from aura_lib.core import DataSource, InputError
 from aura_lib.data.vendor import History
 
-__all__ = ["Adapter", "Needs", "Vendor", "get", "names", "needs"]
+__all__ = ["Adapter", "Name", "Needs", "Vendor", "frequencies", "get", "names", "needs"]
 
 
 @runtime_checkable
@@ -51,6 +51,9 @@ class Vendor(Adapter, Protocol):
         Unknown symbols raise InputError, a failing vendor DataError. Nothing new since `start` is no bars, no error.
         """
         ...
+
+
+Name = str | os.PathLike[str] | Adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
 
 
-def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
-    """The source of a name, or a file as one. Raises InputError when there is none.
+def frequencies(source: DataSource) -> tuple[str, ...]:
+    """Those a source says it has; daily bars of one that says nothing."""
+    return tuple(getattr(source, "frequencies", ("1d",)))
+
+
+def get(name: Name, **options: Any) -> Adapter:
+    """The source of a name, or a file as one; a source that is given comes back. Raises InputError for anything else.
 
     `options` tell how to read a file (`data.files.Dialect`), or are those of the source's class; most take none. A
     source that can be varied has its options in its name, where a job, an account and a snapshot keep them too:
@@ -100,6 +108,8 @@ def get(name: str | os.PathLike[str], **options: Any) -> Adapter:
     """
     from aura_lib.data import files
 
+    if isinstance(name, Adapter) and not options:
+        return name
     if files.is_file(name):
         return files.FileSource(name, options)
     plain, varied, told = str(name).partition(":")

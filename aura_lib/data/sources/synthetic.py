@@ -14,7 +14,7 @@ import pandas as pd
 
 from aura_lib.core import AssetClass, Bars, InputError, Instrument
 from aura_lib.data import quality, synthesis
-from aura_lib.data.synthesis.panel import FREQUENCIES, name_of
+from aura_lib.data.synthesis.panel import name_of
 
 TICK, CRUMB = Decimal("0.01"), Decimal("1E-8")  # of a price; of a coin
 
@@ -22,7 +22,7 @@ TICK, CRUMB = Decimal("0.01"), Decimal("1E-8")  # of a price; of a coin
 class Source:
     """Synthetic bars of 1m, 5m, 15m, 1h and 1d. Nothing is downloaded."""
 
-    frequencies: tuple[str, ...] = FREQUENCIES
+    frequencies = ("1m", "5m", "15m", "1h", "1d")
 
     def __init__(self, options: str | synthesis.Options = "") -> None:
         self.options = synthesis.Options.parse(options) if isinstance(options, str) else options
@@ -44,9 +44,7 @@ class Source:
             "name": [f"Synthetic {number + 1:04d}" for number in numbers],
             "sector": [f"Sector {number % self.options.sectors + 1}" for number in numbers],
         }
-        return pd.DataFrame(table).assign(
-            exchange=self.options.calendar, asset_class=self.options.kind, currency=self.options.currency
-        )
+        return pd.DataFrame(table).assign(exchange=self.options.calendar, asset_class="equity", currency="USD")
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols, stamped with their close.

@@ -40,6 +40,7 @@ def open(
 
         replay:SOURCE   the stored history of any data source (`replay:sample:ohlcv`, `replay:prices.csv`)
         poll:SOURCE     quotes of a source that has them, asked for every few seconds (`poll:yfinance`)
+        kafka:TOPIC     what another process publishes, `kafka:bars,group=signals` (`pip install aura[kafka]`)
         NAME            the vendor's own stream (`alpaca`, with options after a colon)
 
     Args:
@@ -108,6 +109,10 @@ def stream(
         return Replay(bars, speed, name=source)
     if kind == "poll":
         return Poll(sources.get(rest, **reading), rest, every)
+    if kind == "kafka":
+        from aura_lib.data.stream.kafka import Topic
+
+        return Topic(rest, home=settings.home if settings else None, **reading)
     return _of_vendor(kind, rest, {"frequency": frequency, "settings": settings, **reading})
 
 
@@ -120,7 +125,7 @@ def _of_vendor(name: str, told: str, options: dict[str, Any]) -> Stream:
     if kind is None:
         vendors = ", ".join(n for n in sources.names() if _has_stream(n))
         hint = f"replay:{name} replays its history, " if module else ""
-        raise InputError(f"no stream {name!r}: {hint}there is replay:SOURCE, poll:SOURCE, {vendors}")
+        raise InputError(f"no stream {name!r}: {hint}there is replay:SOURCE, poll:SOURCE, kafka:TOPIC, {vendors}")
     takes = inspect.signature(kind).parameters
     given = {key: value for key, value in options.items() if value is not None and key in takes}
     unknown = [k for k, v in options.items() if k not in takes and v is not None and k not in ("frequency", "settings")]
