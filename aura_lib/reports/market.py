@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
 from aura_lib import indicators
@@ -67,8 +68,8 @@ def gathered(frame: pd.DataFrame, period: str, zone: str = formats.ZONE) -> pd.D
     times = pd.DatetimeIndex(frame.index)
     groups = times.tz_convert(zone).tz_localize(None).to_period(period)
     made = frame.groupby(groups).agg({name: HOW[name] for name in frame.columns})
-    last = pd.Series(times, groups).groupby(level=0).last()
-    return made.set_axis(pd.DatetimeIndex(last).as_unit("us"), axis=0)
+    last = np.flatnonzero(np.append(groups[1:] != groups[:-1], True))
+    return made.set_axis(times[last].as_unit("us"), axis=0)
 
 
 def fewer(frame: pd.DataFrame, zone: str = formats.ZONE, most: int = MOST) -> tuple[pd.DataFrame, str]:

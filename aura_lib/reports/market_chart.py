@@ -23,6 +23,7 @@ UNITS: tuple[tuple[Callable[[pd.DatetimeIndex], Any], str], ...] = (
     (lambda t: t.day_of_year * 8 + t.hour // 3, "%H:%M"),
     (lambda t: t.day_of_year, "%-d %b"),
     (lambda t: t.isocalendar().week.to_numpy(), "%-d %b"),
+    (lambda t: t.isocalendar().week.to_numpy() // 2, "%-d %b"),
     (lambda t: t.month, "%b %Y"),
     (lambda t: t.quarter, "%b %Y"),
     *((lambda t, years=years: t.year // years, "%Y") for years in (1, 2, 5, 10)),
