@@ -7,6 +7,7 @@ import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -20,7 +21,12 @@ from aura_lib.ui.market.growing import Growing
 from aura_lib.ui.market.listing import Listing, found
 from aura_lib.ui.market.timeframes import TIMEFRAMES, view
 from aura_lib.ui.market.wire import Wire
+from tests.data.conftest import certified, yahoo
+from tests.data.yahoo import Yahoo
 
+__all__ = ["certified", "yahoo"]
+
+NEW_YORK, KOLKATA = ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")
 XNYS = Calendar.of("XNYS")
 
 
@@ -47,7 +53,7 @@ def moment(text: str) -> datetime:
 
 def test_a_board_folds_the_bars_of_a_day_and_begins_anew_with_the_next(settings: Settings) -> None:
     bars = data.load(["AAPL"], source="sample:ohlcv", end="2013-02-27", settings=settings)
-    board = Board("XNYS")
+    board = Board()
     board.start(bars)
     before = float(bars.close["AAPL"].iloc[-1])
     first, second = moment("2013-02-28 14:35"), moment("2013-02-28 14:40")
@@ -65,12 +71,13 @@ def test_a_board_folds_the_bars_of_a_day_and_begins_anew_with_the_next(settings:
 
 
 def test_a_quote_tells_what_it_knows_and_leaves_the_rest(settings: Settings) -> None:
-    board = Board("XNYS")
+    board = Board()
     board.start(data.load(["AAPL"], source="sample:ohlcv", settings=settings))
-    low = board["AAPL"].low
+    top = board["AAPL"].top
     board.add(Quote("AAPL", moment("2013-03-04 15:00"), 420.0, bid=419.9, ask=420.1, previous=430.0))
     row = board["AAPL"]
-    assert (row.price, row.bid, row.ask, row.low) == (420.0, 419.9, 420.1, low)
+    assert (row.price, row.bid, row.ask, row.top) == (420.0, 419.9, 420.1, top)
+    assert row.low != row.low, "nobody told of the session that is on"
     assert row.change == pytest.approx(420 / 430 - 1)
 
 
@@ -135,6 +142,35 @@ def test_a_search_finds_the_symbol_before_what_begins_with_it_and_names_after() 
     assert [one.symbol for one in found("electric", every)] == ["GE"] and found("  ", every) == []
 
 
+# a vendor ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_vendor_is_asked_for_what_is_watched_in_every_market_and_currency(settings: Settings, yahoo: Yahoo) -> None:
+    meta = {"currency": "USD", "exchangeName": "NMS", "instrumentType": "EQUITY", "exchangeTimezoneName": NEW_YORK.key}
+    india = {**meta, "currency": "INR", "exchangeName": "NSI", "exchangeTimezoneName": KOLKATA.key}
+    for symbol, zone, told, base in (("AAPL", NEW_YORK, meta, 100.0), ("TCS.NS", KOLKATA, india, 3000.0)):
+        days = [datetime(2026, 1, day, 9, 30 if zone is NEW_YORK else 15, tzinfo=zone) for day in (5, 6, 7)]
+        rows = [(day, c, c + 1, c - 1, c, 1000, c) for day, c in zip(days, (base, base + 1, base + 2), strict=True)]
+        yahoo.serve(symbol, told, rows)
+        quote = {"regularMarketPrice": base + 5, "regularMarketTime": int(days[-1].timestamp()) + 90_000,
+                 "regularMarketPreviousClose": base + 2, "bid": base + 4, "ask": base + 6,
+                 "currency": told["currency"], "quoteType": "EQUITY", "exchange": told["exchangeName"]}  # fmt: skip
+        yahoo.prices[symbol] = quote
+    wire = Wire("yfinance", ("AAPL", "TCS.NS", "NOBODY"), 1.0, settings)
+    wire.prepare()
+    try:
+        assert wire.problem == "" and "NOBODY" in wire.note
+        assert [c.name for c in wire.calendars] == ["XNYS", "XNSE"] or [c.name for c in wire.calendars][0] == "XNYS"
+        assert (wire.listings["AAPL"].currency, wire.listings["TCS.NS"].currency) == ("USD", "INR")
+        wire.drain()
+        assert wire.board is not None and not wire.replayed
+        row = wire.board["TCS.NS"]
+        assert (row.price, row.previous, row.bid) == (3005.0, 3002.0, 3004.0)
+        assert list(wire.history("AAPL", "1d")["close"]) == [100.0, 101.0, 102.0]
+    finally:
+        wire.close()
+
+
 # wires and the page --------------------------------------------------------------------------------------------------
 
 
@@ -149,8 +185,8 @@ def test_a_replay_knows_nothing_of_what_comes_after_its_clock(settings: Settings
     wire = Wire("sample:ohlcv", (), 1.0, settings)
     wire.prepare()
     try:
-        assert wire.replayed and wire.bars is not None and wire.clock is not None
-        assert wire.clock < wire.bars.end - timedelta(days=300)
+        assert wire.replayed and wire.clock is not None
+        assert wire.clock < wire.bars["AAPL"].end - timedelta(days=300)
         assert wire.history("AAPL", "1d").index[-1] <= wire.clock
     finally:
         wire.close()

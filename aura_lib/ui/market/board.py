@@ -52,13 +52,13 @@ class Row:
         if event.time < self.time:
             return  # late: it is history by now
         if isinstance(event, Quote):
+            if end > self.end:
+                self._begin(end)
             self._quoted(event)
             return
         price, opened, high, low, volume = _prices(event)
         if end != self.end:
-            self.closes.append(self.price)
-            self.previous, self.end = self.price, end
-            self.open = self.high = self.low = self.volume = NAN
+            self._begin(end)
         elif isinstance(event, Bar) and event.time == self.time:
             self.price = price
             return  # the bar that the row was made of
@@ -67,6 +67,12 @@ class Row:
         self.high, self.low = _most(self.high, high), _least(self.low, low)
         self.top, self.bottom = _most(self.top, high), _least(self.bottom, low)
         self.volume = volume if self.volume != self.volume else self.volume + (volume if volume == volume else 0.0)
+
+    def _begin(self, end: datetime) -> None:
+        """Another session."""
+        self.closes.append(self.price)
+        self.previous, self.end = self.price, end
+        self.open = self.high = self.low = self.volume = NAN
 
     def _quoted(self, quote: Quote) -> None:
         for name in ("time", "price", "open", "high", "low", "volume", "previous", "bid", "ask"):
@@ -92,11 +98,10 @@ def _least(known: float, new: float) -> float:
 
 
 class Board:
-    """Rows of the symbols of one calendar, from daily bars and what comes in after them."""
+    """Rows of symbols, from daily bars and what comes in after them."""
 
-    def __init__(self, calendar: str) -> None:
-        self.calendar = calendar
-        self._grid = Grid("1d", calendar)
+    def __init__(self) -> None:
+        self._grids: dict[str, Grid] = {}
         self._rows: dict[str, Row] = {}
 
     def __contains__(self, symbol: str) -> bool:
@@ -110,18 +115,20 @@ class Board:
 
     def start(self, bars: Bars) -> None:
         """Begin, or begin anew, with daily bars. A symbol without a close has no row."""
+        grid = Grid("1d", bars.calendar)
         bars = bars.between(utc(bars.times[-min(KNOWN, len(bars))]), bars.end)
         for symbol in bars.symbols:
             made = _row(bars, symbol)
             if made is not None:
-                self._rows[symbol] = made
+                self._rows[symbol], self._grids[symbol] = made, grid
 
     def add(self, event: Bar | Tick | Quote) -> bool:
         """Take what has come in; whether a row of it is here."""
         row = self._rows.get(event.symbol)
         if row is None:
             return False
-        row.add(event, self._grid.end(event.time, isinstance(event, Tick)) or row.end)
+        instant = not isinstance(event, Bar)
+        row.add(event, self._grids[event.symbol].end(event.time, instant) or row.end)
         return True
 
     def changes(self) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from aura_lib.ui.widgets import Chart, Panel, Search
 
 Result = TypeVar("Result")
 LOOK = 1.0  # seconds between two looks at what came in
+QUOTES = 20  # looks between two questions for bid and ask
 SELDOM = 5  # looks between two at what moved most
 SOURCES = ("sample:ohlcv",)
 WATCH = ("AAPL",)
@@ -152,8 +154,7 @@ class Market:
 
     # what is written ------------------------------------------------------------------------------------------------
     def _calendars(self) -> list[Calendar]:
-        known = {wire.calendar.name: wire.calendar for wire in self.wires if wire.bars is not None}
-        return list(known.values())
+        return list({calendar.name: calendar for wire in self.wires for calendar in wire.calendars}.values())
 
     def _quote(self) -> str:
         if self.wish is None:
@@ -173,7 +174,8 @@ class Market:
         return words.watchlist([(one, self._row(one)) for one in self._watched.listings()], chosen)
 
     def _movers(self) -> str:
-        rows = {one.key: (one, row) for wire in self.wires for one in wire.listings.values() if (row := self._row(one))}
+        boards = [(wire, row) for wire in self.wires for row in wire.board or ()]
+        rows = {(one := wire.listings[row.symbol]).key: (one, row) for wire, row in boards}
         if not rows:
             return ""
         gained, lost = market.movers(words.changes(rows))
@@ -232,6 +234,9 @@ class Market:
         if self._looks % SELDOM == 0:
             for show in self._seldom:
                 show()
+        if self._looks % QUOTES == 0:
+            for wire in self.wires:
+                self._later(self._requoted(wire))
         if self._panels:
             self._panels[0].beat()
 
@@ -244,7 +249,7 @@ class Market:
         if self.wish is None or row is None:
             return {}
         wire = self._wire(self.wish.listing)
-        return {**words.quote_cells(self.wish.listing, row), **words.wire_cells(wire)}
+        return {**words.quote_cells(self.wish.listing, row), **words.wire_cells(wire, self.wish.listing)}
 
     def _list_cells(self) -> words.Cells:
         rows = [(one, self._row(one)) for one in self._watched.listings()]
@@ -273,13 +278,18 @@ class Market:
             return
         if picture.wants is wish:  # nothing else was asked for meanwhile
             told = f"{wire.source}{', replayed' if wire.replayed else ''}"
-            picture.show(History(wish, frame, frequency, wire.calendar, told), wire.recent[wish.listing.symbol])
+            symbol = wish.listing.symbol
+            picture.show(History(wish, frame, frequency, wire.calendar(symbol), told), wire.recent[symbol])
 
     async def _prepare(self, wires: Sequence[Wire]) -> None:
         """Ask the sources one after the other; each shows when it is there."""
         for wire in wires:
             await _in_thread(wire.prepare)
             self._arrived(wire)
+
+    async def _requoted(self, wire: Wire) -> None:
+        with suppress(AuraError):  # its stream tells how it is
+            await _in_thread(wire.requote)
 
     async def _anew(self, wire: Wire) -> None:
         await _in_thread(wire.begin_anew)

@@ -6,12 +6,13 @@ import importlib
 from collections import defaultdict, deque
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from aura_lib import data
-from aura_lib.core import FREQUENCIES, AuraError, Bar, Bars, Calendar, Settings, Tick, utc
+from aura_lib.core import FREQUENCIES, AuraError, Bar, Bars, Calendar, InputError, Quote, Quoter, Settings, Tick, utc
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.data import sources, stream
 from aura_lib.data.quality import Quality
@@ -25,6 +26,7 @@ WAITING = 20_000  # events that may wait for the page to look
 SESSIONS = {True: 10, False: 250}  # how far before its end a replay starts: of bars within a day, of days
 WARMING = {"1m": 4, "5m": 6, "15m": 16, "1h": 40}  # days of bars within a day that a chart may need
 MOMENT = timedelta(microseconds=1)
+STATES = ("live", "ended", "stale", "reconnecting", "failed")  # from good to bad
 OFFLINE = ("sample", "synthetic")  # these have no live prices: they are replayed
 
 
@@ -42,15 +44,16 @@ class Wire:
         self.problem = ""
         self.listings: dict[str, Listing] = {}
         self.board: Board | None = None
-        self.bars: Bars | None = None
+        self.bars: dict[str, Bars] = {}  # daily, of each symbol
+        self.note = ""  # what of it is not to be had
         self.frequencies: tuple[str, ...] = ("1d",)
         self.recent: defaultdict[str, deque[Bar | Tick]] = defaultdict(lambda: deque(maxlen=RECENT))
         self.starts = 0  # how often its prices began anew
         self._settings, self._pace = settings, pace
         self._asked = symbols
         self._vendor = self._prepared = False
-        self._feed: stream.Feed | None = None
-        self._came: deque[Bar | Tick] = deque(maxlen=WAITING)
+        self._feeds: list[stream.Feed] = []
+        self._came: deque[Bar | Tick | Quote] = deque(maxlen=WAITING)
 
     # what it is -----------------------------------------------------------------------------------------------------
     @property
@@ -64,9 +67,13 @@ class Wire:
         return self.source.partition(":")[0] == "synthetic"
 
     @property
-    def calendar(self) -> Calendar:
-        """Whose sessions it has."""
-        return Calendar.of(self.bars.calendar if self.bars is not None else "XNYS")
+    def calendars(self) -> list[Calendar]:
+        """Whose sessions its symbols follow."""
+        return [Calendar.of(name) for name in dict.fromkeys(bars.calendar for bars in self.bars.values())]
+
+    def calendar(self, symbol: str) -> Calendar:
+        """Whose sessions a symbol follows."""
+        return Calendar.of(self.bars[symbol].calendar if symbol in self.bars else "XNYS")
 
     @property
     def _finest(self) -> str:
@@ -80,15 +87,13 @@ class Wire:
 
     @property
     def state(self) -> tuple[str, str]:
-        """How it is, in a word and in words."""
+        """How it is, in a word and in words: the worst of its feeds."""
         if self.problem:
             return "failed", self.problem
-        if self._feed is None:
-            waits = self.starts or self._prepared
-            return ("idle", "nothing of it is watched") if waits else ("starting", f"{self.source} is being asked")
-        if self.replayed and self._feed.state == "live":
-            return "running", self._feed.detail
-        return self._feed.state, self._feed.detail
+        if not self._feeds:
+            return ("idle", "nothing of it is watched") if self._prepared else ("starting", f"{self.source} is asked")
+        worst = max(self._feeds, key=lambda feed: STATES.index(feed.state))
+        return "running" if self.replayed and worst.state == "live" else worst.state, worst.detail
 
     # in a thread ----------------------------------------------------------------------------------------------------
     def prepare(self) -> None:
@@ -104,30 +109,53 @@ class Wire:
             self.problem = str(error)
 
     def _begin(self) -> None:
-        """The board as it stood when the replay begins, or stands now; and the feed from then on."""
+        """The board as it stood when the replay begins, or stands now; and the feeds from then on."""
         symbols = [*self._asked] if self._vendor else [*self.listings]
-        if not symbols:
-            return  # nothing of this vendor is watched
-        bars = self._load(symbols, "1d")
-        self.bars = bars
-        for symbol, what in bars.instruments.items():
-            one = self.listings.get(symbol) or Listing(symbol, self.source, exchange=what.venue)
-            self.listings[symbol] = replace(one, currency=what.currency, asset_class=str(what.asset_class))
-        start = self._start(bars) if self.replayed else None
-        known = bars if start is None else bars.until(start)
-        board = Board(bars.calendar)
-        board.start(known)
-        self.board = board
-        self.recent.clear()
+        self.close()
+        board, self.bars = Board(), {}
         self._came.clear()
+        self.recent.clear()
+        for bars in self._groups(symbols) if symbols else ():
+            start = self._start(bars) if self.replayed else None
+            board.start(bars if start is None else bars.until(start))
+            for symbol, what in bars.instruments.items():
+                one = self.listings.get(symbol) or Listing(symbol, self.source, exchange=what.venue)
+                self.listings[symbol] = replace(one, currency=what.currency, asset_class=str(what.asset_class))
+                self.bars[symbol] = bars
+            self._feeds += self._listen(bars, start)
+        self.board = board
         self.starts += 1
-        self._listen(tuple(bars.symbols), start)
+        self.requote()
+
+    def _groups(self, symbols: list[str]) -> list[Bars]:
+        """Daily bars, those of one calendar together. One symbol that a vendor has not got costs only itself."""
+        try:
+            return [self._load(symbols, "1d")]
+        except InputError:
+            if not self._vendor or len(symbols) == 1:
+                raise
+        found: dict[str, list[str]] = {}
+        for symbol in symbols:
+            try:
+                found.setdefault(self._load([symbol], "1d").calendar, []).append(symbol)
+            except InputError as error:
+                self.note = str(error)
+        if not found:
+            raise InputError(self.note)
+        load = partial(data.load, source=self.source, frequency="1d", settings=self._settings)
+        return [load(together) for together in found.values()]
 
     def _load(self, symbols: list[str], frequency: str, **span: Any) -> Bars:
         """Bars from the store; a vendor is asked first for what is new."""
         if self._vendor:
             data.fetch(self.source, symbols=symbols, frequency=frequency, settings=self._settings)
         return data.load(symbols, source=self.source, frequency=frequency, settings=self._settings, **span)
+
+    def requote(self) -> None:
+        """Ask a vendor that has quotes what its symbols are worth, with bid and ask."""
+        if self._vendor and self.bars and isinstance(adapter := sources.get(self.source), Quoter):
+            for quote in adapter.quotes(list(self.bars)):
+                self._came.append(quote)
 
     def follow(self, symbol: str) -> None:
         """Have a symbol of a vendor on the board that was not asked for up to now."""
@@ -140,22 +168,23 @@ class Wire:
         intraday = len(self.frequencies) > 1
         return utc(bars.times[max(len(bars) - 1 - SESSIONS[intraday], min(1, len(bars) - 1))])
 
-    def _listen(self, symbols: tuple[str, ...], start: datetime | None) -> None:
-        self.close()
+    def _listen(self, bars: Bars, start: datetime | None) -> list[stream.Feed]:
+        """The feed of symbols of one calendar, and of a replay what came before it in its first session."""
         if start is None:
-            self._feed = self._opened(symbols).start()
-            return
+            return [self._opened(bars).start()]
         words: dict[str, Any] = {"frequency": self._finest}
         if self._finest in INTRADAY:  # in the middle of a session: what came before in it comes at once
-            opened = utc(self.calendar.opens[int(self.calendar.opens.searchsorted(start))])
-            noon = opened + PASSED * (self.calendar.next_close(opened) - opened)
-            self._opened(symbols, start=start + MOMENT, end=noon, speed="max", **words).start().wait(PATIENCE)
+            calendar = Calendar.of(bars.calendar)
+            opened = utc(calendar.opens[int(calendar.opens.searchsorted(start))])
+            noon = opened + PASSED * (calendar.next_close(opened) - opened)
+            self._opened(bars, start=start + MOMENT, end=noon, speed="max", **words).start().wait(PATIENCE)
             start = noon
-        self._feed = self._opened(symbols, start=start + MOMENT, speed=self._pace, **words).start()
+        return [self._opened(bars, start=start + MOMENT, speed=self._pace, **words).start()]
 
-    def _opened(self, symbols: tuple[str, ...], **words: Any) -> stream.Feed:
-        calendar = self.calendar.name
-        feed = stream.open(symbols, self._stream(), calendar=calendar, paused=True, settings=self._settings, **words)
+    def _opened(self, bars: Bars, **words: Any) -> stream.Feed:
+        feed = stream.open(
+            bars.symbols, self._stream(), calendar=bars.calendar, paused=True, settings=self._settings, **words
+        )
         feed.listen(self._came.append)
         return feed
 
@@ -169,7 +198,7 @@ class Wire:
     @property
     def over(self) -> bool:
         """Whether its replay has come to its end: it may begin anew."""
-        return self.replayed and not self._came and self._feed is not None and self._feed.state == "ended"
+        return self.replayed and not self._came and any(feed.state == "ended" for feed in self._feeds)
 
     def begin_anew(self) -> None:
         """Replay it once more, from where it began."""
@@ -186,23 +215,16 @@ class Wire:
         until = self.clock if self.replayed else None
         start = None
         if frequency in INTRADAY and until is not None:
-            start = max(until - timedelta(days=WARMING[frequency]), self._first())
+            start = max(until - timedelta(days=WARMING[frequency]), self.bars[symbol].start)
         asked = self._finest if self.replayed and frequency in INTRADAY else frequency  # what is stored already
         bars = self._load([symbol], asked, start=start, end=until)
         bars = data.resample(bars, frequency) if asked != frequency else bars
         frame = pd.DataFrame({name: values[symbol] for name, values in bars.fields.items()})
         return frame[frame["close"].notna()]
 
-    def _first(self) -> datetime:
-        """The first close: bars within a day may begin with the session before it, and none is asked for."""
-        assert self.bars is not None
-        return self.bars.start
-
     def check(self, symbol: str) -> Quality | None:
         """What is odd about the daily bars of a symbol."""
-        if self.bars is None or symbol not in self.bars.symbols:
-            return None
-        return data.check(self.bars.select([symbol]))
+        return data.check(self.bars[symbol].select([symbol])) if symbol in self.bars else None
 
     # on the page's loop ---------------------------------------------------------------------------------------------
     def drain(self) -> list[Bar | Tick]:
@@ -210,13 +232,13 @@ class Wire:
         events = []
         while self._came:
             event = self._came.popleft()
-            if self.board is not None and self.board.add(event):
+            if self.board is not None and self.board.add(event) and not isinstance(event, Quote):
                 self.recent[event.symbol].append(event)
                 events.append(event)
         return events
 
     def close(self) -> None:
         """Listen no more."""
-        if self._feed is not None:
-            self._feed.close()
-            self._feed = None
+        for feed in self._feeds:
+            feed.close()
+        self._feeds = []

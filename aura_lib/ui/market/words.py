@@ -133,25 +133,25 @@ def quote(one: Listing, row: Row | None, wire: Wire, watched: bool) -> str:
         f'<div><h2>{escape(one.symbol)}{name}</h2><p class="aura-note">{escape(one.told)}</p></div>'
         f'<p class="aura-price">{_cell("price", cells, "b", flash=True)} {_cell("change", cells)}</p>'
         f'<span class="aura-space"></span><button data-ask="{do}" value="{escape(one.key)}">{words}</button></div>'
-        f'<p class="aura-note">{provenance(wire)}</p>'
+        f'<p class="aura-note">{provenance(wire, one)}</p>'
         f'<dl class="aura-tiles">{inside}</dl></section>'
     )
 
 
-def provenance(wire: Wire) -> str:
+def provenance(wire: Wire, one: Listing) -> str:
     """Whether what moves is a market, a replay of one, or none that ever was."""
     kind = f"<b>Replay</b> of {escape(wire.source)}" if wire.replayed else "<b>Live</b>"
     if wire.synthetic:
         kind = "<b>Synthetic</b>: a market that never was, replayed"
-    cells = wire_cells(wire)
+    cells = wire_cells(wire, one)
     return f"{kind} at {_cell('clock', cells)} · {_cell('state', cells)}"
 
 
-def wire_cells(wire: Wire) -> Cells:
+def wire_cells(wire: Wire, one: Listing) -> Cells:
     """What moves in what is told of a source."""
     state = wire.state[0]
     return {
-        "clock": (clock_words(wire), ""),
+        "clock": (clock_words(wire, one), ""),
         "state": (state, "" if state in ("live", "running", "starting", "idle", "ended") else "aura-bad"),
     }
 
@@ -161,9 +161,9 @@ def changes(rows: Mapping[str, tuple[Listing, Row]]) -> pd.Series:
     return pd.Series({key: row.change for key, (_, row) in rows.items()}, dtype="float64")
 
 
-def clock_words(wire: Wire) -> str:
+def clock_words(wire: Wire, one: Listing) -> str:
     """The moment the prices of a source have come to."""
-    return formats.moment(wire.clock, wire.calendar.zone)
+    return formats.moment(wire.clock, wire.calendar(one.symbol).zone)
 
 
 def toggles(wish: Wish, why_not: Mapping[str, str]) -> str:
@@ -249,11 +249,11 @@ def _side(words: str, rows: Sequence[tuple[Listing, Row]]) -> str:
 
 def provided(wire: Wire, one: Listing, report: Quality | None, wires: Sequence[Wire]) -> str:
     """Where the numbers come from, how old they are, what is odd about them; and how every source is."""
-    bars = wire.bars
+    bars = wire.bars.get(one.symbol)
     facts: list[tuple[str, str]] = [("Source", escape(wire.source))]
     if bars is not None and len(bars):
         age = f'<time data-age datetime="{bars.end.isoformat()}"></time> old'
-        zone = wire.calendar.zone
+        zone = wire.calendar(one.symbol).zone
         facts += [
             ("Stored", f"{len(bars):,} daily bars, {formats.day(bars.start, zone)} to {formats.day(bars.end, zone)}"),
             ("Newest bar", f"{formats.moment(bars.end, zone)}, {age}"),
@@ -300,7 +300,8 @@ def _state(wire: Wire) -> str:
             f'<li class="aura-bad" role="alert"><b>{escape(wire.source)}</b> failed: {escape(detail)} '
             f'<button data-ask="again" value="{escape(wire.source)}">Try again</button></li>'
         )
-    return f"<li><b>{escape(wire.source)}</b> {escape(state)}</li>"
+    note = f": {escape(wire.note)}" if wire.note else ""
+    return f"<li><b>{escape(wire.source)}</b> {escape(state)}{note}</li>"
 
 
 def empty(wires: Sequence[Wire]) -> str:
