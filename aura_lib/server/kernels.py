@@ -25,7 +25,7 @@ LIMIT = 20  # dashboard kernels at a time
 # Seconds a kernel may be without a websocket: its page is being left, lost the connection, has not connected yet.
 LEAVING, GRACE, FIRST_CONTACT = 1.0, 8.0, 45.0
 BROWSER_MAY_SEND = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
-PASSED_ON = ("AURA_HOME", "AURA_DATABASE_URL")
+PASSED_ON = ("AURA_HOME", "AURA_DATABASE_URL", "AURA_DATA_URL")
 # What dashboards import: the libraries of the kernel itself, of tables and widgets, and the rooms that tell.
 PRELOAD = (
     "ipykernel.kernelapp", "IPython.core.completer", "IPython.core.magics", "zmq.asyncio", "numpy", "pandas",

@@ -160,7 +160,7 @@ def test_a_vendor_is_asked_for_what_is_watched_in_every_market_and_currency(sett
     wire.prepare()
     try:
         assert wire.problem == "" and "NOBODY" in wire.note
-        assert [c.name for c in wire.calendars] == ["XNYS", "XNSE"] or [c.name for c in wire.calendars][0] == "XNYS"
+        assert [c.zone for c in wire.calendars] == [NEW_YORK.key, KOLKATA.key]
         assert (wire.listings["AAPL"].currency, wire.listings["TCS.NS"].currency) == ("USD", "INR")
         wire.drain()
         assert wire.board is not None and not wire.replayed
@@ -243,3 +243,22 @@ def test_a_symbol_nobody_lists_is_not_opened(settings: Settings, pages: list[Mar
 def test_prices_have_the_sign_of_their_currency_and_an_index_has_none() -> None:
     assert Listing("X", "s", currency="INR").money == "INR"
     assert Listing("X", "s", asset_class="index").money == ""
+
+
+def test_what_cannot_be_done_is_told_and_the_page_goes_on(settings: Settings, pages: list[Market]) -> None:
+    page = Market(["sample:ohlcv"], ["MSFT"], settings=settings)
+    pages.append(page)
+    heading, watched = page.heading(), page.watchlist()
+    (settings.home / "watchlists").write_text("a file where the folder should be")
+    watched.ask("watch", "IBM@sample:ohlcv")
+    assert 'role="alert"' in heading.html
+    watched.ask("open", "IBM@sample:ohlcv")
+    assert 'role="alert"' not in heading.html and page.wish is not None and page.wish.listing.symbol == "IBM"
+
+
+def test_a_damaged_watchlist_is_told_and_the_first_one_is_shown(settings: Settings, pages: list[Market]) -> None:
+    (settings.home / "watchlists").mkdir(parents=True)
+    (settings.home / "watchlists" / "market.csv").write_text("symbol,source\nMSFT\n", encoding="utf-8")
+    page = Market(["sample:ohlcv"], ["IBM"], settings=settings)
+    pages.append(page)
+    assert "market.csv" in page.heading().html and "IBM" in page.watchlist().html

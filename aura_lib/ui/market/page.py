@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from aura_lib.core import AuraError, Calendar, Settings, WallClock
 from aura_lib.data.quality import Quality
 from aura_lib.reports import market
-from aura_lib.ui.live import request
+from aura_lib.ui.live import request, trouble
 from aura_lib.ui.market import words
 from aura_lib.ui.market.board import Row
 from aura_lib.ui.market.listing import Listing, found
@@ -63,6 +63,7 @@ class Market:
         self._moving: list[Callable[[], None]] = []  # puts what moves in it
         self._seldom: list[Callable[[], None]] = []  # writes anew what moves less
         self._report: tuple[tuple[str, str, int], Quality | None] | None = None
+        self._trouble = self._watched.problem
         self._looks = 0
         self._tasks: set[asyncio.Future[Any]] = set()
         self._go()
@@ -70,7 +71,9 @@ class Market:
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self, title: str = "Market") -> Panel:
         """What the page is called, and how each market stands, in its own time."""
-        return self._panel(lambda: words.heading(title, self._calendars(), WallClock().now()), self._heading_cells)
+        return self._panel(
+            lambda: words.heading(title, self._calendars(), WallClock().now(), self._trouble), self._heading_cells
+        )
 
     def search(self) -> Search:
         """A box that finds a symbol by symbol or name."""
@@ -107,13 +110,20 @@ class Market:
         self, write: Callable[[], str], cells: Callable[[], words.Cells] | None = None, seldom: bool = False
     ) -> Panel:
         """A panel; `cells` tells what moves in it each second, or it is written anew now and then."""
-        panel = Panel(write(), self._ask, styled=not self._panels)
+
+        def written() -> str:
+            try:
+                return write()
+            except AuraError as error:
+                return trouble(error)
+
+        panel = Panel(written(), self._heard, styled=not self._panels)
         self._panels.append(panel)
-        self._shown.append(lambda: panel.show(write()))
+        self._shown.append(lambda: panel.show(written()))
         if cells is not None:
             self._moving.append(lambda: panel.put(cells()))
         if seldom:
-            self._seldom.append(lambda: panel.show(write()))
+            self._seldom.append(lambda: panel.show(written()))
         return panel
 
     # what is asked of it --------------------------------------------------------------------------------------------
@@ -130,6 +140,15 @@ class Market:
         self.wish = replace(wish, timeframe="3M") if why_not else wish
         self.refresh()
         self._draw("")
+
+    def _heard(self, name: str, value: str) -> None:
+        """A control was used; what cannot be done is told below the page's name."""
+        try:
+            self._trouble = ""
+            self._ask(name, value)
+        except (AuraError, OSError) as error:  # a disk that is full, a folder that cannot be written
+            self._trouble = str(error)
+            self.refresh()
 
     def _ask(self, name: str, value: str) -> None:
         match name:
@@ -236,7 +255,8 @@ class Market:
                 show()
         if self._looks % QUOTES == 0:
             for wire in self.wires:
-                self._later(self._requoted(wire))
+                if not wire.replayed:
+                    self._later(self._requoted(wire))
         if self._panels:
             self._panels[0].beat()
 

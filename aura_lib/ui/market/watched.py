@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from aura_lib.core import Settings
+from aura_lib.core import AuraError, Settings
 from aura_lib.data import watchlists
 from aura_lib.ui.market.listing import Listing
 
@@ -20,8 +20,13 @@ class Watched:
 
     def __init__(self, first: Sequence[str], settings: Settings, find: Callable[[str], Listing | None]) -> None:
         self._settings, self._find = settings, find
-        kept = NAME in watchlists.names(settings)
-        self.entries = [f"{w.symbol}@{w.source}" for w in watchlists.get(NAME, settings)] if kept else list(first)
+        self.problem = ""
+        self.entries = list(first)
+        try:
+            if NAME in watchlists.names(settings):
+                self.entries = [f"{kept.symbol}@{kept.source}" for kept in watchlists.get(NAME, settings)]
+        except AuraError as error:
+            self.problem = str(error)
 
     def of(self, source: str, plain: bool) -> tuple[str, ...]:
         """The symbols that are watched of a source; `plain`: also those that name none."""

@@ -94,8 +94,8 @@ def state_words(status: Status, now: datetime) -> str:
 
 
 # pieces --------------------------------------------------------------------------------------------------------------
-def heading(title: str, calendars: Iterable[Calendar], now: datetime) -> str:
-    """The page's name, and how each market stands by the clock on the wall."""
+def heading(title: str, calendars: Iterable[Calendar], now: datetime, wrong: str = "") -> str:
+    """The page's name, how each market stands by the clock on the wall, and what could not be done."""
     marks = "".join(
         f"<li><b>{escape(c.name)}</b> {_cell(f'{c.name} state', cells)} · {_cell(f'{c.name} clock', cells)}</li>"
         for c in calendars
@@ -104,6 +104,7 @@ def heading(title: str, calendars: Iterable[Calendar], now: datetime) -> str:
     return (
         f'<div class="aura-heading"><h1>{escape(title)}</h1></div>'
         f'<ul class="aura-marks" aria-label="Markets">{marks or "<li>No market yet</li>"}</ul>'
+        + (f'<p class="aura-bad" role="alert">{escape(wrong)}</p>' if wrong else "")
     )
 
 
