@@ -235,7 +235,7 @@ def test_an_indian_market_is_in_rupees_and_has_a_day_of_minutes_and_coins_trade_
     market: Page, errors: list[str]
 ) -> None:
     expect(market.get_by_role("table", name="Watchlist")).to_contain_text("₹", timeout=90_000)
-    market.get_by_role("table", name="Watchlist").get_by_role("button", name="SYN0001", exact=True).click()
+    market.get_by_role("table", name="Watchlist").locator("button[data-ask=open][value*='calendar=XNSE']").first.click()
     expect(chosen(market)).to_contain_text("₹")
     expect(chosen(market)).to_contain_text("Synthetic: a market that never was")
     toggle(market, "Timeframe", "1D").click()
