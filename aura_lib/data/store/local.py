@@ -94,11 +94,13 @@ class Store(ParquetKeeper):
 
     def latest(self, source: str, frequency: str) -> str | None:
         """Id of the newest snapshot of a source, None when nothing was kept yet. A damaged log raises DataError."""
-        found = super().versions(source, frequency)
+        heads = [log.newest(self.blobs, folder) for folder in log.all_series(self.blobs)]
+        found = [head for head in heads if head and (head.series.source, head.series.frequency) == (source, frequency)]
         if not found:
             return self._old.latest(source, frequency)
-        self._manifest(found[-1].snapshot)
-        return found[-1].snapshot
+        newest = max(found, key=lambda head: (head.recorded, head.series))
+        self._manifest(newest.snapshot)
+        return newest.snapshot
 
     def of(self, source: str) -> tuple[str, ...]:
         """The snapshots of one source, each once, the newest last."""

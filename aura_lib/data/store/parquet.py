@@ -69,7 +69,7 @@ class ParquetKeeper:
         series, table = growth.series_of(bars), acts.plain(actions)
         self.blobs.sweep()
         while True:
-            last, newest = log.head(self.blobs, series), log.newest(self.blobs, series)
+            last, newest = log.head(self.blobs, series), log.newest(self.blobs, log.folder(series))
             base = self._manifest(newest.snapshot) if newest else None
             if base is None and not any(len(rows) for _, rows in rows_of(bars)):
                 raise InputError(f"nothing of {bars.source} is kept yet, and bars without a price cannot begin it")
@@ -89,7 +89,7 @@ class ParquetKeeper:
 
     def _made(self, wanted: Manifest, bars: Bars) -> Manifest:
         """A version with runs: those of the newest one and what is different, or all anew if that is not less."""
-        newest = log.newest(self.blobs, wanted.series)
+        newest = log.newest(self.blobs, log.folder(wanted.series))
         if newest is not None:
             with suppress(DataError):
                 base = self._manifest(newest.snapshot)
