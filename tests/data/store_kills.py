@@ -1,4 +1,6 @@
-"""A writer that is killed again and again, at drawn lines of the store or at drawn moments, with readers beside it.
+"""A writer that is killed again and again, with readers beside it.
+
+It dies at a drawn line of the store, at a drawn line of what writes and moves files, or at a drawn moment.
 
 After each death the store must be what was told kept, or that and what was on its way; every reader checks that what
 it was given hashes to the name it asked for. `run` returns what it counted.
@@ -32,9 +34,11 @@ from tests.data.store_model import Model, State
 CLOSES = pd.date_range("2020-01-02T21:00Z", periods=1200, freq="D", unit="us")
 SYMBOLS = ["A", "B", "C"]
 KEY = ("test", "1d", "XNYS", "splits and dividends")
+
 ROOM = str(Path(room.__file__).parent)
 OPERATIONS = 3  # of one life
-LINES = 2500  # of the store that run in one life, about
+LINES = {ROOM: 5000, f"{ROOM}/blobs.py": 400}  # that run in one life, about
+LONGEST = 0.3  # seconds until a death at a drawn moment
 
 
 @dataclass
@@ -71,10 +75,9 @@ def run(home: Path, kills: int, seed: int, readers: int = 2) -> Counted:
 def _live_and_die(
     home: Path, seed: int, life: int, rng: np.random.Generator, model: Model, states: dict[str, State], counted: Counted
 ) -> None:
-    by_line = bool(rng.integers(2))
-    line = int(rng.integers(1, LINES)) if by_line else 0
-    wait = float(rng.uniform(0, 0.06))
-    told, died = _life(home, seed, life, line, wait)
+    where = [None, *LINES][int(rng.integers(3))]
+    line, wait = int(rng.integers(1, LINES[where])) if where else 0, float(rng.uniform(0, LONGEST))
+    told, died = _life(home, seed, life, (where, line) if where else None, wait)
     counted.kills += died
     counted.survived += not died
     counted.told += len(told)
@@ -143,8 +146,8 @@ def _operations(rng: np.random.Generator, days: int) -> Iterator[tuple[str, Bars
             days += 2
 
 
-def _life(home: Path, seed: int, life: int, line: int, wait: float) -> tuple[list[str], bool]:
-    """One writer, killed at a line of the store or after a while; what it was told is kept, and whether it was killed."""
+def _life(home: Path, seed: int, life: int, line: tuple[str, int] | None, wait: float) -> tuple[list[str], bool]:
+    """One writer, killed at a line or after a while; what it was told is kept, and whether it was killed."""
     days = _days_of(home)
     out, into = os.pipe()
     child = os.fork()
@@ -152,7 +155,7 @@ def _life(home: Path, seed: int, life: int, line: int, wait: float) -> tuple[lis
         os.close(out)
         _write(home, seed, life, line, days, into)
     os.close(into)
-    if not line:
+    if line is None:
         select.select([], [], [], wait)
         os.kill(child, signal.SIGKILL)
     with os.fdopen(out, "rb") as heard:
@@ -165,10 +168,10 @@ def _days_of(home: Path) -> int:
     return len(store.get(store.latest("test", "1d") or ""))
 
 
-def _write(home: Path, seed: int, life: int, line: int, days: int, into: int) -> None:
+def _write(home: Path, seed: int, life: int, line: tuple[str, int] | None, days: int, into: int) -> None:
     try:
         if line:
-            sys.settrace(_killing(line))
+            sys.settrace(_killing(*line))
         store = Store(home)
         for what, bars, actions in _operations(np.random.default_rng([seed, life]), days):
             snapshot = (store.put if what == "put" else store.add)(bars, actions).snapshot
@@ -177,12 +180,12 @@ def _write(home: Path, seed: int, life: int, line: int, days: int, into: int) ->
         os._exit(0)
 
 
-def _killing(line: int) -> Any:
+def _killing(where: str, line: int) -> Any:
     left = line
 
     def trace(frame: Any, event: str, arg: object) -> Any:
         nonlocal left
-        if not frame.f_code.co_filename.startswith(ROOM):
+        if not frame.f_code.co_filename.startswith(where):
             return None
         if event == "line":
             left -= 1

@@ -39,4 +39,5 @@ def test_a_thousand_kills(tmp_path: Path) -> None:
     counted = killed(tmp_path, 1000, seed=2)
     print(counted)
     assert (counted["kills"], counted["lost"], counted["torn"]) == (1000, 0, 0)
-    assert min(counted["told"], counted["found_untold"], counted["reads"]) > 10
+    assert counted["found_untold"] > 0  # some died between keeping and telling
+    assert min(counted["told"], counted["reads"]) > 100

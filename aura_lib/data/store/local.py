@@ -75,6 +75,12 @@ class Store(ParquetKeeper):
         ]
         return (*sorted(old, key=lambda version: version.recorded), *super().versions(source, frequency))
 
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to; an older snapshot has hashes of another kind."""
+        if self._old.has(str(snapshot)):
+            return {symbol: f"{snapshot} {symbol}" for symbol in self._old.get(snapshot).symbols}
+        return super().leaves(snapshot)
+
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL over a version, see `ParquetKeeper.query`; a snapshot of an older Aura cannot be asked."""
         if self._old.has(str(snapshot)):

@@ -167,6 +167,10 @@ class ParquetKeeper:
         ]
         return tuple(map(self._version, sorted(found, key=lambda entry: (entry.recorded, entry.series, entry.number))))
 
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to: of two versions the same when they are the same."""
+        return {symbol: entry.leaf.hash for symbol, entry in self._manifest(snapshot).symbols.items()}
+
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
 
