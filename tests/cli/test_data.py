@@ -107,6 +107,35 @@ def test_what_is_stored_is_verified_series_by_series(aura_home: Path) -> None:
     assert "Every file is what its name says." in shown and "unrecorded split, 2:1" in shown.replace("\n", " ")
 
 
+def test_two_versions_are_told_apart_value_by_value(aura_home: Path) -> None:
+    first = data.keep(bars())
+    changed = bars(62).close.copy()
+    changed.iloc[5, 1] *= 1.25
+    second = data.keep(Bars({"close": changed}, "mine"))
+    found = told("diff", first.snapshot, second.snapshot)
+    assert not found["same"] and [(row["symbol"], row["added"], row["revised"]) for row in found["changes"]] == [
+        ("A", 2, 0),
+        ("B", 2, 1),
+    ]
+    (revised,) = found["revised"]
+    assert (revised["symbol"], revised["field"]) == ("B", "close") and revised["change"] == pytest.approx(0.25)
+    assert str(CLOSES[FIRST + 5]) == revised["time"]
+    assert told("diff", first.snapshot, first.snapshot)["same"]
+    shown = aura("diff", first.snapshot, second.snapshot).output
+    assert "values revised: 1" in shown and "+25.0000%" in shown and "bars added: 4" in shown
+
+
+def test_the_last_two_versions_of_a_file_are_compared_by_its_name(
+    aura_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for price in (1240, 1250):
+        Path("DAX.csv").write_text(f"date,close\n2021-12-30,1234\n2021-12-31,{price}\n")
+        data.load("DAX.csv")
+    (revised,) = told("diff", "DAX.csv")["revised"]
+    assert (revised["symbol"], revised["old"], revised["new"]) == ("DAX", 1240, 1250)
+
+
 def test_unfit_data_end_with_code_3(aura_home: Path) -> None:
     data.keep(Bars({"close": bars().close.drop(bars().times[10])}, "holes"))
     done = aura("verify", "--json")
