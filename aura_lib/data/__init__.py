@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aura_lib.core import Instrument, Settings
-from aura_lib.data import adjust, fetching, files, quality, sources, store, synthesis, watchlists
+from aura_lib.data import adjust, fetching, files, quality, sources, store, stream, synthesis, watchlists
 from aura_lib.data.answering import held_now, newest
 from aura_lib.data.derived import derived
 from aura_lib.data.fetching import fetch, keep
@@ -14,6 +14,7 @@ from aura_lib.data.files import read
 from aura_lib.data.history import diff, sql, versions
 from aura_lib.data.loading import load
 from aura_lib.data.quality import check
+from aura_lib.data.quoting import quotes
 from aura_lib.data.resample import resample
 from aura_lib.data.universe import Universe, of
 
@@ -28,11 +29,13 @@ __all__ = [
     "keep",
     "load",
     "quality",
+    "quotes",
     "read",
     "resample",
     "sources",
     "sql",
     "store",
+    "stream",
     "symbols",
     "synthesis",
     "universe",

@@ -128,6 +128,7 @@ def _fetch_vendor(
     for start, group in _due(symbols, {} if full else held, frequency):
         told = _onward(progress, sum(len(history.raw.symbols) for history in given), len(symbols))
         given.append(adapter.history(group, frequency, told, start=start))
+    given = [history for history in given if len(history.raw)]  # none is no news
     snapshots = [_add(keeper, history, _freshest(given, history.raw.calendar), settings) for history in given]
     return snapshots[-1] if snapshots else held[symbols[-1]].snapshot
 
@@ -166,11 +167,12 @@ def _add(keeper: Keeper, history: History, upto: str, settings: Settings) -> str
 
 
 def _changed(keeper: Keeper, before: Version, after: Version) -> list[str]:
-    """What a vendor told otherwise before."""
+    """What a vendor told otherwise before, or late."""
     found = diff(keeper, before.snapshot, after.snapshot)
-    values, actions = len(found.revised), len(found.actions)
-    what = f"it has changed {values} value(s) of bars and {actions} split(s) or dividend(s) since it was asked last"
-    return [f"{what}: aura data diff {before.snapshot} {after.snapshot}"] if values or actions else []
+    values = len(found.revised)
+    late = int(((found.actions["what"] != "added") | (found.actions["time"] <= before.end)).sum())
+    what = f"it has changed {values} value(s) of bars and {late} split(s) or dividend(s) since it was asked last"
+    return [f"{what}: aura data diff {before.snapshot} {after.snapshot}"] if values or late else []
 
 
 def _onward(progress: Progress | None, done: int, total: int) -> Progress | None:

@@ -31,6 +31,8 @@ def cut(bars: Bars, start: When | None, end: When | None, as_of: When | None) ->
     known = None if as_of is None else calendar.moment(as_of)
     first = None if start is None else edge(start, "start", bars.calendar)
     last = None if end is None else edge(end, "end", bars.calendar)
+    if not len(bars):
+        raise DataError(f"no bar between start={start} and end={end}, as_of={as_of} (snapshot {bars.snapshot})")
     if first is not None:
         for name, limit, given in (("end", last, end), ("as_of", known, as_of)):
             if limit is not None and first > limit:
@@ -38,11 +40,17 @@ def cut(bars: Bars, start: When | None, end: When | None, as_of: When | None) ->
         _covered(bars, calendar.closes_between(first, bars.start), f"start={start}")
     for limit, name in ((last, f"end={end}"), (known, f"as_of={as_of}")):
         if limit is not None:
-            _covered(bars, calendar.closes_between(bars.end, limit), name)
+            _covered(bars, _closes(bars, limit), name)
     wanted = bars.between(first or bars.start, min(m for m in (last, known, bars.end) if m is not None))
     if not len(wanted):
         raise DataError(f"no bar between start={start} and end={end}, as_of={as_of}: {_range(bars)}")
     return wanted
+
+
+def _closes(bars: Bars, limit: datetime) -> pd.DatetimeIndex:
+    """When bars close after the last one, up to a moment: of minutes only whole sessions are missed."""
+    frequency = "1w" if bars.frequency == "1w" else "1d"
+    return Calendar.of(bars.calendar).bar_closes(frequency, bars.end, limit)
 
 
 def edge(when: When, name: str, calendar: str) -> datetime:
