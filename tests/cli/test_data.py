@@ -206,6 +206,19 @@ def test_a_stored_version_answers_sql(aura_home: Path) -> None:
     assert "and 70 more rows: --json has all" in long
 
 
+def test_quotes_of_a_source_without_live_prices_are_its_last_bars(aura_home: Path) -> None:
+    aapl, fb = told("quotes", "AAPL, FB", "--source", "sample:ohlcv")
+    bars = data.load(["AAPL"], source="sample:ohlcv")
+    before, last = bars.close["AAPL"].iloc[-2:]
+    assert (aapl["symbol"], aapl["price"], aapl["currency"]) == ("AAPL", last, "USD")
+    assert aapl["change"] == pytest.approx(last / before - 1) and aapl["bid"] is None
+    assert fb["symbol"] == "FB"
+    shown = aura("quotes", "AAPL", "--source", "sample:ohlcv").output
+    assert "AAPL" in shown and f"{last / before - 1:+.2%}" in shown
+    nobody = aura("quotes", "NOPE", "--source", "sample:ohlcv")
+    assert nobody.exit_code == 2 and "NOPE" in nobody.stderr and aura("quotes", ",").exit_code == 2
+
+
 def test_ages_and_sizes_are_in_units_that_say_something() -> None:
     now = pd.Timestamp("2022-01-10", tz="UTC").to_pydatetime()
     ago = [now - pd.Timedelta(text).to_pytimedelta() for text in ("3d", "5h", "4min", "7s", "-1d")]
