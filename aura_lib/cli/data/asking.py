@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from aura_lib.cli.answer import Answer, command, table
 from aura_lib.cli.data import words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 QUOTED = {
     "symbol": "symbol", "price": ">price", "currency": "", "change": ">change", "time": "at", "source": "source",
@@ -61,6 +63,8 @@ def _rows(found: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:
     """A row with None for what is not known."""
+    import pandas as pd
+
     return {name: None if pd.isna(value) else value for name, value in row.items()}
 
 
@@ -69,11 +73,13 @@ def _percent(change: float | None) -> str:
 
 
 def _number(values: Any) -> bool:
+    import pandas as pd
+
     return bool(pd.api.types.is_numeric_dtype(values))
 
 
 def _short(value: Any) -> str:
     """A value for a screen; nothing for one that is not known."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value != value:  # NaN, and the time that is none
         return ""
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
