@@ -182,6 +182,15 @@ def test_a_session_that_the_vendor_lost_does_not_stop_research_and_stops_who_ask
         quality.admit(lost, **WORDS, policy={"missing session": "refuse"})
 
 
+def test_what_an_adapter_has_set_aside_is_told_with_the_rest() -> None:
+    """An adapter cannot make Bars of a price that is not positive: it sets those rows aside itself."""
+    clean, aside = quality.quarantine(planted(), **WORDS)
+    clean["high"].iloc[50, 0] = 1.0
+    admitted = quality.admit(Bars(clean, "vendor"), aside=aside)
+    assert admitted.quarantine.counts() == {"high below low": 2, "not positive": 2}
+    assert len(admitted.quarantine + aside) == 4, "each row once"
+
+
 def test_bars_are_admitted_with_their_own_words() -> None:
     bars = Bars(market(), "mine", calendar="XNYS", adjustment="")
     admitted = quality.admit(bars)

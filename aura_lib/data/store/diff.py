@@ -222,7 +222,8 @@ def _revised(
     other = both & (was != now) & ~(np.isnan(was) & np.isnan(now))
     rows, columns = np.nonzero(other)
     old, new = was[rows, columns], now[rows, columns]
-    change = np.divide(new - old, old, out=np.full(len(old), np.nan), where=old != 0)
+    with np.errstate(over="ignore"):
+        change = np.divide(new - old, old, out=np.full(len(old), np.nan), where=old != 0)
     named = np.array(symbols, object)[columns]
     return pd.DataFrame({"symbol": named, "time": times[rows], "field": name, "old": old, "new": new, "change": change})
 
