@@ -142,6 +142,7 @@ def test_a_currency_trades_from_monday_to_friday(yahoo: Yahoo, source: adapter.S
     bars = source.fetch(["EURUSD=X"])
     assert bars.close["EURUSD=X"].tolist() == [1.17, 1.18]
     assert (bars.calendar, bars.instruments["EURUSD=X"].asset_class) == ("24/5", "fx")
+    assert len(source.history(["EURUSD=X"], start=datetime(2026, 3, 1, tzinfo=UTC)).raw) == 0
     evening = SimulatedClock(datetime(2026, 1, 2, 23, 30, tzinfo=london).astimezone(UTC))  # its day is not over
     assert adapter.Source(polite=polite, clock=evening).fetch(["EURUSD=X"]).close["EURUSD=X"].tolist() == [1.17]
 

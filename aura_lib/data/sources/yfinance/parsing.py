@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Quote
+from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Instrument, Quote
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.core.market_data import FIELDS
 from aura_lib.data.sources.yfinance.exchanges import HUNDREDTHS, described, unit
@@ -29,31 +29,43 @@ def history(
     remarks: Iterable[str] = (),
 ) -> History:
     """What yfinance found of each symbol as one panel of bars that have closed by now, at or after start."""
-    instruments, calendars = {}, {}
-    for symbol, (_, meta) in found.items():
-        instruments[symbol], calendars[symbol] = described(symbol, meta)
-    if len(set(calendars.values())) > 1:
-        listed = ", ".join(f"{symbol} {calendar}" for symbol, calendar in calendars.items())
-        raise InputError(f"these symbols follow different calendars ({listed}): load those of one exchange at a time")
-    calendar = Calendar.of(next(iter(calendars.values())))
+    instruments, calendar = _described(found)
     told, raw, actions = list(remarks), {}, []
     for symbol, (frame, meta) in found.items():
         if instruments[symbol].asset_class is AssetClass.FX and frequency == "1d":
-            over = pd.DatetimeIndex(frame.index) + pd.Timedelta(days=1) <= pd.Timestamp(now)
-            frame = frame[over]  # Yahoo's day of a currency is London's
+            frame = _days_over(frame, now)
         bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told)
         bars = bars[bars.index <= pd.Timestamp(now)]
         if bars.empty and start is None:
             why = f" on a session of {calendar.name} that has closed" if len(frame) else ": it has no bars"
             raise DataError(f"yfinance: Yahoo gave no prices of {symbol}{why}")
-        actions.append(_reached(events, bars, calendar))
+        events = _reached(events, bars, calendar)
+        if start is not None:
+            bars, events = bars[bars.index >= pd.Timestamp(start)], events[events["time"] >= pd.Timestamp(start)]
         raw[symbol] = bars
-    if start is not None:
-        raw = {symbol: bars[bars.index >= pd.Timestamp(start)] for symbol, bars in raw.items()}
-        actions = [events[events["time"] >= pd.Timestamp(start)] for events in actions]
+        actions.append(events)
     fields = _panel(raw, calendar, frequency)
-    bars_of = Bars(fields, "yfinance", frequency, calendar=calendar.name, adjustment="", instruments=instruments)
-    return History(bars_of, pd.concat(actions, ignore_index=True), tuple(told))
+    panel = Bars(fields, "yfinance", frequency, calendar=calendar.name, adjustment="", instruments=instruments)
+    return History(panel, pd.concat(actions, ignore_index=True), tuple(told))
+
+
+def _described(found: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]]) -> tuple[dict[str, Instrument], Calendar]:
+    """What the symbols are, and the one calendar that they follow."""
+    known = {symbol: described(symbol, meta) for symbol, (_, meta) in found.items()}
+    calendars = {symbol: calendar for symbol, (_, calendar) in known.items()}
+    if len(set(calendars.values())) > 1:
+        listed = ", ".join(f"{symbol} {calendar}" for symbol, calendar in calendars.items())
+        raise InputError(f"these symbols follow different calendars ({listed}): load those of one exchange at a time")
+    instruments = {symbol: instrument for symbol, (instrument, _) in known.items()}
+    return instruments, Calendar.of(next(iter(calendars.values())))
+
+
+def _days_over(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Without the day that is not over where Yahoo counts it: of a currency, in London."""
+    if frame.empty:
+        return frame
+    over: pd.DataFrame = frame[pd.DatetimeIndex(frame.index) + pd.Timedelta(days=1) <= pd.Timestamp(now)]
+    return over
 
 
 def _traded(
