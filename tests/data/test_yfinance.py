@@ -194,6 +194,22 @@ def test_a_dividend_on_a_day_without_a_price_is_not_lost(yahoo: Yahoo, source: a
     assert found.adjusted.close["AAPL"].tolist() == pytest.approx([9.0, float("nan"), 12.0], nan_ok=True)
 
 
+def test_capital_gains_of_a_fund_are_paid_out_once(yahoo: Yahoo, source: adapter.Source) -> None:
+    # VWILX on 2025-12-17: Yahoo's dividend of 7.857 holds the gain of 6.42; a dividend of 1 could not
+    fund = {**NASDAQ, "exchangeName": "NAS", "instrumentType": "MUTUALFUND"}
+    days = [int((MONDAY + timedelta(days=n)).timestamp()) for n in (1, 3)]
+    told = {"dividends": [7.857, 1.0], "capitalGains": [6.42, 6.42]}
+    events = {
+        kind: {str(d): {"date": d, "amount": a} for d, a in zip(days, of, strict=True)} for kind, of in told.items()
+    }
+    yahoo.serve("VWILX", fund, rows(MONDAY, 50.0, 42.0, 42.0, 35.0), events)
+    found = source.history(["VWILX"])
+    assert found.actions["dividend"].tolist() == pytest.approx([7.857, 7.42])
+    assert found.remarks == (
+        "VWILX: capital gains paid on 2 day(s) from 2026-01-06 to 2026-01-08: added to a smaller dividend only",
+    )
+
+
 def test_from_a_start_on_only_what_is_new_is_asked_for(apple: Yahoo, source: adapter.Source) -> None:
     whole = source.history(["AAPL"])
     start = whole.raw.times[2].to_pydatetime()

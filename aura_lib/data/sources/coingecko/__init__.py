@@ -40,7 +40,8 @@ LATE = pd.Timedelta(minutes=10)  # that a price may be after the hour or midnigh
 FINE = Decimal("1E-12")  # some coins cost a millionth of a cent
 STEPS = {"1h": "h", "1d": "D"}
 
-_vendor = Polite("coingecko", per_second=0.5)  # 30 a minute without a paid plan
+_free = Polite("coingecko", per_second=0.5, first_wait=4.0)  # 30 a minute, less when it is busy
+_paid = Polite("coingecko", per_second=4.0)
 
 
 class Source:
@@ -67,7 +68,7 @@ class Source:
         base_url: str | None = None,
     ) -> None:
         self.adjusted = adjusted
-        self._polite = polite or _vendor
+        self._polite = polite or (_paid if client.paid() else _free)
         self._clock = clock or WallClock()
         self._connection = timeout, base_url
 

@@ -74,6 +74,7 @@ def _traded(
     """Bars by their close and events of a symbol, as they were on the day; what was left out is added to `told`."""
     if frame.empty:
         return pd.DataFrame(columns=list(FIELDS), index=pd.DatetimeIndex([], tz="UTC"), dtype="float64"), _events()
+    frame = _with_gains(symbol, frame, told)
     ratio = frame["Stock Splits"].where(frame["Stock Splits"] > 0, 1.0)
     later = ratio[::-1].cumprod()[::-1] / ratio  # the splits after the row
     events = _paid(symbol, frame, later * scale, calendar)
@@ -91,6 +92,21 @@ def _traded(
         told.append(f"{symbol}: {_days(bars.index[outside])} without a session of {since}: left out")
     bars = bars[~outside].set_axis(closes[~outside], axis=0)
     return bars[~bars.index.duplicated()], events
+
+
+def _with_gains(symbol: str, frame: pd.DataFrame, told: list[str]) -> pd.DataFrame:
+    """Dividends with the capital gains that a fund paid out.
+
+    Yahoo tells gains apart, and since 2025 within the dividend as well (yfinance issue 2666). A dividend that is no
+    less than the gain is taken to hold it; any other has it added.
+    """
+    gains = frame["Capital Gains"] if "Capital Gains" in frame else pd.Series(0.0, frame.index)
+    paid = gains > 0
+    if not paid.any():
+        return frame
+    told.append(f"{symbol}: capital gains paid on {_days(frame.index[paid])}: added to a smaller dividend only")
+    apart = paid & (frame["Dividends"] < gains)
+    return frame.assign(Dividends=frame["Dividends"] + gains.where(apart, 0.0))
 
 
 def _closes(times: pd.DatetimeIndex, frequency: str, calendar: Calendar) -> tuple[Places, pd.DatetimeIndex]:
