@@ -194,6 +194,17 @@ def test_a_dividend_on_a_day_without_a_price_is_not_lost(yahoo: Yahoo, source: a
     assert found.adjusted.close["AAPL"].tolist() == pytest.approx([9.0, float("nan"), 12.0], nan_ok=True)
 
 
+def test_a_dividend_that_cannot_be_is_left_out_and_named(yahoo: Yahoo, source: adapter.Source) -> None:
+    days = [int((MONDAY + timedelta(days=n)).timestamp()) for n in (0, 1, 2)]
+    amounts = zip(days, (500.0, 10.0, 0.5), strict=True)  # before the first bar nothing is known of the price
+    events = {"dividends": {str(day): {"date": day, "amount": amount} for day, amount in amounts}}
+    yahoo.serve("AAPL", NASDAQ, rows(MONDAY, 10.0, 10.0, 9.5), events)
+    found = source.history(["AAPL"])
+    assert found.actions["dividend"].tolist() == [500.0, 0.5]
+    assert found.remarks == ("AAPL: a dividend of 10 on 2026-01-06, which the price forbids: left out",)
+    assert found.adjusted.close["AAPL"].tolist() == pytest.approx([9.5, 9.5, 9.5])
+
+
 def test_capital_gains_of_a_fund_are_paid_out_once(yahoo: Yahoo, source: adapter.Source) -> None:
     # VWILX on 2025-12-17: Yahoo's dividend of 7.857 holds the gain of 6.42; a dividend of 1 could not
     fund = {**NASDAQ, "exchangeName": "NAS", "instrumentType": "MUTUALFUND"}

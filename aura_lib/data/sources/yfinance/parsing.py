@@ -39,7 +39,7 @@ def history(
         if bars.empty and start is None:
             why = f" on a session of {calendar.name} that has closed" if len(frame) else ": it has no bars"
             raise DataError(f"yfinance: Yahoo gave no prices of {symbol}{why}")
-        events = _reached(events, bars, calendar)
+        events = _reached(events, bars, calendar, told)
         if start is not None:
             bars, events = bars[bars.index >= pd.Timestamp(start)], events[events["time"] >= pd.Timestamp(start)]
         raw[symbol] = bars
@@ -148,12 +148,20 @@ def _events(table: Mapping[str, Any] | None = None) -> pd.DataFrame:
     return pd.DataFrame(table or empty).reset_index(drop=True).astype(kinds)
 
 
-def _reached(events: pd.DataFrame, bars: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
-    """The events of sessions that have a bar by now."""
+def _reached(events: pd.DataFrame, bars: pd.DataFrame, calendar: Calendar, told: list[str]) -> pd.DataFrame:
+    """The events of sessions that have a bar by now, without dividends that cannot be; these are added to `told`."""
     if bars.empty:
         return events.iloc[:0]
     opens = calendar.opens[calendar.closes.get_indexer(pd.Index(events["time"]))]
-    reached: pd.DataFrame = events[opens < bars.index[-1]]
+    row = bars.index.searchsorted(opens, side="right")  # the first bar with it
+    before = np.append(np.inf, bars["close"].to_numpy())[row]  # nothing is before the first bar
+    worth = events["dividend"] * events["split"].where(events["split"] > 0, 1.0)
+    wrong = (worth < 0) | (worth >= before)
+    for _, odd in events[wrong].iterrows():
+        day = f"{odd['time']:%Y-%m-%d}"
+        told.append(f"{odd['symbol']}: a dividend of {odd['dividend']:g} on {day}, which the price forbids: left out")
+    events = events.assign(dividend=events["dividend"].where(~wrong, 0.0))
+    reached: pd.DataFrame = events[(row < len(bars)) & ((events["dividend"] > 0) | (events["split"] > 0))]
     return reached
 
 
