@@ -267,9 +267,10 @@ def _points(rows: Sequence[Sequence[float]]) -> pd.Series[float]:
 
 
 def _bars(found: Mapping[str, pd.DataFrame], frequency: str, instruments: Mapping[str, Instrument]) -> Bars:
-    times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in found.values()))), tz="UTC").as_unit("us")
-    if len(times):
-        times = pd.date_range(times[0], times[-1], freq=STEPS[frequency])
+    ends = [moment for frame in found.values() if len(frame) for moment in (frame.index[0], frame.index[-1])]
+    times = pd.DatetimeIndex([], tz="UTC").as_unit("us")
+    if ends:
+        times = pd.date_range(min(ends), max(ends), freq=STEPS[frequency], unit="us")
     frames = {symbol: frame.reindex(times) for symbol, frame in found.items()}
     fields = {"close": pd.DataFrame({symbol: frame["close"] for symbol, frame in frames.items()})}
     if frequency == "1d":

@@ -170,11 +170,18 @@ def _days(days: pd.Index) -> str:
 
 
 def _panel(frames: Mapping[str, pd.DataFrame], calendar: Calendar, frequency: str) -> dict[str, pd.DataFrame]:
-    """Field → frame; of days on every session from the first bar to the last. NaN where a symbol has none."""
-    times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in frames.values()))), tz="UTC").as_unit("us")
-    if frequency == "1d" and len(times):
-        times = calendar.closes_between(times[0], times[-1])
+    """Field → frame; NaN where a symbol has no bar."""
+    times = _times([pd.DatetimeIndex(frame.index).as_unit("us") for frame in frames.values()], calendar, frequency)
     return {field: pd.DataFrame({s: frame[field].reindex(times) for s, frame in frames.items()}) for field in FIELDS}
+
+
+def _times(each: Iterable[pd.DatetimeIndex], calendar: Calendar, frequency: str) -> pd.DatetimeIndex:
+    """Of days every session from the first bar to the last, of minutes and hours those that there are."""
+    some = [times for times in each if len(times)]
+    if some and frequency == "1d":
+        return calendar.closes_between(min(times[0] for times in some), max(times[-1] for times in some))
+    moments = np.unique(np.concatenate([times.asi8 for times in some])) if some else np.array([], dtype="int64")
+    return pd.DatetimeIndex(moments.astype("datetime64[us]"), tz="UTC")
 
 
 def quotes(answers: Iterable[Mapping[str, Any]]) -> list[Quote]:
