@@ -273,6 +273,14 @@ def test_a_week_is_closed_by_its_last_session_and_an_unknown_end_is_left_out() -
     assert nse.bar_closes("1w", utc("2026-12-20T00:00Z"), nse.closes[-1])[-1] == nse.close(date(2026, 12, 24))
 
 
+@pytest.mark.parametrize("frequency", ["1m", "1h", "1d", "1w"])
+def test_where_there_is_no_session_there_is_no_bar(frequency: str) -> None:
+    nyse, saturday, sunday = Calendar.of("XNYS"), utc("2026-11-21T00:00Z"), utc("2026-11-22T00:00Z")
+    for start, end in ((saturday, sunday), (sunday, saturday), (utc("1900-01-01T00:00Z"), utc("1901-01-01T00:00Z"))):
+        found = nyse.bar_closes(frequency, start, end)
+        assert len(found) == 0 and str(found.dtype) == "datetime64[us, UTC]"
+
+
 def test_an_unknown_frequency_is_refused() -> None:
     with pytest.raises(InputError, match="unknown frequency '2h'"):
         Calendar.of("XNYS").bar_closes("2h", utc("2026-11-20T00:00Z"), utc("2026-11-21T00:00Z"))
