@@ -186,8 +186,8 @@ def test_an_unknown_universe_is_refused_with_the_lists_there_are(home: Path) -> 
 
 
 def test_members_are_those_of_the_day(home: Path) -> None:
-    # S&P Dow Jones Indices: Tesla joined the S&P 500 on 21 December 2020 in place of Apartment Investment (AIV); Meta
-    # stayed; Twitter was taken out on 1 November 2022 (Arch Capital, ACGL, came in)
+    # S&P Dow Jones Indices: Tesla joined the S&P 500 on 21 December 2020 in place of Apartment Investment (AIV),
+    # Arch Capital (ACGL) on 1 November 2022 in place of Twitter
     (home / "some.members.csv").write_text(
         HEADER + "AIV,2003-03-14,2020-12-20\nTSLA,2020-12-21,\nTWTR,2018-06-07,2022-10-31\nACGL,2022-11-01,\n"
     )
