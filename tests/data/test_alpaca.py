@@ -134,6 +134,8 @@ def test_only_bars_from_start_on_are_fetched(alpaca: Alpaca, source: adapter.Sou
     assert raw.close["MSFT"].isna().all()  # nothing new, and no error
     asked = next(asked.query["start"] for asked in alpaca.asked if asked.path == STOCKS)
     assert datetime.fromisoformat(asked) == ny(2024, 1, 2, 16)
+    nothing = source.history(["AAPL"], start=ny(2026, 2, 1)).raw  # not yet
+    assert len(nothing) == 0
     nothing = source.history(["AAPL"], start=ny(2024, 2, 1)).raw
     assert len(nothing) == 0 and list(nothing.symbols) == ["AAPL"]
 

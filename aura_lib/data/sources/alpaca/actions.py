@@ -26,7 +26,7 @@ def actions(
     """
     tables, remarks = [], []
     first, last = (start - timedelta(days=1)).date(), until.date()
-    for place in range(0, len(symbols), MANY):
+    for place in range(0, len(symbols) if first <= last else 0, MANY):
         some = list(symbols[place : place + MANY])
         answer = _asked(door, some, first, last)
         tables.append(_table(answer, set(some), calendar))

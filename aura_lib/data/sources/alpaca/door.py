@@ -15,6 +15,8 @@ from aura_lib.core import AuraError, DataError, InputError
 from aura_lib.data.polite import Again, Polite, retry_after
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from alpaca.data.historical import (
         CryptoHistoricalDataClient,
         OptionHistoricalDataClient,
@@ -79,7 +81,7 @@ def client() -> None:
 
 
 class Door:
-    """One session with Alpaca's REST services. Not to be shared between threads.
+    """One visit to Alpaca's REST services; a context manager. Not to be shared between threads.
 
     Args:
         access: keys and host.
@@ -95,7 +97,15 @@ class Door:
         self._polite = polite
         self._timeout = timeout
         self._pages: set[str] = set()
+        self._sessions: list[Any] = []
         client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.close()
 
     @cached_property
     def stocks(self) -> StockHistoricalDataClient:
@@ -143,6 +153,7 @@ class Door:
         if session is None:
             raise DataError("this alpaca-py keeps its session elsewhere than 0.44 did: install alpaca-py 0.44")
         session.request = partial(self._politely, session.request)
+        self._sessions.append(session)
         return client
 
     def ask(self, what: str, call: Callable[[], T]) -> T:

@@ -123,16 +123,17 @@ class Stream:
         kind, name = _streamed(symbols)
         calendar, after, until = Calendar.of(name), utc(after, "after"), utc(until, "until")
         options = replace(self.options, feed=self.options.live_feed)
-        opened = Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT))
         found: list[Tick | Bar] = []
-        if self.options.live == "trades":
-            extended = options.hours == "extended" or kind is Kind.CRYPTO
-            found += trades(opened, kind, symbols, after, until, options, None if extended else calendar)
-        else:
-            call = source.Call(options, opened, calendar, "1m", min(utc(self._clock.now()), until))
-            for symbol, table in call.frames(list(symbols), after + timedelta(microseconds=1)).items():
-                rows = zip(table.index, table.to_numpy().tolist(), strict=True)
-                found += [Bar(symbol, utc(moment), o, h, low, c, v) for moment, (o, h, low, c, v) in rows]
+        with Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT)) as opened:
+            if self.options.live == "trades":
+                hours = calendar if options.hours == "regular" and kind is Kind.STOCK else None
+                found += trades(opened, kind, symbols, after, until, options, hours)
+            else:
+                now = min(utc(self._clock.now()), until)
+                call = source.Call(options, opened, calendar, "1m", now)
+                for symbol, table in call.frames(list(symbols), after + timedelta(microseconds=1)).items():
+                    rows = zip(table.index, table.to_numpy().tolist(), strict=True)
+                    found += [Bar(symbol, utc(moment), o, h, low, c, v) for moment, (o, h, low, c, v) in rows]
         return sorted(found, key=lambda event: event.time)
 
 
