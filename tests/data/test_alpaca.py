@@ -431,6 +431,14 @@ def test_quotes_of_stocks_options_and_crypto_come_in_the_order_asked_for(
     assert quotes[0].currency == "EUR"
 
 
+def test_before_the_open_a_price_is_compared_with_the_last_close(alpaca: Alpaca, source: adapter.Source) -> None:
+    early = {"t": "2025-06-02T12:00:00Z", "p": 110.0, "s": 1}  # 8:00 on Monday; the daily bar is Friday's
+    alpaca.data.snapshots = {"AAPL": {**snapshot(100.0), "latestTrade": early}}
+    (quote,) = source.quotes(["AAPL"])
+    assert (quote.price, quote.previous) == (110.0, 100.0)
+    assert np.isnan([quote.open, quote.high, quote.low, quote.volume]).all()
+
+
 def test_quotes_of_many_symbols_come_by_the_page(alpaca: Alpaca, source: adapter.Source) -> None:
     symbols = [f"{a}{b}" for a in "ABCDEFGHIJ" for b in "ABCDEFGHIJKLMNOPQRSTUVWXY"]
     alpaca.data.snapshots = {symbol: snapshot(10.0 + n) for n, symbol in enumerate(symbols)}

@@ -80,6 +80,16 @@ def client() -> None:
         ) from error
 
 
+def inside(client: object, *names: str) -> Any:
+    """The first of these inner parts of a client; DataError when one of them is not there any more."""
+    missing = [name for name in names if not hasattr(client, name)]
+    if missing:
+        raise DataError(
+            f"this version of alpaca-py has no {type(client).__name__}.{missing[0]}, which 0.44 had: install that one"
+        )
+    return getattr(client, names[0])
+
+
 class Door:
     """One visit to Alpaca's REST services; a context manager. Not to be shared between threads.
 
@@ -149,9 +159,7 @@ class Door:
 
     def _opened(self, client: T) -> T:
         """A client whose every request goes through `_politely`; its own retrying then has nothing left to do."""
-        session = getattr(client, "_session", None)
-        if session is None:
-            raise DataError("this alpaca-py keeps its session elsewhere than 0.44 did: install alpaca-py 0.44")
+        session: Any = inside(client, "_session")
         session.request = partial(self._politely, session.request)
         self._sessions.append(session)
         return client

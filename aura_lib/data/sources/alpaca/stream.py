@@ -82,6 +82,7 @@ class Stream:
             DataError: alpaca-py is not installed, the connection is lost, or what comes cannot be read.
         """
         kind, calendar = _streamed(symbols)
+        _no_loop()
         access = Access.from_environment(self._url)
         hours = calendar if self.options.hours == "regular" and kind is Kind.STOCK else None
         messages = Messages(symbols, None if hours is None else Calendar.of(hours))
@@ -148,6 +149,15 @@ def _streamed(symbols: Sequence[str]) -> tuple[Kind, str]:
     return next(iter(kinds)), calendar
 
 
+def _no_loop() -> None:
+    """InputError in a thread that runs an event loop, as a notebook's cells do."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise InputError("alpaca: this thread has an event loop: use data.stream.open, or call run in a thread of its own")
+
+
 async def _unheard(message: Any) -> None:
     """alpaca-py wants a handler for each subscription; the messages are read before it would call one."""
 
@@ -156,6 +166,7 @@ class _Line:
     """One connection."""
 
     def __init__(self, client: StockDataStream | CryptoDataStream, timeout: float) -> None:
+        door.inside(client, "_start_ws", "_send_subscribe_msg", "_ws")
         self._client, self._timeout = client, timeout
 
     async def listen(self, messages: Messages, deliver: Deliver, stopped: Event) -> None:
