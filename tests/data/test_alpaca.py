@@ -314,6 +314,12 @@ def test_many_symbols_ask_for_all_assets_once(alpaca: Alpaca, source: adapter.So
         alpaca.data.serve(symbol, "1Day", [row(ny(2024, 1, 2), 100.0)])
     source.history(symbols)
     assert [path for path in alpaca.paths() if path.startswith("/v2/assets")] == ["/v2/assets"]
+    pairs = [f"{symbol}/USD" for symbol in symbols]
+    for pair in pairs:
+        alpaca.data.serve(pair, "1Hour", [row(datetime(2024, 3, 9, tzinfo=UTC), 100.0)])
+        alpaca.data.register(pair, price_increment="0.25")
+    known = source.history(pairs, "1h").raw.instruments
+    assert {pair.tick for pair in known.values()} == {Decimal("0.25")}
 
 
 def test_keys_that_may_not_ask_for_assets_still_get_their_bars(alpaca: Alpaca, source: adapter.Source) -> None:
