@@ -127,7 +127,7 @@ class MarketData:
             if kind.removesuffix("s") in types
             for row in some
             if symbols & {row.get("symbol"), row.get("source_symbol"), row.get("old_symbol")}
-            and query["start"] <= row["ex_date"] <= query["end"]
+            and query["start"] <= row["process_date"] <= query["end"]
         ]
         first = int(query.get("page_token", "page-0").removeprefix("page-"))
         last = first + min(int(query.get("limit", 100)), self.page)

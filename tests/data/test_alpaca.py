@@ -350,8 +350,8 @@ def split(symbol: str, day: str, new: float, old: float) -> dict[str, Any]:
     return {"symbol": symbol, "ex_date": day, "process_date": day, "new_rate": new, "old_rate": old, "cusip": "x"}
 
 
-def dividend(symbol: str, day: str, rate: float, special: bool = False) -> dict[str, Any]:
-    words = {"special": special, "foreign": False, "cusip": "x", "process_date": day}
+def dividend(symbol: str, day: str, rate: float, special: bool = False, paid: str = "") -> dict[str, Any]:
+    words = {"special": special, "foreign": False, "cusip": "x", "process_date": paid or day}
     return {"symbol": symbol, "ex_date": day, "rate": rate, **words}
 
 
@@ -375,6 +375,22 @@ def test_splits_and_dividends_are_those_of_their_day_as_paid(alpaca: Alpaca, sou
     ]
 
 
+def test_a_dividend_counts_from_the_day_prices_are_without_it_not_when_it_is_paid(
+    alpaca: Alpaca, source: adapter.Source
+) -> None:
+    """Alpaca finds actions by the day they are processed."""
+    alpaca.data.serve("AAPL", "1Day", [row(ny(2025, 5, 12), 211.0)])
+    alpaca.data.actions["cash_dividends"] = [
+        dividend("AAPL", "2025-05-12", 0.26, paid="2025-06-15"),  # not yet
+        dividend("AAPL", "2025-05-08", 8.0, special=True, paid="2025-05-07"),  # with a due bill
+        dividend("AAPL", "2025-08-11", 0.26, paid="2025-08-14"),  # announced
+    ]
+    found = source.history(["AAPL"], start=ny(2025, 5, 8)).actions
+    assert found[["time", "dividend"]].to_numpy().tolist() == [
+        [pd.Timestamp(ny(2025, 5, 8, 16)), 8.0], [pd.Timestamp(ny(2025, 5, 12, 16)), 0.26],
+    ]  # fmt: skip
+
+
 def test_adjusted_prices_pass_through_a_split_without_a_jump(alpaca: Alpaca, source: adapter.Source) -> None:
     days = [(ny(2020, 8, 28), 499.23), (ny(2020, 8, 31), 129.04)]
     alpaca.data.serve("AAPL", "1Day", [row(day, close, 1e6) for day, close in days])
@@ -388,7 +404,14 @@ def test_adjusted_prices_pass_through_a_split_without_a_jump(alpaca: Alpaca, sou
 def test_what_is_neither_split_nor_dividend_is_told(alpaca: Alpaca, source: adapter.Source) -> None:
     alpaca.data.serve("T", "1Day", [row(ny(2022, 4, 11), 19.63)])
     alpaca.data.actions["spin_offs"] = [
-        {"source_symbol": "T", "new_symbol": "WBD", "ex_date": "2022-04-11", "source_rate": 1, "new_rate": 0.2419}
+        {
+            "source_symbol": "T",
+            "new_symbol": "WBD",
+            "ex_date": "2022-04-11",
+            "process_date": "2022-04-11",
+            "source_rate": 1,
+            "new_rate": 0.2419,
+        }
     ]
     history = source.history(["T"])
     assert history.actions.empty
