@@ -403,15 +403,10 @@ def test_adjusted_prices_pass_through_a_split_without_a_jump(alpaca: Alpaca, sou
 
 def test_what_is_neither_split_nor_dividend_is_told(alpaca: Alpaca, source: adapter.Source) -> None:
     alpaca.data.serve("T", "1Day", [row(ny(2022, 4, 11), 19.63)])
+    spun = {"source_symbol": "T", "new_symbol": "WBD", "source_rate": 1, "new_rate": 0.2419}
     alpaca.data.actions["spin_offs"] = [
-        {
-            "source_symbol": "T",
-            "new_symbol": "WBD",
-            "ex_date": "2022-04-11",
-            "process_date": "2022-04-11",
-            "source_rate": 1,
-            "new_rate": 0.2419,
-        }
+        {**spun, "ex_date": day, "process_date": day}
+        for day in ("2022-04-11", "2025-06-10")  # the second one is announced
     ]
     history = source.history(["T"])
     assert history.actions.empty
@@ -681,6 +676,12 @@ def test_without_alpaca_py_it_says_how_to_install_it(
         closes(source)
     with pytest.raises(DataError, match=r"pip install 'aura-lib\[alpaca\]'"):
         adapter.Stream().run(["AAPL"], lambda events: None, threading.Event())
+
+
+def test_who_pays_for_more_requests_is_not_slowed_to_the_free_pace() -> None:
+    free, paid = adapter.Source(), adapter.Source("feed=sip")
+    assert free._polite.per_second * 60 <= 200 < paid._polite.per_second * 60 <= 10_000
+    assert adapter.Source("feed=iex")._polite is free._polite  # all of one process share one pace
 
 
 def test_two_threads_may_use_one_source(apple: Alpaca, source: adapter.Source) -> None:

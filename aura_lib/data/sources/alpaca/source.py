@@ -31,7 +31,8 @@ FIRST = {  # how far back Alpaca goes
 MANY = 100  # symbols a request
 AT_ONCE = 250_000  # rows that alpaca-py may pile up before they become arrays: some 150 MB
 
-VENDOR = Polite("alpaca", per_second=3.0)  # 200 requests a minute, free; all of one process share them
+# 200 requests a minute are free, 10,000 are paid for; all of one process share them.
+FREE, PAID = Polite("alpaca", per_second=3.0), Polite("alpaca", per_second=100.0)
 
 
 class Source:
@@ -61,7 +62,7 @@ class Source:
         self.options = Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)
         self.adjusted = adjusted
-        self._polite = polite or VENDOR
+        self._polite = polite or pace(self.options)
         self._clock = clock or WallClock()
         self._timeout = timeout
         self._url = url
@@ -261,6 +262,11 @@ class Call:
         open_ = place >= 0 and before < calendar.closes[place]
         if before < now and open_ and (frequency != "1d" or calendar.closes[place] <= now):
             yield "the last 16 minutes are left out: feed=iex or feed=sip have them"
+
+
+def pace(options: Options) -> Polite:
+    """How fast these options may ask."""
+    return PAID if options.feed == "sip" else FREE
 
 
 def pages(symbols: Sequence[str], many: int) -> Iterator[list[str]]:

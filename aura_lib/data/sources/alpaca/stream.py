@@ -64,7 +64,7 @@ class Stream:
         self.options = Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)
         self.frequency = "1m" if self.options.live == "bars" else None
-        self._polite = polite or source.VENDOR
+        self._polite = polite or source.pace(self.options)
         self._clock = clock or WallClock()
         self._timeout = timeout
         self._url = url
