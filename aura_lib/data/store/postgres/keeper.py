@@ -23,6 +23,7 @@ from aura_lib.data.store.postgres import catalog, checking, schema, wire
 from aura_lib.data.store.postgres.catalog import Kept, Logged
 from aura_lib.data.store.postgres.connection import Server
 from aura_lib.data.store.postgres.draft import Draft
+from aura_lib.data.store.postgres.needed import needed
 
 if TYPE_CHECKING:
     from aura_lib.data.store.postgres.connection import Connection
@@ -150,22 +151,23 @@ class Store:
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
 
-        An unknown value is NULL. Bars are fetched when the question names them. Raises InputError when it cannot be
-        answered.
+        An unknown value is NULL. Only those symbols, times and fields are fetched that the question needs, as far as
+        its plan tells. Raises InputError when it cannot be answered.
         """
         import pyarrow as pa
 
         with self._session() as connection:
             found = self._found(connection, snapshot)
             held = catalog.symbols(connection, found.id, found.number)
-            rows = self._rows(connection, found, held if _names_bars(statement) else {}, found.fields)
             actions = catalog.actions(connection, found.id, found.number)
-        tables = {
-            "bars": _long(rows, found.fields),
-            "actions": pa.Table.from_pandas(actions, preserve_index=False),
-            "instruments": sql.instruments_table({name: kept.instrument for name, kept in held.items()}),
-        }
-        return sql.select(statement, tables)
+            tables = {
+                "actions": pa.Table.from_pandas(actions, preserve_index=False),
+                "instruments": sql.instruments_table({name: kept.instrument for name, kept in held.items()}),
+            }
+            need = needed(statement, found.fields, tables)
+            wanted = {n: kept for n, kept in held.items() if need.any and (need.symbols is None or n in need.symbols)}
+            rows = self._rows(connection, found, wanted, need.fields, need.low, need.high)
+        return sql.select(statement, {**tables, "bars": _long(rows, need.fields)})
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -284,11 +286,6 @@ def _known(wanted: Sequence[str] | None, known: Sequence[str], where: str, kind:
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise InputError(f"{where} has no {unknown or f'empty list of {kind}'}; it has {', '.join(known[:20])}")
-
-
-def _names_bars(statement: str) -> bool:
-    """Whether a question may be about bars; when in doubt it is."""
-    return re.search(r"bars|\bfrom\s+query|\$", statement, re.IGNORECASE) is not None
 
 
 def _long(rows: Mapping[str, Rows], fields: Sequence[str]) -> Any:
