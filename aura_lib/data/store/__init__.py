@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 
 from aura_lib.core import InputError, Settings
+from aura_lib.data.store.diff import Diff, diff
 from aura_lib.data.store.local import Store
 from aura_lib.data.store.port import ACTIONS, Held, Keeper, Series, Version, no_actions
 
-__all__ = ["ACTIONS", "Held", "Keeper", "Series", "Store", "Version", "at", "no_actions"]
+__all__ = ["ACTIONS", "Diff", "Held", "Keeper", "Series", "Store", "Version", "at", "diff", "no_actions"]
 
 
 def at(settings: Settings) -> Keeper:

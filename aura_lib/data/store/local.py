@@ -75,6 +75,12 @@ class Store(ParquetKeeper):
         ]
         return (*sorted(old, key=lambda version: version.recorded), *super().versions(source, frequency))
 
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to; an older snapshot has hashes of another kind."""
+        if self._old.has(str(snapshot)):
+            return {symbol: f"{snapshot} {symbol}" for symbol in self._old.get(snapshot).symbols}
+        return super().leaves(snapshot)
+
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL over a version, see `ParquetKeeper.query`; a snapshot of an older Aura cannot be asked."""
         if self._old.has(str(snapshot)):
@@ -94,11 +100,13 @@ class Store(ParquetKeeper):
 
     def latest(self, source: str, frequency: str) -> str | None:
         """Id of the newest snapshot of a source, None when nothing was kept yet. A damaged log raises DataError."""
-        found = super().versions(source, frequency)
+        heads = [log.newest(self.blobs, folder) for folder in log.all_series(self.blobs)]
+        found = [head for head in heads if head and (head.series.source, head.series.frequency) == (source, frequency)]
         if not found:
             return self._old.latest(source, frequency)
-        self._manifest(found[-1].snapshot)
-        return found[-1].snapshot
+        newest = max(found, key=lambda head: (head.recorded, head.series))
+        self._manifest(newest.snapshot)
+        return newest.snapshot
 
     def of(self, source: str) -> tuple[str, ...]:
         """The snapshots of one source, each once, the newest last."""

@@ -50,10 +50,10 @@ def head(blobs: Blobs, series: Series) -> Logged | None:
     return _entry(blobs, folder(series), numbers[-1]) if numbers else None
 
 
-def newest(blobs: Blobs, series: Series) -> Logged | None:
-    """The newest entry that is not lost."""
-    for number in reversed(_numbers(blobs, folder(series))):
-        found = _entry(blobs, folder(series), number)
+def newest(blobs: Blobs, series_folder: str) -> Logged | None:
+    """The newest entry of a log that is not lost."""
+    for number in reversed(_numbers(blobs, series_folder)):
+        found = _entry(blobs, series_folder, number)
         if not found.lost:
             return found
     return None

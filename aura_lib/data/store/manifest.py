@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -120,7 +121,7 @@ def load(blobs: Blobs, snapshot: str) -> Manifest:
             raise
         except InputError as error:
             raise DataError(f"{where} {error}") from None
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
             raise DataError(f"{where} is damaged ({error}): {MEND}") from error
         if manifest.snapshot != snapshot:
             raise DataError(f"{where} is damaged, its content is not what its name says: {MEND}")

@@ -69,7 +69,7 @@ class ParquetKeeper:
         series, table = growth.series_of(bars), acts.plain(actions)
         self.blobs.sweep()
         while True:
-            last, newest = log.head(self.blobs, series), log.newest(self.blobs, series)
+            last, newest = log.head(self.blobs, series), log.newest(self.blobs, log.folder(series))
             base = self._manifest(newest.snapshot) if newest else None
             if base is None and not any(len(rows) for _, rows in rows_of(bars)):
                 raise InputError(f"nothing of {bars.source} is kept yet, and bars without a price cannot begin it")
@@ -89,7 +89,7 @@ class ParquetKeeper:
 
     def _made(self, wanted: Manifest, bars: Bars) -> Manifest:
         """A version with runs: those of the newest one and what is different, or all anew if that is not less."""
-        newest = log.newest(self.blobs, wanted.series)
+        newest = log.newest(self.blobs, log.folder(wanted.series))
         if newest is not None:
             with suppress(DataError):
                 base = self._manifest(newest.snapshot)
@@ -166,6 +166,10 @@ class ParquetKeeper:
             if source in (None, entry.series.source) and frequency in (None, entry.series.frequency)
         ]
         return tuple(map(self._version, sorted(found, key=lambda entry: (entry.recorded, entry.series, entry.number))))
+
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to: of two versions the same when they are the same."""
+        return {symbol: entry.leaf.hash for symbol, entry in self._manifest(snapshot).symbols.items()}
 
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
