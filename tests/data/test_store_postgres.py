@@ -19,7 +19,7 @@ import pytest
 from aura_lib.core import Bars, DataError, InputError
 from aura_lib.data.store import Store as LocalStore
 from aura_lib.data.store.postgres import Store, wire
-from tests.postgres import PASSWORD, QUOTED, Cluster
+from tests.postgres import PASSWORD, QUOTED, Cluster, extended
 
 DAYS = pd.date_range("2021-01-04T21:00Z", periods=2000, freq="D", unit="us")
 
@@ -137,26 +137,57 @@ def test_two_processes_that_use_it_first_at_once_both_succeed(database: str) -> 
     assert list(Store(database).versions()[-1].held) == list("ABCD")
 
 
-TIMESCALE = """
-CREATE TABLE asked (relation text, dimension text, step interval, indexes boolean);
-CREATE FUNCTION create_hypertable(relation regclass, time_column_name name, chunk_time_interval interval DEFAULT NULL,
-                                  create_default_indexes boolean DEFAULT true) RETURNS integer LANGUAGE sql
-AS 'INSERT INTO "Time".asked VALUES (relation, time_column_name, chunk_time_interval, create_default_indexes)
-    RETURNING 1';
-INSERT INTO pg_extension SELECT 99999, 'timescaledb', nspowner, oid, true, '2.99' FROM pg_namespace
-WHERE nspname = 'Time';
-"""
+TIMESCALE = {  # a stand-in for the extension, which Debian does not have: its call is remembered, and changes nothing
+    "timescaledb.control": "default_version = '2.99'\nrelocatable = false\n",
+    "timescaledb--2.99.sql": """
+        CREATE TABLE @extschema@.asked (relation text, dimension text, step text, indexes boolean);
+        GRANT ALL ON @extschema@.asked TO PUBLIC;
+        CREATE FUNCTION @extschema@.create_hypertable(
+            relation regclass, time_column_name name, chunk_time_interval interval DEFAULT NULL,
+            create_default_indexes boolean DEFAULT true
+        ) RETURNS integer LANGUAGE sql AS $$
+            INSERT INTO @extschema@.asked VALUES ($1, $2, $3, $4) RETURNING 1
+        $$;
+    """,
+}
 
 
-def test_with_timescaledb_the_bars_are_made_a_hypertable(database: str) -> None:
-    # A stand-in for the extension, since Debian has none: its entry in the catalogue, and a function that remembers.
-    sql(database, "CREATE SCHEMA \"Time\"; SET search_path = \"Time\"; SET allow_system_table_mods = on;"
-        + TIMESCALE)  # fmt: skip
-    store = Store(database)
-    snapshot = store.put(days(0, 3)).snapshot
-    asked = sql(database, 'SELECT relation, dimension, step::text, indexes FROM "Time".asked')
-    assert asked == [("aura_data.bars", "time", "365 days", False)]
-    assert len(store.get(snapshot)) == 3
+@pytest.fixture(scope="module")
+def with_timescale() -> Iterator[Cluster]:
+    """A PostgreSQL that offers the stand-in."""
+    with extended(TIMESCALE) as running:
+        running.run("CREATE ROLE member LOGIN PASSWORD 'hunter2'")
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("before", "user", "asked"),
+    [
+        # loaded, and the user may: it is taken
+        ("ALTER DATABASE {name} SET timescaledb.disable_load = off", "admin", True),
+        # not loaded: asking for the real one would end the connection
+        ("", "admin", False),
+        # loaded, and the user may not
+        ("ALTER DATABASE {name} SET timescaledb.disable_load = off", "member", False),
+        # there already, made by somebody who may, in a schema of its own
+        ('CREATE SCHEMA "Time"; CREATE EXTENSION timescaledb SCHEMA "Time"; GRANT USAGE ON SCHEMA "Time" TO PUBLIC',
+         "member", True),
+    ],
+    ids=["offered", "not loaded", "not allowed", "installed"],
+)  # fmt: skip
+def test_where_timescaledb_may_be_had_the_bars_are_a_hypertable(
+    with_timescale: Cluster, before: str, user: str, asked: bool
+) -> None:
+    with with_timescale.new_database() as url:
+        name = url.rpartition("/")[2]
+        sql(url, f"GRANT CREATE ON DATABASE {name} TO member; {before.format(name=name)}")
+        store = Store(url if user == "admin" else with_timescale.url(name, "member", "hunter2"))
+        snapshot = store.put(days(0, 3)).snapshot
+        assert len(store.get(snapshot)) == 3
+        where = sql(url, "SELECT oid::regclass::text FROM pg_class WHERE relname = 'asked'")
+        told = [row for (table,) in where for row in sql(url, f"SELECT * FROM {table}")]
+        assert told == ([("aura_data.bars", "time", "365 days", False)] if asked else [])
+        store.close()
 
 
 # damage
