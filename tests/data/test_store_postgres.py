@@ -368,13 +368,28 @@ def test_a_child_of_a_fork_has_connections_of_its_own(store: Store, database: st
     assert now == mine  # still the connection of before: the child did not end it
 
 
+def test_settings_of_the_server_change_nothing_that_is_kept(database: str) -> None:
+    name = database.rpartition("/")[2]
+    for setting in ("DateStyle = 'German'", "TimeZone = 'Asia/Kolkata'", "extra_float_digits = -10",
+                    "synchronous_commit = off", "default_transaction_isolation = 'serializable'"):  # fmt: skip
+        sql(database, f"ALTER DATABASE {name} SET {setting}")
+    store = Store(database)
+    table = pd.DataFrame({"time": DAYS[1:2], "symbol": ["A"], "dividend": [1 / 3], "split": [1.0]})
+    made = store.version(store.put(days(0, 3), table).snapshot)
+    assert store.actions(made.snapshot).dividend.tolist() == [1 / 3]
+    assert abs((made.recorded - pd.Timestamp.now("UTC")).total_seconds()) < 60
+    assert (made.held["A"].first, made.end) == (DAYS[0], DAYS[2])
+    assert store.verify() == ()
+    store.close()
+
+
 def test_a_store_keeps_one_connection_and_gives_it_up_when_asked(store: Store, database: str) -> None:
     def open_now() -> int:
         return len(sql(database, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'aura'"
                        " AND datname = current_database()"))  # fmt: skip
 
     for number in range(3):
-        store.add(days(number, number + 1))
+        Store(database).add(days(number, number + 1))
     assert open_now() == 1
     store.close()
     until = time.monotonic() + 10

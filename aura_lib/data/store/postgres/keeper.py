@@ -21,7 +21,7 @@ from aura_lib.data.store.panel import panel
 from aura_lib.data.store.port import Held, Series, Version
 from aura_lib.data.store.postgres import catalog, checking, schema, wire
 from aura_lib.data.store.postgres.catalog import Kept, Logged
-from aura_lib.data.store.postgres.connection import Server
+from aura_lib.data.store.postgres.connection import server
 from aura_lib.data.store.postgres.draft import Draft
 from aura_lib.data.store.postgres.needed import needed
 
@@ -42,7 +42,7 @@ class Store:
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self._server, self._clock = Server(url), clock
+        self._server, self._clock = server(url), clock
         self._made = False
 
     # ── keeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,7 +177,7 @@ class Store:
             return tuple(f"{self._server.name}: {problem}" for problem in checking.problems(connection))
 
     def close(self) -> None:
-        """Give up the connections that are kept for the next call."""
+        """Give up what stays connected for the next call."""
         self._server.close()
 
     @contextmanager
