@@ -7,7 +7,6 @@ the tests of a process: do not stop it); `own_cluster` starts a server to be kil
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -57,6 +56,8 @@ def _account() -> dict[str, Any]:
     """Whom PostgreSQL runs as: ourselves, and as somebody else where we are root, which it refuses."""
     if os.geteuid():
         return {}
+    import pwd
+
     names = {entry.pw_name for entry in pwd.getpwall()}
     who = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}

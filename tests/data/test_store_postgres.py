@@ -16,8 +16,9 @@ import pandas as pd
 import psycopg
 import pytest
 
-from aura_lib.core import Bars, DataError, InputError
+from aura_lib.core import Bars, DataError, InputError, Settings
 from aura_lib.data.store import Store as LocalStore
+from aura_lib.data.store import at
 from aura_lib.data.store.postgres import Store, wire
 from tests.postgres import PASSWORD, QUOTED, Cluster, extended
 
@@ -291,6 +292,25 @@ def test_a_user_who_may_only_read_reads_and_is_told_when_writing(store: Store, c
         sql(database, "DROP OWNED BY reader; DROP ROLE reader")
 
 
+def test_a_member_who_may_insert_and_update_writes_and_cannot_take_away(
+    store: Store, cluster: Cluster, database: str
+) -> None:
+    store.put(days(0, 3))
+    sql(database, "CREATE ROLE writer LOGIN PASSWORD 'hunter2'; GRANT USAGE ON SCHEMA aura_data TO writer;"
+        " GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA aura_data TO writer")  # fmt: skip
+    try:
+        url = cluster.url(database.rpartition("/")[2], "writer", "hunter2")
+        writer = Store(url)
+        assert writer.add(days(2, 4, 2.0)).number == 2
+        assert writer.put(days(1, 3)).snapshot == store.versions()[-1].snapshot
+        assert store.verify() == ()
+        writer.close()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sql(url, "DELETE FROM aura_data.bars")
+    finally:
+        sql(database, "DROP OWNED BY writer; DROP ROLE writer")
+
+
 def test_a_server_that_may_only_be_read_is_told(store: Store, database: str) -> None:
     store.put(days(0, 3))
     url = f"{database}?options=-c%20default_transaction_read_only%3Don"
@@ -517,6 +537,12 @@ def test_two_writing_processes_and_a_reading_one_do_not_disturb_each_other(datab
     assert [version.number for version in store.versions()] == list(range(1, 41))
     assert (store.get(store.versions()[-1].snapshot).close == 20.0).all(axis=None)
     assert store.verify() == ()
+
+
+def test_the_address_in_the_settings_opens_it(database: str, tmp_path: Path) -> None:
+    settings = Settings.load({"AURA_HOME": str(tmp_path), "AURA_DATA_URL": database})
+    assert isinstance(at(settings), Store)
+    assert at(settings).add(days(0, 1)).number == 1
 
 
 def test_ids_are_those_of_a_store_on_disk(store: Store, tmp_path: Path) -> None:

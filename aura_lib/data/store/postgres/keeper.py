@@ -37,6 +37,9 @@ NOTHING = Rows(np.empty(0, "i8"), {})
 class Store:
     """Bars in the database at `postgresql://user:password@host/database`; the tables are made when it is first used.
 
+    They belong to who used it first. Others need USAGE on the schema `aura_data` and, on all its tables, SELECT to
+    read, INSERT and UPDATE to write too. Nobody needs DELETE.
+
     Without a clock, versions are recorded at the time of the server, which is one for a whole team. Every method raises
     DataError when the server cannot be reached or breaks off, InputError when it refuses the user or what they want.
     """
