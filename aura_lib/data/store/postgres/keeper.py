@@ -151,6 +151,12 @@ class Store:
         with self._session() as connection:
             return tuple(map(self._version, catalog.log(connection, source, frequency)))
 
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to: of two versions the same when they are the same."""
+        with self._session() as connection:
+            found = self._found(connection, snapshot)
+            return {name: kept.leaf.hash for name, kept in catalog.symbols(connection, found.id, found.number).items()}
+
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
 
