@@ -1,318 +1,287 @@
-"""Bars on disk: a Parquet object a symbol, named by its content; snapshots that list them; a pointer to the latest.
+"""Bars as Parquet, on a disk or in an object store: parts, manifests of versions, a log of each series.
 
-    <AURA_HOME>/data/objects/<sha256>.parquet      one symbol: time and fields
-    <AURA_HOME>/data/snapshots/<id>.json           what a snapshot is made of
-    <AURA_HOME>/data/latest/<source>-<frequency>   id of the newest snapshot
-    <AURA_HOME>/data/writing/                      files on their way; never read
+    parts/<hash>.parquet             rows of many symbols, sorted; a later part wins over an earlier one
+    actions/<hash>.parquet           splits and dividends of a version
+    versions/<id>.json.gz            what a version is made of
+    log/<series>/<number>.json       the versions of a series, in order; an entry is made by whoever is first
 
-Objects and snapshots never change, so that readers need no lock. A name is a hash of values (times as int64
-microseconds, prices as float64), not of a file: another Parquet writer gives the same name.
+Everything is written once, under its final name, whole: readers need no lock. A version is there when the log says so;
+a writer that dies before leaves files that nothing refers to.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import Bars, DataError, InputError, Instrument, canonical, decode, digest, encode
-from aura_lib.core.market_data import FIELDS
+from aura_lib.core import Bars, Clock, DataError, InputError, WallClock, utc
+from aura_lib.data.store import actions as acts
+from aura_lib.data.store import growth, log, manifest, part, runs, sql
+from aura_lib.data.store.blobs import ABANDONED, Blobs
+from aura_lib.data.store.identity import ID_DIGITS, Rows, actions_leaf
+from aura_lib.data.store.manifest import HeldOf, Manifest
+from aura_lib.data.store.panel import panel, rows_of
+from aura_lib.data.store.part import MEND
+from aura_lib.data.store.port import Series, Version
 
-__all__ = ["Store"]
-
-SCHEMA = 1
-ID_DIGITS = 24  # of the SHA-256: short enough to read out, long enough never to meet by accident
-MEND = "fetching its source again (a file: loading it again) writes it anew"
-ABANDONED = 3600.0  # seconds after which a file on its way belongs to a writer that died
-
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
+__all__ = ["ParquetKeeper"]
 
 
-class Store:
-    """The bars kept under one AURA_HOME. Safe for any number of readers and writers at once."""
+class ParquetKeeper:
+    """A store of Parquet files; any number of readers and writers at once."""
 
-    def __init__(self, home: Path) -> None:
-        self.root = Path(home) / "data"
+    def __init__(self, blobs: Blobs, clock: Clock | None = None) -> None:
+        self.blobs = blobs
+        self._clock = clock or WallClock()
 
-    def put(self, bars: Bars) -> Bars:
-        """Keep bars; they come back with their snapshot id. Putting the same again changes nothing, and mends damage.
+    # ── keeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-        Raises InputError when the directory cannot be written or the disk is full; nothing half-written stays.
+    def put(self, bars: Bars, actions: pd.DataFrame | None = None, notes: Mapping[str, Any] | None = None) -> Bars:
+        """The newest version of the series is exactly these bars; they come back with their snapshot id.
+
+        Putting the same again is recorded only when something else came between, and mends what is damaged.
+        Raises InputError when the place cannot be written or is full; then nothing has changed.
         """
         if not len(bars):
             raise InputError(f"bars of {bars.source} without a single row cannot be kept")
-        pointer = self._pointer(bars.source, bars.frequency)
-        manifest, objects = _describe(bars)
-        snapshot = _identity(manifest)
-        damaged = {name: columns for name, columns in objects.items() if self._problem(name)}
-        with self._publishing() as add:
-            for name, (times, fields) in damaged.items():
-                add(self._object(name), _to_parquet(times, fields))
-            add(self._snapshot(snapshot), canonical(manifest).encode())
-            add(pointer, snapshot.encode())
-        return replace(bars, snapshot=snapshot)
+        series, table = growth.series_of(bars), acts.plain(actions)
+        wanted = growth.described(bars, actions_leaf(table))
+        self.blobs.sweep()
+        log.mend(self.blobs, series)
+        if not self._kept_whole(series, wanted.snapshot):
+            self._publish(self._made(wanted, bars), table)
+        while (last := log.head(self.blobs, series)) is None or last.snapshot != wanted.snapshot:
+            if self._record(series, last, wanted.snapshot, notes):
+                break
+        return replace(bars, snapshot=wanted.snapshot)
 
-    def get(self, snapshot: str, symbols: Sequence[str] | None = None) -> Bars:
-        """The bars of a snapshot, or of some of its symbols in the order asked for.
+    def add(self, bars: Bars, actions: pd.DataFrame | None = None, notes: Mapping[str, Any] | None = None) -> Version:
+        """The newest version is what it was, and these bars over it.
 
-        An id or symbol that is not there raises InputError; a damaged or missing file raises DataError naming it.
+        Raises InputError when the place cannot be written or is full, or when there is nothing to begin with.
         """
-        manifest = self._manifest(snapshot)
-        entries = {entry["instrument"]["symbol"]: entry for entry in manifest["symbols"]}
-        wanted = list(entries) if symbols is None else list(symbols)
-        unknown = [s for s in wanted if s not in entries]
-        if unknown or not wanted:
-            raise InputError(
-                f"snapshot {snapshot} has no {unknown or 'empty list of symbols'}; it has {', '.join(entries)}"
-            )
-        columns = [self._columns(entries[s]["object"]) for s in wanted]
-        instruments = {s: decode(Instrument, entries[s]["instrument"]) for s in wanted}
-        return _assemble(manifest, snapshot, instruments, columns)
+        series, table = growth.series_of(bars), acts.plain(actions)
+        self.blobs.sweep()
+        while True:
+            last, newest = log.head(self.blobs, series), log.newest(self.blobs, log.folder(series))
+            base = self._manifest(newest.snapshot) if newest else None
+            if base is None and not any(len(rows) for _, rows in rows_of(bars)):
+                raise InputError(f"nothing of {bars.source} is kept yet, and bars without a price cannot begin it")
+            together = acts.over(self._actions(base) if base else acts.plain(None), table)
+            wanted, changed = growth.over(self.blobs, base, bars, actions_leaf(together))
+            if newest and wanted.snapshot == newest.snapshot:
+                return self._version(newest)
+            self._publish(self._grown(wanted, base, changed), together)
+            made = self._record(series, last, wanted.snapshot, notes)
+            if made:
+                return self._version(made)
 
-    def latest(self, source: str, frequency: str) -> str | None:
-        """Id of the newest snapshot of a source, None when nothing was kept yet.
+    def _kept_whole(self, series: Series, snapshot: str) -> bool:
+        """Whether a version is in the log, and everything that it refers to is undamaged."""
+        known = log.entries(self.blobs, log.folder(series))
+        return any(entry.snapshot == snapshot for entry in known) and not any(self._problems(snapshot))
 
-        A damaged pointer, or one to a snapshot that is gone, raises DataError.
+    def _made(self, wanted: Manifest, bars: Bars) -> Manifest:
+        """A version with runs: those of the newest one and what is different, or all anew if that is not less."""
+        newest = log.newest(self.blobs, log.folder(wanted.series))
+        if newest is not None:
+            with suppress(DataError):
+                base = self._manifest(newest.snapshot)
+                changed = (
+                    None if any(self._problems(base.snapshot)) else growth.different(self.blobs, base, wanted, bars)
+                )
+                if changed is not None:
+                    return self._grown(wanted, base, changed)
+        rows = ((symbol, rows, wanted.symbols[symbol].leaf) for symbol, rows in rows_of(bars))
+        run = part.write(self.blobs, wanted.series.frequency, wanted.fields, rows)
+        return replace(wanted, runs=(run,) if run else ())
+
+    def _grown(self, wanted: Manifest, base: Manifest | None, changed: Mapping[str, Rows]) -> Manifest:
+        frequency, before = wanted.series.frequency, base.runs if base else ()
+        return replace(wanted, runs=runs.grown(self.blobs, frequency, wanted.fields, before, changed))
+
+    def _publish(self, made: Manifest, actions: pd.DataFrame) -> None:
+        if made.actions:
+            self.blobs.put(_actions_file(made.actions), acts.to_parquet(actions))
+        self.blobs.put(manifest.file(made.snapshot), made.to_bytes())
+
+    def _record(
+        self, series: Series, last: log.Logged | None, snapshot: str, notes: Mapping[str, Any] | None
+    ) -> log.Logged | None:
+        return log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(
+        self,
+        snapshot: str,
+        symbols: Sequence[str] | None = None,
+        *,
+        fields: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Bars:
+        """The bars of a version, or some of its symbols (in the order asked for; else sorted), fields and times.
+
+        Of all symbols the moments are the panel's; of some those at which one of them has a bar. `close` always comes.
+        Unknown ids, symbols and fields raise InputError; damaged or missing content DataError that names it.
         """
-        pointer = self._pointer(source, frequency)
-        try:
-            snapshot = pointer.read_bytes().decode("ascii", "replace")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise DataError(f"{pointer} cannot be read: {error.strerror}") from error
-        if not _is_id(snapshot):
-            raise DataError(f"{pointer} is damaged, it holds no snapshot id: {MEND}")
-        if not self._snapshot(snapshot).exists():
-            raise DataError(f"{self._snapshot(snapshot)} is missing: {MEND}")
-        return snapshot
+        found = self._manifest(snapshot)
+        wanted = asked(symbols, list(found.symbols), f"snapshot {snapshot}", "symbols")
+        names = [n for n in found.fields if fields is None or n == "close" or n in fields]
+        asked(fields, list(found.fields), f"snapshot {snapshot}", "fields")
+        low, high = _edge(start, "start"), _edge(end, "end")
+        held = runs.rows(self.blobs, found.runs, wanted, names, low, high)
+        rows = [held.get(symbol, runs.NOTHING) for symbol in wanted]
+        if low is None and high is None:
+            self._complete(found, wanted, rows)
+        empty = Rows(found.empty if symbols is None else runs.NOTHING.times, {}).between(low, high).times
+        instruments = {symbol: found.symbols[symbol].instrument for symbol in wanted}
+        return panel(found.series, names, rows, instruments, empty=empty, snapshot=snapshot)
 
-    def snapshots(self) -> tuple[str, ...]:
-        """Every snapshot id in the store, sorted."""
-        return tuple(sorted(path.stem for path in (self.root / "snapshots").glob("*.json") if _is_id(path.stem)))
+    def actions(self, snapshot: str, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+        """Splits and dividends of a version, by time then symbol (columns ACTIONS)."""
+        return acts.of(self._actions(self._manifest(snapshot)), symbols)
 
-    def of(self, source: str) -> tuple[str, ...]:
-        """The snapshots of one source, the newest last."""
-        found = []
-        for snapshot in self.snapshots():
-            with suppress(DataError, InputError, FileNotFoundError):
-                if self._manifest(snapshot)["source"] == source:
-                    found.append((self._snapshot(snapshot).stat().st_mtime, snapshot))
-        return tuple(snapshot for _, snapshot in sorted(found))
+    def version(self, snapshot: str) -> Version:
+        """What is known of a snapshot without reading its bars; the first time it was recorded."""
+        series = self._manifest(snapshot).series
+        for entry in log.entries(self.blobs, log.folder(series)):
+            if entry.snapshot == snapshot:
+                return self._version(entry)
+        raise self._unknown(snapshot)
 
-    def newest(self, source: str, frequency: str, symbols: Sequence[str], adjustment: str) -> str | None:
-        """The newest snapshot of a source that has all these symbols, None when there is none."""
-        for snapshot in reversed(self.of(source)):
-            manifest = self._manifest(snapshot)
-            held = {entry["instrument"]["symbol"] for entry in manifest["symbols"]}
-            if (manifest["frequency"], manifest["adjustment"]) == (frequency, adjustment) and held >= set(symbols):
-                return snapshot
-        return None
+    def versions(self, source: str | None = None, frequency: str | None = None) -> tuple[Version, ...]:
+        """Every version in the order of being recorded, of one source and frequency if named. Reads no bars."""
+        found = [
+            entry
+            for folder in log.all_series(self.blobs)
+            for entry in log.entries(self.blobs, folder)
+            if source in (None, entry.series.source) and frequency in (None, entry.series.frequency)
+        ]
+        return tuple(map(self._version, sorted(found, key=lambda entry: (entry.recorded, entry.series, entry.number))))
 
-    def verify(self) -> tuple[str, ...]:
-        """What is damaged or missing, one line a file; empty when every snapshot can be read as it was written."""
-        problems = []
-        names: set[str] = set()
-        for snapshot in self.snapshots():
-            try:
-                names |= {entry["object"] for entry in self._manifest(snapshot)["symbols"]}
-            except DataError as error:
-                problems.append(str(error))
-        problems += [problem for name in sorted(names) if (problem := self._problem(name))]
-        return tuple(problems)
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to: of two versions the same when they are the same."""
+        return {symbol: entry.leaf.hash for symbol, entry in self._manifest(snapshot).symbols.items()}
 
-    def _pointer(self, source: str, frequency: str) -> Path:
-        for part in (source, frequency):  # a source may be a file, of whatever name
-            if not re.fullmatch(r"[^/\\\0]{1,200}", part) or part in (".", ".."):
-                raise InputError(f"{part!r} cannot name a file: it needs up to 200 characters without / and \\")
-        return self.root / "latest" / f"{source}-{frequency}"
+    def query(self, statement: str, snapshot: str) -> pd.DataFrame:
+        """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
 
-    def _object(self, name: str) -> Path:
-        return self.root / "objects" / f"{name}.parquet"
-
-    def _snapshot(self, snapshot: str) -> Path:
-        return self.root / "snapshots" / f"{snapshot}.json"
-
-    def _manifest(self, snapshot: str) -> dict[str, Any]:
-        if not _is_id(snapshot):
-            raise InputError(f"{snapshot!r} is no snapshot id: it has {ID_DIGITS} hexadecimal digits")
-        path = self._snapshot(snapshot)
-        try:
-            manifest = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            known = ", ".join(self.snapshots()[:5]) or "none"
-            raise InputError(f"no snapshot {snapshot} in {self.root}; there is: {known}") from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is damaged ({error}): {MEND}") from error
-        if not isinstance(manifest, dict) or _identity(manifest) != snapshot:
-            raise DataError(f"{path} is damaged, its content is not what its name says: {MEND}")
-        if manifest["schema"] != SCHEMA:
-            raise DataError(f"{path} has schema {manifest['schema']}, this version reads {SCHEMA}: update Aura")
-        return manifest
-
-    def _columns(self, name: str) -> tuple[Times, dict[str, Values]]:
-        """Times and fields of an object, proven to be what its name says."""
+        An unknown value is NULL. Raises InputError when the question cannot be answered.
+        """
         import pyarrow as pa
 
-        path = self._object(name)
-        try:
-            times, fields = _from_parquet(path.read_bytes())
-        except FileNotFoundError:
-            raise DataError(f"{path} is missing: {MEND}") from None
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise DataError(f"{path} is damaged ({error}): {MEND}") from error
-        if _name(times, fields) != name:
-            raise DataError(f"{path} is damaged, its content is not what its name says: {MEND}")
-        return times, fields
+        found = self._manifest(snapshot)
+        every = part.datasets(self.blobs, found.runs, found.fields)
+        instruments = {symbol: entry.instrument for symbol, entry in found.symbols.items()}
+        tables = {
+            **{f"run_{position}": run for position, run in enumerate(every)},
+            "actions": pa.Table.from_pandas(self._actions(found), preserve_index=False),
+            "instruments": sql.instruments_table(instruments),
+        }
+        return sql.select(statement, tables, sql.later_wins(len(every), found.fields))
 
-    def _problem(self, name: str) -> str:
+    # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def verify(self) -> tuple[str, ...]:
+        """What is damaged or missing, one line a file; empty when every version can be read as it was written."""
+        found: dict[str, None] = {}
+        for folder in log.all_series(self.blobs):
+            found |= dict.fromkeys(log.problems(self.blobs, folder))
+            for snapshot in log.snapshots(self.blobs, folder):
+                found |= dict.fromkeys(self._problems(snapshot))
+        return tuple(found)
+
+    def sweep(self) -> int:
+        """Take away what no version refers to and nobody is writing any more; how many files."""
+        logged = {s for folder in log.all_series(self.blobs) for s in log.snapshots(self.blobs, folder)}
+        kept = {manifest.file(snapshot) for snapshot in logged}
+        for snapshot in logged:
+            found = self._manifest(snapshot)  # a damaged one: nobody knows what it refers to, so nothing is taken away
+            kept |= {ref.file for ref in found.parts()} | {_actions_file(found.actions)}
+        every = [f"{folder}/{name}" for folder in ("versions", "parts", "actions") for name in self.blobs.names(folder)]
+        gone = [name for name in every if name not in kept and self.blobs.age(name) > ABANDONED]
+        for name in gone:
+            self.blobs.delete(name)
+        return len(gone)
+
+    def _problems(self, snapshot: str) -> Iterator[str]:
         try:
-            self._columns(name)
+            found = self._manifest(snapshot)
+            self._actions(found)
         except DataError as error:
-            return str(error)
-        return ""
+            yield str(error)
+            return
+        for ref in found.parts():
+            yield from part.problems(self.blobs, ref)
 
-    @contextmanager
-    def _publishing(self) -> Iterator[Any]:
-        """Write every file aside first, then move them all into place in the order given."""
-        staged: list[tuple[Path, Path]] = []
-        writing = self.root / "writing"
+    def _version(self, entry: log.Logged) -> Version:
+        held = HeldOf(self.blobs, entry.snapshot)
+        return Version(entry.snapshot, entry.series, entry.number, entry.recorded, held, entry.notes)
 
-        def add(target: Path, content: bytes) -> None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            aside = writing / uuid.uuid4().hex
-            staged.append((aside, target))
-            _write(aside, content)
-
+    def _manifest(self, snapshot: str) -> Manifest:
+        if not is_id(snapshot):
+            raise InputError(f"{snapshot!r} is no snapshot id: it has {ID_DIGITS} hexadecimal digits")
         try:
-            writing.mkdir(parents=True, exist_ok=True)
-            _sweep(writing)
-            yield add
-            for aside, target in staged:
-                aside.replace(target)
-                _settle(target.parent)
-        except OSError as error:
-            raise InputError(
-                f"{self.root} cannot be written ({error.strerror or error}): free the disk, or set AURA_HOME to a "
-                "directory of yours; nothing was changed"
-            ) from error
-        finally:
-            for aside, _ in staged:
-                aside.unlink(missing_ok=True)
+            return manifest.load(self.blobs, snapshot)
+        except FileNotFoundError:
+            if any(snapshot in log.snapshots(self.blobs, folder) for folder in log.all_series(self.blobs)):
+                raise DataError(f"{self.blobs.where(manifest.file(snapshot))} is missing: {MEND}") from None
+            raise self._unknown(snapshot) from None
+
+    def _unknown(self, snapshot: str) -> InputError:
+        known = ", ".join(dict.fromkeys(version.snapshot for version in self.versions()[-5:])) or "none"
+        return InputError(f"no snapshot {snapshot} in {self.blobs.where()}; there is: {known}")
+
+    def _complete(self, found: Manifest, symbols: Sequence[str], rows: Sequence[Rows]) -> None:
+        for symbol, held in zip(symbols, rows, strict=True):
+            if len(held) != found.symbols[symbol].rows:
+                where = self.blobs.where(manifest.file(found.snapshot))
+                raise DataError(f"{where}: its parts have {len(held)} bars of {symbol}, not "
+                                f"{found.symbols[symbol].rows}: {MEND}")  # fmt: skip
+
+    def _actions(self, found: Manifest) -> pd.DataFrame:
+        if not found.actions:
+            return acts.plain(None)
+        name = _actions_file(found.actions)
+        where = self.blobs.where(name)
+        try:
+            table = acts.from_parquet(self.blobs.read(name))
+        except FileNotFoundError:
+            raise DataError(f"{where} is missing: {MEND}") from None
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{where} is damaged ({error}): {MEND}") from error
+        if actions_leaf(table) != found.actions:
+            raise DataError(f"{where} is damaged, its content is not what its name says: {MEND}")
+        return table
 
 
-def _is_id(text: Any) -> bool:
+def is_id(text: Any) -> bool:
+    """Whether a text can be a snapshot id."""
     return isinstance(text, str) and re.fullmatch(rf"[0-9a-f]{{{ID_DIGITS}}}", text) is not None
 
 
-def _identity(manifest: Mapping[str, Any]) -> str:
-    return digest(dict(manifest))[:ID_DIGITS]
+def asked(wanted: Sequence[str] | None, known: Sequence[str], where: str, what: str) -> list[str]:
+    """What was asked for, all there is if nothing was named. An unknown one raises InputError."""
+    if wanted is None:
+        return list(known)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown or not len(wanted):
+        shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+        raise InputError(f"{where} has no {unknown or f'empty list of {what}'}; it has {shown}")
+    return list(wanted)
 
 
-def _describe(bars: Bars) -> tuple[dict[str, Any], dict[str, tuple[Times, dict[str, Values]]]]:
-    """The manifest of bars, and their objects by name."""
-    times = bars.times.asi8.astype("<i8", copy=False)
-    fields = {name: bars.fields[name].to_numpy() for name in FIELDS if name in bars.fields}
-    objects, entries = {}, []
-    for position, symbol in enumerate(bars.symbols):
-        columns = {name: np.ascontiguousarray(values[:, position], "<f8") for name, values in fields.items()}
-        name = _name(times, columns)
-        objects[name] = (times, columns)
-        entries.append({"instrument": encode(bars.instruments[symbol]), "object": name})
-    manifest = {
-        "schema": SCHEMA,
-        "source": bars.source,
-        "frequency": bars.frequency,
-        "calendar": bars.calendar,
-        "adjustment": bars.adjustment,
-        "symbols": entries,
-    }
-    return manifest, objects
+def _edge(moment: datetime | None, name: str) -> int | None:
+    return None if moment is None else (utc(moment, name) - manifest.EPOCH) // timedelta(microseconds=1)
 
 
-def _name(times: Times, fields: Mapping[str, Values]) -> str:
-    """SHA-256 of one symbol's values; every NaN counts as the same one."""
-    sha = hashlib.sha256(canonical({"fields": list(fields), "rows": len(times)}).encode())
-    sha.update(times.tobytes())
-    for values in fields.values():
-        sha.update(np.where(np.isnan(values), np.nan, values).tobytes())
-    return sha.hexdigest()
-
-
-def _to_parquet(times: Times, fields: Mapping[str, Values]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    stamps = pa.array(times).cast(pa.timestamp("us", tz="UTC"))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"time": stamps, **{n: pa.array(v) for n, v in fields.items()}}), sink, compression="zstd")
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _from_parquet(content: bytes) -> tuple[Times, dict[str, Values]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-    times = table.column("time").cast(pa.int64()).to_numpy()
-    return times, {name: table.column(name).to_numpy() for name in FIELDS if name in table.column_names}
-
-
-def _assemble(
-    manifest: Mapping[str, Any],
-    snapshot: str,
-    instruments: Mapping[str, Instrument],
-    columns: Sequence[tuple[Times, dict[str, Values]]],
-) -> Bars:
-    times, first = columns[0]
-    if not all(np.array_equal(times, other) for other, _ in columns):
-        raise DataError(f"snapshot {snapshot}: its symbols have different times")
-    index = pd.DatetimeIndex(times.view("M8[us]")).tz_localize("UTC")
-    frames = {
-        name: pd.DataFrame(np.stack([fields[name] for _, fields in columns]).T, index, list(instruments), copy=False)
-        for name in first
-    }
-    words = {key: manifest[key] for key in ("source", "frequency", "calendar", "adjustment")}
-    return Bars(frames, snapshot=snapshot, instruments=instruments, **words)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _settle(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sweep(writing: Path) -> None:
-    """Take away what a writer that died left behind."""
-    for path in writing.iterdir():
-        try:
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink()
-        except FileNotFoundError:
-            continue
+def _actions_file(name: str) -> str:
+    return f"actions/{name}.parquet"
