@@ -52,7 +52,7 @@ def _client() -> Any:
     try:
         import confluent_kafka
     except ImportError as error:
-        raise InputError("streams over Kafka need the client: pip install aura[kafka]") from error
+        raise InputError("streams over Kafka need the client: pip install 'aura-lib[kafka]'") from error
     return confluent_kafka
 
 
