@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aura_lib.core import Bar, InputError, Tick
-from aura_lib.data.stream import Feed
+from aura_lib import data
+from aura_lib.core import Bar, Bars, Calendar, InputError, Tick
+from aura_lib.data.stream import Feed, Replay
 from aura_lib.data.stream.bins import Bins
 from aura_lib.data.stream.events import Event
 from aura_lib.data.stream.grid import Grid
@@ -246,3 +247,40 @@ def test_steps_that_were_written_down_go_on_where_they_were() -> None:
     assert first == whole and len(whole) == 16
     with pytest.raises(InputError, match="steps have changed"):
         Feed(Faulty([]), ["AAA"])._root.restore(kept)
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "XNSE", "XLON", "XHKG", "24/7", "24/5"])
+@pytest.mark.parametrize("frequency", ["5m", "15m", "1h", "1d", "1w"])
+def test_every_moment_has_the_bar_that_the_calendar_gives_it(calendar: str, frequency: str) -> None:
+    start, end = datetime(2024, 1, 19, tzinfo=UTC), datetime(2024, 4, 3, tzinfo=UTC)
+    known = Calendar.of(calendar)
+    closes = known.bar_closes(frequency, start, end)
+    grid = Grid(frequency, calendar)
+    for moment in pd.date_range(start, end - timedelta(days=8), freq="17min7s"):
+        found = grid.end(moment.to_pydatetime(), instant=True)
+        assert (found is not None) == known.status(moment).is_open, moment
+        if found is not None:
+            assert found == closes[closes.searchsorted(moment, side="right")], moment
+
+
+@pytest.mark.parametrize("frequency", ["5m", "15m", "1h", "1d"])
+def test_a_stream_makes_the_bars_that_resampling_makes_of_the_same_minutes(
+    frequency: str, rng: np.random.Generator
+) -> None:
+    times = Calendar.of("XLON").bar_closes("1m", datetime(2024, 12, 23, tzinfo=UTC), datetime(2025, 1, 2, tzinfo=UTC))
+    shape = (len(times), 2)  # two half days and two holidays are among them
+    close = pd.DataFrame(100 * np.exp(np.cumsum(rng.normal(0, 1e-3, shape), axis=0)), times, ["AAA", "BBB"])
+    quiet = rng.random(shape) < 0.2
+    walk = {"open": close.shift(1).fillna(100.0), "high": close * 1.01, "low": close * 0.98, "close": close}
+    fields = {name: frame.mask(quiet) for name, frame in {**walk, "volume": close * 10}.items()}
+    stored = Bars(fields, "made", "1m", calendar="XLON")
+    with Feed(Replay(stored, "max"), stored.symbols, calendar="XLON", frequency=frequency) as feed:
+        told: list[Bar] = []
+        feed.listen(told.append)
+        assert feed.start().wait(60)
+    expected = data.resample(stored, frequency)
+    for symbol in stored.symbols:
+        found = pd.DataFrame([(b.time, b.open, b.high, b.low, b.close, b.volume) for b in told if b.symbol == symbol])
+        wanted = pd.DataFrame({name: expected.fields[name][symbol] for name in fields}).dropna()
+        assert found[0].tolist() == wanted.index.to_pydatetime().tolist()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(found[[1, 2, 3, 4, 5]], wanted, rtol=1e-12)

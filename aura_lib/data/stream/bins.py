@@ -138,6 +138,13 @@ class Bins(Flow):
             self._grace = grace
         super().clock(now)
 
+    def finish(self, patience: float) -> None:
+        """The stream is over: give on what has ended by its last word."""
+        newest = self._newest
+        ends = sorted(key for key in self._growing if newest is not None and key[0] <= newest)
+        self.give([self._give(*key) for key in ends])
+        super().finish(patience)
+
     def forget(self) -> None:
         """Begin anew."""
         self._growing.clear()

@@ -208,6 +208,8 @@ class Feed:
                     if self.traits.live:
                         self._root.clock(self._now())
                 elif parcel.kind == "end":
+                    self._root.finish(0.5)
+                    self._root.settle()
                     break
                 else:
                     self._handle(parcel)
@@ -249,7 +251,6 @@ class Feed:
     def _finish(self) -> None:
         self._stopped.set()
         self._buffer.close()
-        self._root.finish(0.5)
         self._root.close()
         self._watch.end("the stream is over")
         self._over.set()
