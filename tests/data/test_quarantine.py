@@ -234,6 +234,15 @@ def test_what_an_adapter_has_set_aside_is_told_with_the_rest() -> None:
     assert len(admitted.quarantine + aside) == 4, "each row once"
 
 
+def test_rows_of_one_symbol_are_set_aside_with_what_they_had() -> None:
+    table = pd.DataFrame({"open": [1.0, 2.0], "close": [0.0, -2.0]})
+    words = {"source": "vendor", "frequency": "1d", "symbol": "A", "check": "not positive", "detail": "a price is not"}
+    aside = quality.Quarantine.from_table(table, CLOSES[FIRST : FIRST + 2], **words)
+    assert aside.table()["close"].tolist() == [0.0, -2.0] and aside.table()["high"].isna().all()
+    assert aside.table()["time"].tolist() == list(CLOSES[FIRST : FIRST + 2]) and aside.counts() == {"not positive": 2}
+    assert len(quality.Quarantine.from_table(table.iloc[:0], [], **words)) == 0
+
+
 def test_bars_are_admitted_with_their_own_words() -> None:
     bars = Bars(market(), "mine", calendar="XNYS", adjustment="")
     admitted = quality.admit(bars)
