@@ -74,9 +74,9 @@ def fetch_from(
     return kept(settings).put(bars).snapshot
 
 
-def _fit(bars: Bars, actions: pd.DataFrame | None, settings: Settings) -> Bars:
+def _fit(bars: Bars, actions: pd.DataFrame | None, settings: Settings, aside: quality.Quarantine | None = None) -> Bars:
     """Bars that may be used: bad rows are set aside, kept and told. Raises DataError when all of it is unfit."""
-    found = quality.admit(bars, actions=actions)
+    found = quality.admit(bars, actions=actions, aside=aside)
     quality.tell(found, settings.home, stacklevel=_outside())
     tell(bars.source, [str(finding) for finding in found.report.errors])
     return found.bars
@@ -158,7 +158,7 @@ def _freshest(given: Iterable[History], calendar: str) -> str:
 
 def _add(keeper: Keeper, history: History, upto: str, settings: Settings) -> str:
     """Lay what a vendor gave over what is kept; the snapshot that this makes."""
-    bars = _fit(history.raw, history.actions, settings)
+    bars = _fit(history.raw, history.actions, settings, history.aside)
     before = newest(keeper.versions(bars.source, bars.frequency)).get(Series.of(bars))
     told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, upto)}
     after = keeper.add(bars, history.actions, {ASKED: told})

@@ -338,6 +338,10 @@ def test_rows_that_cannot_be_are_left_out_and_named(yahoo: Yahoo, source: adapte
         "  AAPL: 3 day(s) from 2026-01-01 to 2026-01-04 without a session of XNYS (known from 1970-01-02 on): left out",
     ]
     assert Path(told[0].filename) == Path(__file__)
+    aside = source.history(["AAPL"]).aside
+    assert aside.counts() == {"unexpected bar": 3, "not positive": 1}
+    wrong = aside.table().query("check == 'not positive'").iloc[0]
+    assert (wrong["close"], str(wrong["time"])) == (0.0, "2026-01-06 21:00:00+00:00"), "as Yahoo gave it, at its close"
 
 
 def test_a_session_that_has_not_closed_is_not_there(yahoo: Yahoo, polite: Polite) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Instrument, Quote
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.core.market_data import FIELDS
+from aura_lib.data.quality import Quarantine
 from aura_lib.data.sources.yfinance.exchanges import HUNDREDTHS, described, unit
 from aura_lib.data.vendor import History
 
@@ -30,11 +31,11 @@ def history(
 ) -> History:
     """What yfinance found of each symbol as one panel of bars that have closed by now, at or after start."""
     instruments, calendar = _described(found)
-    told, raw, actions = list(remarks), {}, []
+    told, raw, actions, aside = list(remarks), {}, [], [Quarantine()]
     for symbol, (frame, meta) in found.items():
         if instruments[symbol].asset_class is AssetClass.FX and frequency == "1d":
             frame = _days_over(frame, now)
-        bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told)
+        bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told, aside)
         bars = bars[bars.index <= pd.Timestamp(now)]
         if bars.empty and start is None:
             why = f" on a session of {calendar.name} that has closed" if len(frame) else ": it has no bars"
@@ -46,7 +47,7 @@ def history(
         actions.append(events)
     fields = _panel(raw, calendar, frequency)
     panel = Bars(fields, "yfinance", frequency, calendar=calendar.name, adjustment="", instruments=instruments)
-    return History(panel, pd.concat(actions, ignore_index=True), tuple(told))
+    return History(panel, pd.concat(actions, ignore_index=True), tuple(told), sum(aside[1:], aside[0]))
 
 
 def _described(found: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]]) -> tuple[dict[str, Instrument], Calendar]:
@@ -69,9 +70,13 @@ def _days_over(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
 
 
 def _traded(
-    symbol: str, frame: pd.DataFrame, frequency: str, calendar: Calendar, scale: float, told: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bars by their close and events of a symbol, as they were on the day; what was left out is added to `told`."""
+    symbol: str, frame: pd.DataFrame, frequency: str, calendar: Calendar, scale: float, told: list[str],
+    aside: list[Quarantine],
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Bars by their close and events of a symbol, as they were on the day.
+
+    What was left out is added to `told`, and as Yahoo gave it to `aside`.
+    """
     if frame.empty:
         return pd.DataFrame(columns=list(FIELDS), index=pd.DatetimeIndex([], tz="UTC"), dtype="float64"), _events()
     frame = _with_gains(symbol, frame, told)
@@ -82,12 +87,21 @@ def _traded(
     wrong = (yahoo[list(FIELDS[:4])] <= 0).any(axis=1)
     if wrong.any():
         told.append(f"{symbol}: {_days(frame.index[wrong])} with a price that is not positive: taken as missing")
+        words = {"source": "yfinance", "frequency": frequency, "symbol": symbol}
+        session, closes = _closes(pd.DatetimeIndex(yahoo.index[wrong]), frequency, calendar)
+        moments = closes.where(session >= 0, pd.DatetimeIndex(yahoo.index[wrong]).tz_convert("UTC"))
+        detail = "a price is not positive"
+        aside.append(Quarantine.from_table(yahoo[wrong], moments, check="not positive", detail=detail, **words))
         yahoo = yahoo.where(~wrong)
     bars = yahoo[list(FIELDS[:4])].mul(later * scale, axis=0).assign(volume=yahoo["volume"] / later)
     bars = bars[bars["close"].notna()]
     session, closes = _closes(pd.DatetimeIndex(bars.index), frequency, calendar)
     outside = session < 0
     if outside.any():
+        words = {"source": "yfinance", "frequency": frequency, "symbol": symbol}
+        moments = pd.DatetimeIndex(bars.index[outside]).tz_convert("UTC")
+        detail = f"no session of {calendar.name}"
+        aside.append(Quarantine.from_table(bars[outside], moments, check="unexpected bar", detail=detail, **words))
         since = f"{calendar.name} (known from {calendar.sessions[0].date()} on)"
         told.append(f"{symbol}: {_days(bars.index[outside])} without a session of {since}: left out")
     bars = bars[~outside].set_axis(closes[~outside], axis=0)
