@@ -23,6 +23,7 @@ __all__ = ["fetch", "fetch_file", "fetch_from", "keep", "kept", "named", "tell"]
 
 OVERLAP = 5  # sessions asked for again: vendors correct the last days
 TOLD = 10  # lines of a warning
+QUALITY = "quality"  # note of a version: what the checks said of it, in numbers
 Progress = Callable[[int, int], None]
 Source = sources.Name
 
@@ -70,16 +71,18 @@ def fetch_from(
         raise InputError(f"{adapter.name} is fetched whole: leave out symbols={symbols!r}")
     if isinstance(adapter, files.FileSource):
         return fetch_file(adapter, settings)
-    bars = _fit(adapter.fetch(adapter.symbols(), frequency or "1d"), None, settings)
-    return kept(settings).put(bars).snapshot
+    found = _fit(adapter.fetch(adapter.symbols(), frequency or "1d"), None, settings)
+    return kept(settings).put(found.bars, notes={QUALITY: found.report.summary()}).snapshot
 
 
-def _fit(bars: Bars, actions: pd.DataFrame | None, settings: Settings, aside: quality.Quarantine | None = None) -> Bars:
+def _fit(
+    bars: Bars, actions: pd.DataFrame | None, settings: Settings, aside: quality.Quarantine | None = None
+) -> quality.Admitted:
     """Bars that may be used: bad rows are set aside, kept and told. Raises DataError when all of it is unfit."""
     found = quality.admit(bars, actions=actions, aside=aside)
     quality.tell(found, settings.home, stacklevel=_outside())
     tell(bars.source, [str(finding) for finding in found.report.errors])
-    return found.bars
+    return found
 
 
 def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
@@ -106,7 +109,7 @@ def fetch_file(adapter: files.FileSource, settings: Settings) -> str:
             raise InputError(f"{error}. The store has kept it: snapshot={held[-1].snapshot!r}") from None
         raise
     tell(adapter.name, [*found.remarks, *map(str, found.quality.findings)])
-    return keeper.put(found.bars).snapshot
+    return keeper.put(found.bars, notes={QUALITY: found.quality.summary()}).snapshot
 
 
 # ---- vendors -------------------------------------------------------------------------------------------------------
@@ -158,10 +161,12 @@ def _freshest(given: Iterable[History], calendar: str) -> str:
 
 def _add(keeper: Keeper, history: History, upto: str, settings: Settings) -> str:
     """Lay what a vendor gave over what is kept; the snapshot that this makes."""
-    bars = _fit(history.raw, history.actions, settings, history.aside)
+    found = _fit(history.raw, history.actions, settings, history.aside)
+    bars = found.bars
     before = newest(keeper.versions(bars.source, bars.frequency)).get(Series.of(bars))
     told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, upto)}
-    after = keeper.add(bars, history.actions, {ASKED: told})
+    noted = {} if before else {QUALITY: found.report.summary()}  # of a part nothing can be said of the whole
+    after = keeper.add(bars, history.actions, {ASKED: told, **noted})
     tell(bars.source, [*history.remarks, *(_changed(keeper, before, after) if before else [])])
     return after.snapshot
 

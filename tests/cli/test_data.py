@@ -82,6 +82,12 @@ def test_the_status_tells_the_quality_that_was_noted(aura_home: Path) -> None:
     assert second["quality"] == "1 error(s), 2 warning(s), 3 row(s) set aside"
 
 
+def test_a_fetch_notes_the_quality_of_what_it_kept(aura_home: Path) -> None:
+    told("fetch", "sample:ohlcv")
+    told("fetch", "sample:indices")
+    assert [row["quality"] for row in told("status")["series"]] == ["1 warning(s)", "no finding"]
+
+
 def test_an_address_with_a_password_is_not_shown(aura_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aura_lib.cli.data import kept
 
