@@ -599,6 +599,8 @@ def test_a_price_that_is_not_positive_is_taken_as_missing_and_told(alpaca: Alpac
     history = source.history(["AAPL"])
     assert np.isnan(history.raw.low["AAPL"].iloc[0]) and history.raw.close["AAPL"].iloc[0] == 190.5
     assert history.remarks == ("1 price(s) that are not positive: taken as missing",)
+    (row,) = history.aside.table().to_dict("records")
+    assert (row["symbol"], row["low"], row["close"], row["check"]) == ("AAPL", 0.0, 190.5, "not positive")
 
 
 def test_an_unknown_symbol_is_named(apple: Alpaca, source: adapter.Source) -> None:

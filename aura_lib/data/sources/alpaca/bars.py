@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ class Tally:
     unknown_days: int = 0
     twice: int = 0
     not_positive: int = 0
+    spoilt: list[pd.DataFrame] = field(default_factory=list)  # rows as they came, by the moment each began
 
     def remarks(self, calendar: str) -> list[str]:
         """A line each."""
@@ -60,10 +61,14 @@ def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(f"alpaca: a bar that cannot be read ({what}). Try again later") from None
+    index = pd.DatetimeIndex(times).tz_localize("UTC")
     wrong = values[:4] <= 0
-    tally.not_positive += int(wrong.sum())
-    values[:4][wrong] = np.nan
-    return pd.DataFrame(values.T, index=pd.DatetimeIndex(times).tz_localize("UTC"), columns=list(FIELDS))
+    if wrong.any():
+        tally.not_positive += int(wrong.sum())
+        bad = np.flatnonzero(wrong.any(axis=0))
+        tally.spoilt.append(pd.DataFrame(values.T[bad], index=index[bad], columns=list(FIELDS)))
+        values[:4][wrong] = np.nan
+    return pd.DataFrame(values.T, index=index, columns=list(FIELDS))
 
 
 def whole(parts: Sequence[pd.DataFrame], tally: Tally) -> pd.DataFrame:

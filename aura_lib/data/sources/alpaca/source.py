@@ -12,6 +12,7 @@ import pandas as pd
 from aura_lib.core import Bars, Calendar, Clock, DataError, InputError, Quote, WallClock, step
 from aura_lib.core.times import utc
 from aura_lib.data.polite import Polite
+from aura_lib.data.quality import Quarantine
 from aura_lib.data.sources.alpaca import bars, quotes
 from aura_lib.data.sources.alpaca.actions import actions as actions_of
 from aura_lib.data.sources.alpaca.door import TIMEOUT, Access, Door
@@ -151,7 +152,7 @@ class Call:
         self.made_from = bars.MADE_FROM[calendar.name][frequency]
         if self.extended and frequency == "1h":
             self.made_from = "1Hour"  # the clock's hours: there is no open to count from before it
-        self.tally = bars.Tally()
+        self.tally, self.aside = bars.Tally(), Quarantine()
 
     def history(
         self, symbols: list[str], start: datetime | None, progress: Callable[[int, int], None] | None
@@ -173,7 +174,16 @@ class Call:
             ),
             actions=actions,
             remarks=(*self.tally.remarks(self.calendar.name), *self._withheld(), *remarks),
+            aside=self.aside,
         )  # fmt: skip
+
+    def _set_aside(self, symbol: str) -> None:
+        """Keep the rows of a symbol that cannot be, as they came."""
+        words = {"source": str(self.options), "frequency": self.frequency, "symbol": symbol, "check": "not positive"}
+        for table in self.tally.spoilt:
+            detail = f"a price of the bar that began then ({self.made_from}) is not positive"
+            self.aside += Quarantine.from_table(table, table.index, detail=detail, **words)
+        self.tally.spoilt.clear()
 
     def frames(self, symbols: list[str], start: datetime) -> dict[str, pd.DataFrame]:
         """The bars of each symbol that closed at or after `start`, and nothing else."""
@@ -195,6 +205,7 @@ class Call:
                 for first, last in windows:
                     for symbol, rows in self._asked(kind, page, first, last).items():
                         parts.setdefault(symbol, []).append(bars.frame(rows, self.tally))
+                        self._set_aside(symbol)
                 done += len(page)
                 if progress:
                     progress(done, len(symbols))
