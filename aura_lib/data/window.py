@@ -61,12 +61,17 @@ def whole(calendar: str, first: datetime, frequency: str) -> datetime:
 
 
 def edge(when: When, name: str, calendar: str) -> datetime:
-    """Start or end of a range as a moment: a day begins, or ends, at midnight of the exchange."""
+    """Start or end of a range as a moment.
+
+    A day is from after midnight of the exchange to midnight: where trading never stops, the bar that closes at midnight
+    belongs to the day that ends.
+    """
     day = day_or_moment(when, name)
     if isinstance(day, datetime):
         return day
     midnight = pd.Timestamp(day) + pd.Timedelta(days=1 if name == "end" else 0)
-    return utc(midnight.tz_localize(Calendar.of(calendar).zone)) - pd.Timedelta(microseconds=1 if name == "end" else 0)
+    moment = utc(midnight.tz_localize(Calendar.of(calendar).zone))
+    return moment if name == "end" else moment + MICROSECOND
 
 
 def _covered(bars: Bars, sessions: pd.DatetimeIndex, asked: str) -> None:
