@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Sequences:
     def fresh(self) -> Callable[[], Keeper]:
         raise NotImplementedError
 
-    @settings(max_examples=30)
+    @settings(max_examples=20)
     @given(done=steps, data=st.data())
     def test_any_sequence_leaves_what_it_leaves_in_plain_dictionaries(
         self,
@@ -74,16 +73,15 @@ class TestPostgresStore(StoreContract, Sequences):
         return lambda clock=None: PostgresStore(database, clock)
 
     @pytest.fixture
-    def fresh(self, cluster: Cluster) -> Iterator[Callable[[], Keeper]]:
-        with ExitStack() as stack:
+    def fresh(self, cluster: Cluster, database: str) -> Iterator[Callable[[], Keeper]]:
+        store = PostgresStore(database)
 
-            def fresh() -> Keeper:
-                stack.close()  # the one before
-                store = PostgresStore(stack.enter_context(cluster.new_database()))
-                stack.callback(store.close)
-                return store
+        def fresh() -> Keeper:
+            cluster.run("DROP SCHEMA IF EXISTS aura_data CASCADE", database.rpartition("/")[2])
+            return PostgresStore(database)
 
-            yield fresh
+        yield fresh
+        store.close()
 
 
 class TestBucketStore(StoreContract):

@@ -201,3 +201,21 @@ def test_unfit_bars_do_not_enter_the_store(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DataError, match="missing session"):
         data.load(["KO"], settings=Settings(tmp_path, ""))
     assert Store(tmp_path).versions() == ()
+
+
+def test_the_first_week_is_whole_wherever_it_is_asked_from(tmp_path: Path) -> None:
+    home = Settings(tmp_path, "")
+    weeks = data.load(source="synthetic:years=1,symbols=2", frequency="1w", settings=home)
+    some = data.load(source="synthetic:years=1,symbols=2", frequency="1w", start="2015-03-04", settings=home)
+    assert str(some.start.date()) == "2015-03-06"
+    for name, frame in some.fields.items():
+        pd.testing.assert_frame_equal(frame, weeks.fields[name].loc["2015-03-04":], check_exact=True, check_freq=False)
+
+
+def test_a_day_of_a_market_that_never_closes_is_the_bar_that_closes_at_its_end(tmp_path: Path) -> None:
+    coins = "synthetic:years=1,symbols=1,calendar=24-7,kind=crypto"
+    bars = data.load(source=coins, start="2015-01-10", end="2015-01-12", settings=Settings(tmp_path, ""))
+    closes = [datetime(2015, 1, day, tzinfo=UTC) for day in (11, 12, 13)]
+    assert bars.times.to_pydatetime().tolist() == closes
+    last = data.load(source=coins, as_of="2015-01-12", settings=Settings(tmp_path, "")).end
+    assert last == closes[-1]
