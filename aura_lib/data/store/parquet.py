@@ -33,6 +33,9 @@ from aura_lib.data.store.port import Series, Version
 __all__ = ["ParquetKeeper"]
 
 
+SWEPT_EVERY = 256  # versions of a series; then what dead writers left is looked for
+
+
 class ParquetKeeper:
     """A store of Parquet files; any number of readers and writers at once."""
 
@@ -113,7 +116,11 @@ class ParquetKeeper:
     def _record(
         self, series: Series, last: log.Logged | None, snapshot: str, notes: Mapping[str, Any] | None
     ) -> log.Logged | None:
-        return log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        made = log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        if made and made.number % SWEPT_EVERY == 0:
+            with suppress(DataError):  # whoever reads what is damaged will be told
+                self.sweep()
+        return made
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
