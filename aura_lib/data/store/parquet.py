@@ -80,7 +80,8 @@ class ParquetKeeper:
             wanted, changed = growth.over(self.blobs, base, bars, actions_leaf(together))
             if newest and wanted.snapshot == newest.snapshot:
                 return self._version(newest)
-            self._publish(self._grown(wanted, base, changed), together)
+            if wanted.snapshot not in log.snapshots(self.blobs, log.folder(series)):  # else others may be reading it
+                self._publish(self._grown(wanted, base, changed), together)
             made = self._record(series, last, wanted.snapshot, notes)
             if made:
                 return self._version(made)
