@@ -25,7 +25,7 @@ from tests.benchmarks.rows import Row
 
 ROOT = Path(__file__).parents[2]
 MORE = ("features",)
-SYMBOLS = [f"D{i:04d}" for i in range(7, 500, 23)]
+SYMBOLS = [f"D{i:04d}" for i in range(7, 500, 8)]
 Told = dict[str, float]
 
 
@@ -50,6 +50,8 @@ def _store(folder: Path) -> Iterator[Row]:
     for peer, what in ((plain, "pyarrow"), (duck, "DuckDB file")):
         yield Row(f"data.write.memory.{what.split()[0].lower()}", kept["MB"], "MB", None, what, peer["MB"])
     yield from _reading(folder)
+    ours, theirs = child("query_ours", folder), child("query_duckdb", folder)
+    yield Row("data.query", ours["warm"], "s", None, "DuckDB file", theirs["warm"])
     ours, theirs = child("append_ours", folder), child("append_duckdb", folder)
     yield Row("data.append", ours["s"], "s", None, "DuckDB file", theirs["s"])
     yield Row("data.append.memory", ours["MB"], "MB", None, "DuckDB file", theirs["MB"])
@@ -228,6 +230,23 @@ def panel_duckdb(folder: Path) -> Told:
             return found.pivot(index="time", columns="symbol", values="close")
 
         return _twice(read, SYMBOLS[:4])
+
+
+QUESTION = "SELECT symbol, max(close) FROM {} WHERE time >= TIMESTAMPTZ '2010-01-01' AND time < '2011-01-01' GROUP BY 1"
+
+
+def query_ours(folder: Path) -> Told:
+    store = _ours(folder)
+    snapshot = store.latest("bench", "1d")
+    return _twice(lambda _: store.query(QUESTION.format("bars"), snapshot), SYMBOLS[:6])
+
+
+def query_duckdb(folder: Path) -> Told:
+    import duckdb
+
+    with duckdb.connect(str(folder / "bars.duckdb"), read_only=True) as connection:
+        ask = QUESTION.format("bars_1d")
+        return _twice(lambda _: connection.sql(ask).to_arrow_table().to_pandas(), SYMBOLS[:6])
 
 
 def _next_days() -> list[Any]:

@@ -33,6 +33,9 @@ from aura_lib.data.store.port import Series, Version
 __all__ = ["ParquetKeeper"]
 
 
+SWEPT_EVERY = 256  # versions of a series; then what dead writers left is looked for
+
+
 class ParquetKeeper:
     """A store of Parquet files; any number of readers and writers at once."""
 
@@ -77,7 +80,8 @@ class ParquetKeeper:
             wanted, changed = growth.over(self.blobs, base, bars, actions_leaf(together))
             if newest and wanted.snapshot == newest.snapshot:
                 return self._version(newest)
-            self._publish(self._grown(wanted, base, changed), together)
+            if wanted.snapshot not in log.snapshots(self.blobs, log.folder(series)):  # else others may be reading it
+                self._publish(self._grown(wanted, base, changed), together)
             made = self._record(series, last, wanted.snapshot, notes)
             if made:
                 return self._version(made)
@@ -113,7 +117,11 @@ class ParquetKeeper:
     def _record(
         self, series: Series, last: log.Logged | None, snapshot: str, notes: Mapping[str, Any] | None
     ) -> log.Logged | None:
-        return log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        made = log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        if made and made.number % SWEPT_EVERY == 0:
+            with suppress(DataError):  # whoever reads what is damaged will be told
+                self.sweep()
+        return made
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
