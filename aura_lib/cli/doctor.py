@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -162,14 +163,14 @@ def chain(patient: Patient) -> Finding:
 
 def store(patient: Patient) -> Finding:
     """Whether stored market data are what they were."""
-    from aura_lib.data.store import Store
+    from aura_lib.data.store import at
 
-    kept = Store(patient.settings.home)
+    kept = at(patient.settings)
     damaged = kept.verify()
     if damaged:
         return Finding(Status.FIX, _few(damaged, 2), "`aura data fetch` of its source writes it anew")
-    count = len(kept.snapshots())
-    return Finding(Status.OK, f"{count} snapshots verified" if count else "empty; the first use fetches the sample")
+    count = len(kept.versions())
+    return Finding(Status.OK, f"{count} versions verified" if count else "empty; the first use fetches the sample")
 
 
 def calendar(patient: Patient) -> Finding:
@@ -277,13 +278,52 @@ def signing_key(patient: Patient) -> Finding:
     return Finding(Status.OK, f"there, for its owner only; signed {len(signed)} promotions")
 
 
+def sources(patient: Patient) -> Finding:
+    """Where data can come from: the package of each source, and its keys by name, never their values."""
+    from aura_lib.data import sources as room
+
+    return Finding(Status.OK, "; ".join(f"{name}: {_standing(name)}" for name in room.names()))
+
+
+def _standing(name: str) -> str:
+    """Whether a source's package is installed, and which of its keys are set."""
+    from aura_lib.data.sources import needs
+
+    need = needs(name)
+    there = "ready" if need.installed else f"needs `pip install 'aura-lib[{name}]'`"
+    said = [f"{key} {'missing' if key in need.missing else 'set'}" for key in need.keys]
+    said += [f"{key} {'set' if os.environ.get(key) else 'not set'} (optional)" for key in need.optional]
+    return ", ".join([there, *said])
+
+
 def keys(patient: Patient) -> Finding:
-    """Keys of brokers and data vendors, by name."""
-    return Finding(Status.OK, "none needed: nothing in this release reaches a broker or a vendor")
+    """Whether the sources that accounts and jobs use have their packages and keys."""
+    from aura_lib.data.sources import needs
+
+    used = sorted({str(terms["source"]) for terms in _accounts(patient)} | _of_jobs(patient))
+    lacking = {name: needs(name).missing for name in used if needs(name).missing}
+    absent = [name.partition(":")[0] for name in used if not needs(name).installed]
+    if not lacking and not absent:
+        return Finding(
+            Status.OK, f"in use: {', '.join(used)}; nothing is missing" if used else "no source is in use yet"
+        )
+    found = [f"{name} is in use and {', '.join(missing)} is not set" for name, missing in lacking.items()]
+    found += [f"{name} is in use and its package is not installed" for name in absent]
+    todo = [f"set {', '.join(missing)} in the environment" for missing in lacking.values()]
+    todo += [f"`pip install 'aura-lib[{name}]'`" for name in absent]
+    return Finding(Status.FIX, "; ".join(found), "; ".join(dict.fromkeys(todo)))
+
+
+def _of_jobs(patient: Patient) -> set[str]:
+    """The sources that the parameters of job files name."""
+    from aura_lib.jobs import job
+
+    jobs = (job.load(str(file), patient.root) for file in sorted((patient.root / "jobs").glob("*.yaml")))
+    return {str(one.parameters["source"]) for one in jobs if one.parameters.get("source")}
 
 
 CHECKS: tuple[Check, ...] = (
-    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, clock, signing_key, keys,
+    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, clock, signing_key, sources, keys,
 )  # fmt: skip
 
 
@@ -346,7 +386,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app)
     def doctor() -> Answer:
-        """Check Python, packages, disk, ledger, data, calendar, desks, scheduler, port, clock and keys: what to do."""
+        """Check Python, packages, disk, ledger, data, calendar, desks, scheduler, port, clock, sources and keys."""
         with admitted() as patient:
             return told(examine(patient))
 

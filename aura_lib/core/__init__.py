@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.calendar import Calendar, Schedule
+from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
 from aura_lib.core.errors import (
@@ -116,6 +116,7 @@ __all__ = [
     "Settings",
     "Side",
     "SimulatedClock",
+    "Status",
     "Stream",
     "TargetWeights",
     "Tick",

@@ -64,7 +64,7 @@ class Settings:
             self.home.mkdir(parents=True, exist_ok=True)
             probe = self.home / f".write-{os.getpid()}"
             probe.write_bytes(b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another thread's look may have taken it away
         except OSError as error:
             raise InputError(
                 f"AURA_HOME={self.home} cannot be written ({error.strerror}): "

@@ -1,12 +1,14 @@
-"""What a vendor gives: prices as traded and adjusted, splits and dividends, and what had to be left out."""
+"""What a vendor gives: prices as they traded, splits and dividends, and what had to be left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
 from aura_lib.core import Bars
+from aura_lib.data import adjust
 
 __all__ = ["History"]
 
@@ -15,12 +17,16 @@ __all__ = ["History"]
 class History:
     """All that one download holds.
 
-    `adjusted` and `raw` are the same bars, adjusted for splits and dividends and as they traded. `actions` has a row a
-    day and symbol: time (close of the first session with it, UTC), symbol, dividend (in the symbol's currency, per
-    share of today; 0: none), split (new shares for an old one; 0: none). `remarks` says what was left out.
+    `raw` are the bars as they traded (`adjustment` is ""). `actions` has a row a day and symbol: time (close of the
+    first session with it, UTC), symbol, dividend (per share, as paid on that day, in the symbol's currency, not
+    corrected for later splits; 0: none), split (new shares for an old one; 0: none). `remarks` says what was left out.
     """
 
-    adjusted: Bars
     raw: Bars
     actions: pd.DataFrame
     remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def adjusted(self) -> Bars:
+        """The same bars, adjusted for splits and dividends."""
+        return adjust.adjusted(self.raw, self.actions)

@@ -52,7 +52,7 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
-    load = partial(data.load, source=terms.source, settings=settings)
+    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
     feed = Feed(load(), newer=load)
     clock = SimulatedClock(_moment(ledger, account, feed.bars.start))
     broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)

@@ -88,7 +88,7 @@ def _books(ledger: Ledger, name: str) -> list[Sums]:
     moment = (clock[1] if clock else None) or None
     if not view.fills and not view.cash:
         return []
-    feed = Feed(data.load(source=terms.source))
+    feed = Feed(data.load(source=terms.source, calendar=terms.calendar))
     prices = feed.prices(moment or feed.bars.end)
     return [_sums(view, book, view.account(book), prices) for book in view.cash]
 

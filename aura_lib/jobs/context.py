@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_lib.core import Account, canonical, decode, encode
+from aura_lib.data.quality import Policy
 from aura_lib.exchange import Costs
 from aura_lib.risk import Limits
 
@@ -44,7 +45,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run as its kernel sees it. `results` is the file the kernel reports to."""
+    """One run as its kernel sees it. `results` is the file the kernel reports to, `quality` what it accepts of data."""
 
     run: str
     notebook: str
@@ -56,6 +57,7 @@ class Context:
     book: str = ""
     rehearsal: Rehearsal | None = None
     preview: Preview | None = None
+    quality: Policy | None = None
 
     def environment(self, secret: str = "") -> dict[str, str]:
         """The variables that hand the context to a kernel."""

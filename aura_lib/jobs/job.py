@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_lib.core import InputError, Mode, project_root
+from aura_lib.data.quality import Policy
 
 _UNITS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
 _CHOICES = {"on_missed": ("skip", "all", "once_within: <duration>"), "on_overlap": ("skip", "queue")}
@@ -23,6 +24,8 @@ class Job:
     `schedule` may repeat what the notebook says, never change it. `on_missed` says what the scheduler does with slots
     that passed while nothing ran: `skip`, `all`, or `once_within: 2h`; `on_overlap` with one that comes while the run
     before it is at work: `skip` or `queue`. A replay runs every slot it is asked for. `notify` waits for alerts.
+    `quality` says what it accepts of its data: a level (research, paper, live; its mode's when left out), or changes to
+    one, as `{jump: refuse, stale: warn}`.
     """
 
     name: str
@@ -38,6 +41,12 @@ class Job:
     timeout: float = 600.0
     retries: int = 0
     notify: tuple[str, ...] = ("default",)
+    quality: Policy | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What it accepts of its data; as strict as its mode when nothing is said."""
+        return self.quality or Policy.of(None, self.mode.value)
 
 
 def seconds(text: str | int | float) -> float:
@@ -108,8 +117,17 @@ def _values(file: Path, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     for name in ("book", "account"):
         if name in values and (not isinstance(values[name], str) or not values[name]):
             raise InputError(f"{file}: {name} must be a name, not {values[name]!r}")
+    if "quality" in values:
+        values["quality"] = _policy(file, values["quality"], values["mode"])
     values["notify"] = tuple(values.get("notify") or ("default",))
     return values
+
+
+def _policy(file: Path, given: Any, mode: Mode) -> Policy:
+    try:
+        return Policy.of(given, mode.value)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
 
 
 def _choice(file: Path, name: str, given: Any) -> str:

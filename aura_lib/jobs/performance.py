@@ -26,7 +26,9 @@ def recorded(ledger: Ledger, job: Job, settings: Settings | None = None) -> Back
     opening = view.opening(job.book)
     slots = tuple(SlotResult(v.basket.slot, v.basket.intents, v.decisions) for v in verdicts)
     replay = Replay(slots, fills, orders, opening, view.account(job.book), terms.costs, terms.limits)
-    bars = data.load(source=terms.source, as_of=clock[1], settings=settings).between(slots[0].slot, clock[1])
+    bars = data.load(source=terms.source, calendar=terms.calendar, as_of=clock[1], settings=settings).between(
+        slots[0].slot, clock[1]
+    )
     mandate = Mandate(bars.symbols, capital=opening.cash, currency=opening.currency)
     arrays = simulate(fills, bars, list(bars.symbols), opening.cash)
     return Backtest(replay, bars, mandate, str(job.schedule or "as recorded"), arrays)

@@ -107,7 +107,7 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
 def _feed(runner: Runner, terms: Terms) -> Feed:
     from aura_lib import data
 
-    return Feed(data.load(source=terms.source, settings=runner.settings))
+    return Feed(data.load(source=terms.source, calendar=terms.calendar, settings=runner.settings))
 
 
 def _slot(schedule: Schedule, bars: Bars, at: str | None) -> datetime:

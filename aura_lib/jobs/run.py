@@ -24,6 +24,8 @@ from aura_lib.core import (
     encode,
     iso,
 )
+from aura_lib.data import store
+from aura_lib.data.quality import Policy, judge
 from aura_lib.exchange import Costs
 from aura_lib.jobs.context import Context, Preview, Rehearsal, current, secret
 from aura_lib.risk import Limits
@@ -68,7 +70,8 @@ def run(
         research: a Backtest; paper and live: the Proposal with the desk's verdict on each intent.
 
     Raises:
-        InputError: wrong arguments. PermissionDenied: no run token, or live is not allowed.
+        InputError: wrong arguments. DataError: paper and live: bars that the job's quality policy refuses; nothing is
+            proposed then. PermissionDenied: no run token, or live is not allowed.
     """
     try:
         chosen = Mode(mode)
@@ -161,14 +164,27 @@ def _propose(
 
 
 def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
-    """What was known at the slot of this run; another slot or book than the run's is refused, and so are stale bars."""
+    """What was known at the slot of this run.
+
+    Another slot or book than the run's is refused, and so are bars that end before it or that the job does not accept.
+    """
     if (slot, book) != (context.slot, context.book):
         due = iso(context.slot) if context.slot else "no slot"
         raise InputError(f"this run is for {context.book} at {due}, not for {book} at {iso(slot)}")
     market = Market.at(bars, slot)
     if market.bars.end != slot:
         raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    if context.quality is not None:
+        _accept(market.bars, context.quality)
     return market
+
+
+def _accept(bars: Bars, policy: Policy) -> None:
+    """Refuse bars that the job's policy does not accept. Of prices as they traded, splits on record explain jumps."""
+    settings = Settings.load()
+    raw = bars.snapshot and not bars.adjustment
+    actions = store.at(settings).actions(bars.snapshot, bars.symbols) if raw else None
+    judge(bars, policy, home=settings.home, actions=actions)
 
 
 # ---- preview -------------------------------------------------------------------------------------------------------

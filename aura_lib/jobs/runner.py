@@ -143,7 +143,7 @@ class Runner:
             raise
         token = Token(run.id, job.name, claim.slot, job.account, job.book, bound.binding.id)
         secret = self.ledger.control.issue(token, job.timeout + 60)
-        context = self._context(task, job=job.name, slot=slot, account=job.account, book=job.book)
+        context = self._context(task, **_of(job, slot))
         try:
             execution = self._execute(task, context, secret, on_cell)
         finally:
@@ -178,8 +178,7 @@ class Runner:
 
     def preview(self, job: Job, slot: datetime, asked: Preview, *, on_cell: OnCell | None = None) -> dict[str, Any]:
         """Let the job's notebook as it is now decide for one slot. What it would propose, as the kernel reported it."""
-        of_job = {"job": job.name, "slot": slot, "account": job.account, "book": job.book, "preview": asked}
-        return self._aside("preview", job, job.mode, slot, of_job, on_cell)
+        return self._aside("preview", job, job.mode, slot, {**_of(job, slot), "preview": asked}, on_cell)
 
     def _aside(
         self, what: str, job: Job, mode: Mode, as_of: datetime, of_job: Mapping[str, Any],
@@ -270,6 +269,11 @@ class Runner:
             self.ledger.journal.append_in(connection, SYSTEM, "run", encode(run))
             if claim is not None:
                 self.ledger.control.finish(connection, claim, run.status.value)
+
+
+def _of(job: Job, slot: datetime) -> dict[str, Any]:
+    """What a run of a job is told of it."""
+    return {"job": job.name, "slot": slot, "account": job.account, "book": job.book, "quality": job.policy}
 
 
 def check_schedule(job: Job, bound: Bound) -> str:

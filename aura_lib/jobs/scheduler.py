@@ -35,7 +35,7 @@ from aura_lib.core import (
     iso,
     utc,
 )
-from aura_lib.data.store import Store
+from aura_lib.data import store
 from aura_lib.execution import DeskProcess, Terms, account_terms, advance
 from aura_lib.jobs import job as jobs
 from aura_lib.jobs import notebook as notebooks
@@ -238,7 +238,7 @@ class Scheduler:
         """The last bar of an account's source; read again when the store has another snapshot, or the file changed."""
         version = self._version(terms.source)
         if not version or (terms.source, version) not in self._ends:
-            end = data.load(source=terms.source, settings=self._runner.settings).end
+            end = data.load(source=terms.source, calendar=terms.calendar, settings=self._runner.settings).end
             version = version or self._version(terms.source)
             self._ends[terms.source, version] = end
         return self._ends[terms.source, version]
@@ -247,7 +247,8 @@ class Scheduler:
         """What changes when the bars of a source do; empty when the store has none yet."""
         if data.files.is_file(source):
             return str(Path(source).expanduser().stat().st_mtime_ns)
-        return Store(self._runner.settings.home).latest(source, "1d") or ""
+        versions = store.at(self._runner.settings).versions(source, "1d")
+        return versions[-1].snapshot if versions else ""
 
     def _no_bars(self, job: Job, slot: datetime) -> str:
         """The reason, if it is the data: no bar of the slot in all the time that it was waited for."""

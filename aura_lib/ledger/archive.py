@@ -45,7 +45,12 @@ SKIPPED = (
     "-shm",
     "-journal",
 )  # files on their way, locks, SQLite's own
-LEFT_OUT = ("data/writing", "runs/.removing", "server")  # on its way in or out; of a process that runs here
+LEFT_OUT = (
+    "data/derived",
+    "data/writing",
+    "runs/.removing",
+    "server",
+)  # made again; on its way in or out; of a process
 LOCKS = {"server/lock": "`aura up`", "demo.lock": "`aura demo`"}  # locked while that is at work
 UNFINISHED = ".unfinished"  # a folder that is being restored holds it, locked
 OnFile = Callable[[int, int], None]

@@ -10,6 +10,7 @@ from aura_lib.reports.html import Check, Section, report
 from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
+    from aura_lib.reports.data_quality import quality
     from aura_lib.reports.outcome import outcome_figure, outcome_table
     from aura_lib.reports.performance import tearsheet
 
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports import performance
 
         return performance.tearsheet
+    if name == "quality":
+        from aura_lib.reports import data_quality
+
+        return data_quality.quality
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -35,6 +40,7 @@ __all__ = [
     "formats",
     "outcome_figure",
     "outcome_table",
+    "quality",
     "report",
     "tables",
     "tearsheet",

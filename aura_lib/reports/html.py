@@ -96,7 +96,7 @@ def report(
         font=themes.FONT,
         plotly=_plotly(),
     )
-    return _write(target, page)
+    return write_whole(target, page)
 
 
 def _template() -> Any:
@@ -253,7 +253,8 @@ def _untitled(figure: go.Figure) -> dict[str, Any]:
     return {"data": drawn["data"], "layout": layout}
 
 
-def _write(target: Path, page: str) -> Path:
+def write_whole(target: Path, page: str) -> Path:
+    """A page in its file: whole, or not at all. Raises InputError when it cannot be written."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")

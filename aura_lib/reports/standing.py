@@ -232,7 +232,7 @@ def marked(fills: tuple[Fill, ...], bars: Bars, opening: Decimal) -> tuple[pd.Se
 def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, settings: Settings | None) -> Bars:
     """The prices the account has seen, from the bar in which its first decision was made."""
     slots = [v.basket.slot for v in view.verdicts.values() if book in (None, v.basket.book)]
-    bars = data.load(source=terms.source, as_of=until, settings=settings)
+    bars = data.load(source=terms.source, calendar=terms.calendar, as_of=until, settings=settings)
     return bars.between(min(slots, default=until), until)
 
 

@@ -18,7 +18,7 @@ NOUNS = (
     ("aura_lib.plan", "Plan"),
     ("aura_lib.backtest.result", "Backtest"),
     ("aura_lib.execution.propose", "Proposal"),
-    ("aura_lib.data.quality", "Quality"),
+    ("aura_lib.data.quality.report", "Quality"),
     ("aura_lib.data.files.reading", "Reading"),
 )
 MAGIC = "aura"

@@ -171,15 +171,16 @@ def proposal(given: Proposal) -> Card:
 
 
 def quality(given: Quality) -> Card:
-    """What the checks found, errors first."""
+    """What the checks found, errors first; how many symbols each check concerns, and what was set aside."""
     errors = len(given.errors)
     found = sorted(given.findings, key=lambda f: f.severity != "error")
     rows = [
         {n: getattr(f, n) for n in ("severity", "check", "symbol", "count", "first", "detail")} for f in found[:SHOWN]
     ]
     title = f"Quality: {_many(errors, 'error')}, {_many(len(found) - errors, 'warning')}"
-    lines = (f"{given.source}: {_many(given.bars, 'bar')} of {_many(given.symbols, 'symbol')}",)
-    return Card(title, lines, pd.DataFrame(rows) if rows else None, more=max(0, len(found) - SHOWN))
+    lines = (f"{given.source}: {_many(given.bars, 'bar')} of {_many(given.symbols, 'symbol')}", *_aside(given))
+    more, table = max(0, len(found) - SHOWN), pd.DataFrame(rows) if rows else None
+    return Card(title, lines, table, more=more, picture=_shares(given))
 
 
 def reading(given: Reading) -> Card:
@@ -205,6 +206,23 @@ SHOW: dict[str, Callable[[Any], Card]] = {
     "Quality": quality,
     "Reading": reading,
 }
+
+
+def _aside(given: Quality) -> tuple[str, ...]:
+    """What was set aside, and where to see more."""
+    counts = ", ".join(f"{name} {count}" for name, count in given.quarantine.counts().items())
+    aside = (f"{_many(len(given.quarantine), 'row')} set aside: {counts}",) if counts else ()
+    return (*aside, "On one map: aura.reports.quality(report)") if given.findings or counts else ()
+
+
+def _shares(given: Quality) -> str:
+    """The share of symbols that each check concerns; one that concerns all alike counts as all."""
+    concerned: dict[str, set[str]] = {}
+    for finding in given.findings:
+        concerned.setdefault(finding.check, set()).add(finding.symbol)
+    total = max(given.symbols, 1)
+    shares = {check: (1.0 if "" in of else len(of) / total,) for check, of in concerned.items()}
+    return picture.bars(shares, "Share of symbols concerned") if shares else ""
 
 
 def _last(prices: pd.Series) -> float:

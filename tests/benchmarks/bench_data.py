@@ -1,7 +1,7 @@
 """What bars cost to keep and to read: Aura's store beside a plain Parquet file and a DuckDB file.
 
 Each number is taken in a process of its own, which also tells its peak memory. To add a number: a function here that
-is named in `rows`, or a module data_NAME.py beside this one with `rows(folder) -> Iterable[Row]`.
+`rows` calls by `child`, or a module beside this one with `rows() -> Iterable[Row]`, named in MORE.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.benchmarks import data_panels as panels
 from tests.benchmarks.rows import Row
 
 ROOT = Path(__file__).parents[2]
+MORE = ("features",)
 SYMBOLS = [f"D{i:04d}" for i in range(7, 500, 23)]
 Told = dict[str, float]
 
@@ -34,10 +35,8 @@ def rows() -> Iterator[Row]:
         folder = Path(name)
         panels.make(folder)
         yield from _store(folder)
-        for module in sorted(Path(__file__).parent.glob("data_*.py")):
-            found = import_module(f"tests.benchmarks.{module.stem}")
-            if hasattr(found, "rows"):
-                yield from found.rows(folder)
+    for more in MORE:
+        yield from import_module(f"tests.benchmarks.{more}").rows()
 
 
 def _store(folder: Path) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from aura_lib import data
 from aura_lib.access import Vault
 from aura_lib.cli import app, doctor, up
 from aura_lib.cli.doctor import CHECKS, Finding, Patient, Status, admitted, compared, examine, pinned
+from aura_lib.data import sources
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import SYSTEM
 from aura_lib.server import instance
@@ -269,3 +271,61 @@ def test_a_key_that_others_can_read_or_that_is_gone_must_be_fixed(patient: Patie
     assert doctor.signing_key(patient).status is Status.FIX
     assert Vault(aura_home).public_key
     assert doctor.signing_key(patient).status is Status.NOTE, "another key has come in its place"
+
+
+# ---- sources and their keys ----------------------------------------------------------------------------------------
+@pytest.fixture
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source `dear` that needs two keys, knows an optional one, and whose package is there."""
+    text = 'KEYS = ("DEAR_KEY", "DEAR_SECRET")\nOPTIONAL_KEYS = ("DEAR_PLAN",)\nPACKAGE = "json"\nclass Source: ...\n'
+    (tmp_path / "dear.py").write_text(text)
+    monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "aura_lib.data.sources.dear", raising=False)
+
+
+@pytest.mark.usefixtures("vendor")
+def test_every_source_is_listed_with_its_keys_by_name_and_never_their_values(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEAR_KEY", "s3cret")
+    monkeypatch.delenv("DEAR_SECRET", raising=False)
+    found = doctor.sources(patient)
+    assert found.status is Status.OK  # nobody uses it
+    assert all(f"{name}: " in found.found for name in sources.names())
+    assert "dear: ready, DEAR_KEY set, DEAR_SECRET missing, DEAR_PLAN not set (optional)" in found.found
+    assert "s3cret" not in str(examine(patient))
+
+
+@pytest.mark.usefixtures("vendor")
+def test_a_key_that_an_account_needs_and_nobody_set_must_be_fixed(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert patient.ledger is not None
+    open_account(patient.ledger, Terms("dear", source="dear"))
+    monkeypatch.setenv("DEAR_KEY", "s3cret")
+    found = doctor.keys(patient)
+    assert found == Finding(
+        Status.FIX, "dear is in use and DEAR_SECRET is not set", "set DEAR_SECRET in the environment"
+    )
+    monkeypatch.setenv("DEAR_SECRET", "t0o")
+    assert doctor.keys(patient).status is Status.OK
+
+
+@pytest.mark.usefixtures("vendor")
+def test_a_key_that_a_job_needs_and_nobody_set_must_be_fixed(patient: Patient, tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "n.ipynb").write_text("{}")
+    job = "notebook: n.ipynb\nmode: paper\nbook: b\nparameters: {source: dear}\n"
+    (tmp_path / "jobs" / "one.yaml").write_text(job)
+    found = doctor.keys(replace(patient, root=tmp_path))
+    assert found.status is Status.FIX and "DEAR_KEY, DEAR_SECRET is not set" in found.found
+
+
+def test_a_package_that_is_in_use_and_not_installed_must_be_fixed(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert patient.ledger is not None
+    open_account(patient.ledger, Terms("world", source="yfinance"))
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    found = doctor.keys(patient)
+    assert found.status is Status.FIX and found.todo == "`pip install 'aura-lib[yfinance]'`"

@@ -7,6 +7,8 @@ import pytest
 
 from aura_lib.core import Bars
 from aura_lib.testing import sample_bars as sample
+from tests.data import alpaca_server
+from tests.data.alpaca_server import Alpaca
 from tests.data.yahoo import Yahoo, certificate, serving
 
 
@@ -27,4 +29,14 @@ def yahoo(certified: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iter
         for name in ("https_proxy", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certified[0]))
+        yield server
+
+
+@pytest.fixture
+def alpaca(monkeypatch: pytest.MonkeyPatch) -> Iterator[Alpaca]:
+    """Alpaca on this machine; the real client reaches it by the documented variable."""
+    with alpaca_server.serving() as server:
+        monkeypatch.setenv("ALPACA_DATA_URL", server.url)
+        monkeypatch.setenv("ALPACA_API_KEY", alpaca_server.KEY)
+        monkeypatch.setenv("ALPACA_SECRET_KEY", alpaca_server.SECRET)
         yield server

@@ -159,7 +159,7 @@ def test_an_older_snapshot_can_still_be_loaded(load: Any, home: Settings) -> Non
 
 def test_a_snapshot_of_another_source_is_refused(home: Settings, load: Any) -> None:
     other = Store(home.home).put(replace(load(["KO"]), source="elsewhere"))
-    with pytest.raises(InputError, match="holds elsewhere 1d, not sample 1d"):
+    with pytest.raises(InputError, match="holds elsewhere 1d, not sample"):
         load(["KO"], snapshot=other.snapshot)
 
 
@@ -183,10 +183,21 @@ def test_once_stored_the_source_is_not_asked_again(load: Any, monkeypatch: pytes
     assert len(load()) == 8313
 
 
-def test_unfit_bars_do_not_enter_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def holed(monkeypatch: pytest.MonkeyPatch, sessions: slice) -> None:
+    """Have the sample lack some sessions."""
     good = sample.Source().fetch(["AAPL", "KO"])
-    holed = replace(good, fields={"close": good.close.drop(good.times[100])})
-    monkeypatch.setattr(sample.Source, "fetch", lambda *_: holed)
+    less = replace(good, fields={"close": good.close.drop(good.times[sessions])})
+    monkeypatch.setattr(sample.Source, "fetch", lambda *_: less)
+
+
+def test_a_session_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holed(monkeypatch, slice(100, 101))
+    with pytest.warns(UserWarning, match="missing session"):
+        assert len(data.load(["KO"], settings=Settings(tmp_path, ""))) == 8312
+
+
+def test_unfit_bars_do_not_enter_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holed(monkeypatch, slice(100, 5000))
     with pytest.raises(DataError, match="missing session"):
         data.load(["KO"], settings=Settings(tmp_path, ""))
-    assert Store(tmp_path).snapshots() == ()
+    assert Store(tmp_path).versions() == ()

@@ -9,32 +9,9 @@ from decimal import Decimal
 import pytest
 from skfolio.datasets import load_sp500_dataset, load_sp500_index
 
-from aura_lib.core import AssetClass, Bars, Calendar, DataError, DataSource, InputError
+from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError
 from aura_lib.data import quality, sources
 from aura_lib.data.sources import sample
-
-EVERY = (*sources.names(), *(f"sample:{part}" for part in sample.PARTS))
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_every_source_keeps_the_contract_of_its_port(name: str) -> None:
-    source = sources.get(name)
-    assert isinstance(source, DataSource)
-    assert source.name == name
-    assert set(source.universe()) <= set(source.symbols())
-    assert len(set(source.symbols())) == len(source.symbols())
-
-
-@pytest.mark.usefixtures("yahoo")
-@pytest.mark.parametrize("name", EVERY)
-def test_every_source_refuses_what_it_does_not_have(name: str) -> None:
-    source = sources.get(name)
-    with pytest.raises(InputError, match="NO-SUCH"):
-        source.fetch(["NO-SUCH"])
-    with pytest.raises(InputError, match="empty"):
-        source.fetch([])
-    with pytest.raises(InputError, match="fortnight"):
-        source.fetch(source.symbols()[:1], frequency="fortnight")
 
 
 def test_an_unknown_source_is_refused_with_those_there_are() -> None:
@@ -95,16 +72,6 @@ def test_every_price_is_a_multiple_of_its_tick(fetched: Bars) -> None:
     for symbol in fetched.symbols:
         tick = fetched.instruments[symbol].tick
         assert all(Decimal(repr(price)) % tick == 0 for price in fetched.close[symbol].tolist())
-
-
-def test_the_order_asked_for_is_the_order_given() -> None:
-    assert sample.Source().fetch(["SP500", "XOM", "AAPL"]).symbols == ("SP500", "XOM", "AAPL")
-
-
-def test_without_the_package_the_sample_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "skfolio.datasets", None)
-    with pytest.raises(DataError, match="pip install skfolio"):
-        sample.Source().fetch(["AAPL"])
 
 
 def test_a_dataset_that_lost_a_symbol_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

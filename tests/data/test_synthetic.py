@@ -6,6 +6,7 @@ import doctest
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -225,10 +226,15 @@ def test_each_blemish_is_found_by_its_name(option: str, found: str) -> None:
     assert per_symbol in ([""], ["SYN0001", "SYN0002", "SYN0003"])
 
 
-@pytest.mark.parametrize("option", ["bad=high_below_low", "bad=zero", "bad=duplicate", "missing=10"])
+@pytest.mark.parametrize("option", ["bad=high_below_low", "bad=zero", "bad=duplicate"])
 def test_what_is_unfit_for_use_is_never_loaded(option: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unfit for use"):
         data.load(source=f"synthetic:{option}", settings=Settings(tmp_path, ""))
+
+
+def test_missing_sessions_are_told(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="missing session"):
+        data.load(source="synthetic:missing=10", settings=Settings(tmp_path, ""))
 
 
 @pytest.mark.parametrize(
@@ -244,6 +250,8 @@ def test_what_is_unfit_for_use_is_never_loaded(option: str, tmp_path: Path) -> N
         ("tail=4", "tail=4.0 must be above 4"),
         ("gaps=nan", "gaps=nan must be a number"),
         ("start=yesterday", "start=yesterday must be a date such as"),
+        ("currency=rupees", "currency=RUPEES must be three letters, such as INR"),
+        ("kind=option", "kind=option must be one of equity, etf, crypto, fx"),
         ("bad=ugly", "bad=ugly must be some of high_below_low"),
         ("calendar=NOWHERE", "unknown exchange calendar 'NOWHERE'"),
     ],
@@ -253,13 +261,29 @@ def test_a_bad_option_is_refused_in_a_sentence(name: str, told: str) -> None:
         sources.get(f"synthetic:{name}")
 
 
-def test_too_many_minutes_lunch_breaks_and_days_off_the_calendar_are_refused() -> None:
+def test_too_many_minutes_and_days_off_the_calendar_are_refused() -> None:
     with pytest.raises(InputError, match="10,000,000 is the most"):
         made("synthetic:symbols=50", frequency="1m")
-    with pytest.raises(InputError, match="XTKS, which closes at noon"):
-        made("synthetic:calendar=XTKS,years=1", frequency="1m")
     with pytest.raises(InputError, match="reach beyond the XNYS calendar"):
         made("synthetic:years=90")
+
+
+def test_minutes_stop_for_lunch_and_for_half_a_day() -> None:
+    tokyo = made("synthetic:calendar=XTKS,years=1,symbols=1", frequency="1m")
+    days = made("synthetic:calendar=XTKS,years=1,symbols=1")
+    local = tokyo.times.tz_convert("Asia/Tokyo")  # 09:00-11:30 and 12:30-15:00 up to November 2024 (jpx.co.jp)
+    clock = {f"{t:%H:%M}" for t in local}
+    assert "11:30" in clock and not clock & {"11:31", "12:00", "12:30"} and "12:31" in clock
+    assert list(tokyo.volume.groupby(local.date).sum().iloc[:, 0]) == list(days.volume.iloc[:, 0])
+
+
+def test_currency_and_kind_change_what_the_symbols_are_and_not_their_prices() -> None:
+    plain = made("synthetic:symbols=2,years=1,calendar=24-7")
+    coins = made("synthetic:symbols=2,years=1,calendar=24-7,kind=crypto,currency=inr")
+    assert coins.close.equals(plain.close)
+    assert coins.source == "synthetic:symbols=2,years=1,calendar=24-7,currency=INR,kind=crypto"
+    what = coins.instruments["SYN0001"]
+    assert (what.asset_class, what.currency, what.lot) == ("crypto", "INR", Decimal("1E-8"))
 
 
 def test_a_source_without_options_says_so() -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOSTS = ("fc.yahoo.com", "query1.finance.yahoo.com", "query2.finance.yahoo.com", "guce.yahoo.com", "finance.yahoo.com")
-CHART = "/v8/finance/chart/"
+CHART, QUOTE = "/v8/finance/chart/", "/v7/finance/quote"
 
 
 @dataclass
@@ -33,22 +33,61 @@ class Yahoo:
     """What the server serves, what it will do wrong, and what it was asked."""
 
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prices: dict[str, dict[str, Any]] = field(default_factory=dict)  # what quotes tell
     faults: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))  # the next ones of a symbol
     asked: list[str] = field(default_factory=list)  # symbols, one a chart request
     hosts: list[str] = field(default_factory=list)
+    quoted: list[list[str]] = field(default_factory=list)  # symbols, one list a call for quotes
     queries: list[dict[str, list[str]]] = field(default_factory=list)  # one a chart request
     port: int = 0
 
-    def serve(self, symbol: str, meta: dict[str, Any], rows: list[Any], events: dict[str, Any] | None = None) -> None:
+    def serve(
+        self,
+        symbol: str,
+        meta: dict[str, Any],
+        rows: list[Any],
+        events: dict[str, Any] | None = None,
+        interval: str = "1d",
+        sessions: list[tuple[datetime, datetime]] | None = None,
+    ) -> None:
         """A chart: rows of (opening moment, open, high, low, close, volume, adjusted close)."""
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 7
         quote = dict(zip(("open", "high", "low", "close", "volume"), columns[1:6], strict=True))
-        self.charts[symbol] = {
-            "meta": {"symbol": symbol, "validRanges": ["1d", "5d", "max"], "gmtoffset": 0, **meta},
+        periods = [
+            [{"start": int(a.timestamp()), "end": int(b.timestamp()), "timezone": "EST", "gmtoffset": 0}]
+            for a, b in sessions or ()
+        ]
+        told = {"symbol": symbol, "validRanges": ["1d", "5d", "max"], "gmtoffset": 0, **meta}
+        self.charts[symbol if interval == "1d" else f"{symbol} {interval}"] = {
+            "meta": {**told, "tradingPeriods": periods} if periods else told,
             "timestamp": [int(moment.timestamp()) for moment in columns[0]],
             "indicators": {"quote": [quote], "adjclose": [{"adjclose": columns[6]}]},
             **({"events": events} if events else {}),
         }
+
+
+def cut(chart: dict[str, Any], query: dict[str, list[str]]) -> dict[str, Any]:
+    """A chart from period1 to period2; without times when there is nothing."""
+    if "period1" not in query or not chart["timestamp"]:
+        return chart
+    first, last = (int(query[name][0]) for name in ("period1", "period2"))
+    keep = [n for n, t in enumerate(chart["timestamp"]) if first <= t <= last]
+    if not keep:
+        return {"meta": chart["meta"], "indicators": {"quote": [{}], "adjclose": [{}]}}
+    (quote,), (adjusted,) = chart["indicators"]["quote"], chart["indicators"]["adjclose"]
+    events = {
+        kind: {key: event for key, event in of.items() if first <= event["date"] <= last}
+        for kind, of in chart.get("events", {}).items()
+    }
+    return {
+        "meta": chart["meta"],
+        "timestamp": [chart["timestamp"][n] for n in keep],
+        "indicators": {
+            "quote": [{name: [column[n] for n in keep] for name, column in quote.items()}],
+            "adjclose": [{"adjclose": [adjusted["adjclose"][n] for n in keep]}],
+        },
+        **({"events": events} if events else {}),
+    }
 
 
 def answer(result: Any = None, error: Any = None) -> bytes:
@@ -74,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path == "/v1/test/getcrumb":
             self._send(200, b"a crumb")
+        elif path.startswith(QUOTE):
+            self._quotes()
         elif path.startswith(CHART):
             self._chart(path.removeprefix(CHART))
         else:  # fc.yahoo.com answers so, and sets the cookie
@@ -81,14 +122,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chart(self, symbol: str) -> None:
         yahoo: Yahoo = self.server.yahoo
+        query = parse_qs(urlsplit(self.path).query)
         yahoo.asked.append(symbol)
-        yahoo.queries.append(parse_qs(urlsplit(self.path).query))
-        faults = yahoo.faults[symbol]
-        fault = faults[0] if faults[:1] == ["for ever"] else faults.pop(0) if faults else None
-        whole = answer([yahoo.charts[symbol]]) if symbol in yahoo.charts else NOT_FOUND
-        match fault:
+        yahoo.queries.append(query)
+        interval = query["interval"][0]
+        chart = yahoo.charts.get(symbol if interval == "1d" else f"{symbol} {interval}")
+        whole = answer([cut(chart, query)]) if chart else NOT_FOUND
+        self._answer(yahoo.faults[symbol], 200 if chart else 404, whole)
+
+    def _quotes(self) -> None:
+        yahoo: Yahoo = self.server.yahoo
+        symbols = parse_qs(urlsplit(self.path).query)["symbols"][0].split(",")
+        yahoo.quoted.append(symbols)
+        found = [{"symbol": s, **yahoo.prices[s]} for s in symbols if s in yahoo.prices]
+        whole = json.dumps({"quoteResponse": {"result": found, "error": None}}).encode()
+        self._answer(yahoo.faults["quotes"], 200, whole)
+
+    def _answer(self, faults: list[Any], status: int, whole: bytes) -> None:
+        match faults[0] if faults[:1] == ["for ever"] else faults.pop(0) if faults else None:
             case None:
-                self._send(200 if symbol in yahoo.charts else 404, whole)
+                self._send(status, whole)
             case ("429", after):
                 self._send(429, b"Too Many Requests", {"Retry-After": after} if after else {})
             case "500" | "for ever":
@@ -101,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "cut":
                 self._send(200, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
                 self.close_connection = True
-            case bytes():
-                self._send(200, fault)
+            case bytes() as nonsense:
+                self._send(200, nonsense)
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

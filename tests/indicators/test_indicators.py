@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib
 import math
 
 import numpy as np
@@ -23,8 +24,10 @@ CASES = [
     ("momentum", (231, 21)),
     ("realised_volatility", (2,)),
     ("realised_volatility", (21, 252)),
+    ("rsi", (1,)),
+    ("rsi", (14,)),
 ]
-SIMPLEST = {"sma": (2,), "ema": (2,), "momentum": (2,), "realised_volatility": (2,)}
+SIMPLEST = {"sma": (2,), "ema": (2,), "momentum": (2,), "realised_volatility": (2,), "rsi": (2,)}  # of closes, one line
 prices_with_gaps = st.lists(st.one_of(st.floats(0.01, 1e5), st.just(math.nan)), min_size=1, max_size=40)
 
 
@@ -84,7 +87,7 @@ def test_the_volatility_of_a_published_example() -> None:
     assert realised_volatility(prices, 5, periods_per_year=1).iloc[-1] == pytest.approx(0.0942, abs=5e-5)
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@pytest.mark.parametrize("name", SIMPLEST)
 def test_shape_index_and_names_stay_and_the_input_is_left_alone(sample_bars: Bars, name: str) -> None:
     close = sample_bars.close.iloc[:50, :3]
     before = close.copy()
@@ -99,7 +102,7 @@ def test_shape_index_and_names_stay_and_the_input_is_left_alone(sample_bars: Bar
     pd.testing.assert_frame_equal(close, before)
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@pytest.mark.parametrize("name", SIMPLEST)
 def test_whole_numbers_are_prices_too(name: str) -> None:
     whole = pd.Series([1, 2, 3, 4, 5])
     pd.testing.assert_series_equal(
@@ -109,7 +112,7 @@ def test_whole_numbers_are_prices_too(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "args", "unknown"),
-    [("sma", (5,), 4), ("ema", (5,), 4), ("momentum", (5, 2), 7), ("realised_volatility", (5,), 5)],
+    [("sma", (5,), 4), ("ema", (5,), 4), ("momentum", (5, 2), 7), ("realised_volatility", (5,), 5), ("rsi", (5,), 5)],
 )
 def test_the_warm_up_is_nan_and_ends_where_the_docstring_says(name: str, args: tuple[int, ...], unknown: int) -> None:
     prices = pd.Series(np.linspace(10, 20, 30))
@@ -117,12 +120,12 @@ def test_the_warm_up_is_nan_and_ends_where_the_docstring_says(name: str, args: t
     assert found.isna().tolist() == [True] * unknown + [False] * (30 - unknown)
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@pytest.mark.parametrize("name", SIMPLEST)
 def test_a_window_longer_than_the_history_gives_nan(name: str) -> None:
     assert getattr(indicators, name)(pd.Series([1.0, 2, 3]), 4).isna().all()
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@pytest.mark.parametrize("name", SIMPLEST)
 def test_a_symbol_listed_late_warms_up_from_its_own_first_price(name: str) -> None:
     early = pd.Series(np.geomspace(10, 30, 40))
     late = pd.Series([math.nan] * 7 + early.tolist())
@@ -130,7 +133,7 @@ def test_a_symbol_listed_late_warms_up_from_its_own_first_price(name: str) -> No
     np.testing.assert_allclose(function(late, 5).iloc[7:], function(early, 5), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@pytest.mark.parametrize("name", SIMPLEST)
 @pytest.mark.parametrize("window", [0, -1, 2.0, "20", True, None, math.nan])
 def test_a_window_that_is_no_whole_positive_number_is_refused(name: str, window: object) -> None:
     with pytest.raises(InputError, match=r"(window|span|lookback) must be"):
@@ -178,7 +181,12 @@ def test_an_empty_frame_gives_an_empty_frame() -> None:
     assert sma(pd.DataFrame({"a": pd.Series(dtype="float64")}), 3).shape == (0, 1)
 
 
-def test_the_examples_in_the_docstrings_hold() -> None:
-    outcome = doctest.testmod(indicators)
-    assert outcome.attempted >= len(indicators.__all__)
+@pytest.mark.parametrize("module", ["averages", "strength", "volatility", "volume"])
+def test_the_examples_in_the_docstrings_hold(module: str) -> None:
+    outcome = doctest.testmod(importlib.import_module(f"aura_lib.indicators.{module}"), extraglobs={"pd": pd})
+    assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+def test_every_indicator_has_an_example() -> None:
+    assert [name for name in indicators.__all__ if ">>> " not in getattr(indicators, name).__doc__] == []

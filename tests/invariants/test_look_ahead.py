@@ -20,6 +20,12 @@ Indicator = Callable[..., pd.DataFrame]
 Decide = Callable[..., Any]
 
 ROWS, CUTS, WINDOW = 700, 12, 21
+MADE: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "high": lambda close: close * 1.01,
+    "low": lambda close: close * 0.98,
+    "close": lambda close: close,
+    "volume": lambda close: 1e6 / close,
+}
 
 
 def every_indicator() -> dict[str, Indicator]:
@@ -36,7 +42,14 @@ def every_strategy() -> dict[str, Decide]:
 def required(indicator: Indicator) -> dict[str, int]:
     """A value for every parameter without a default but the prices."""
     parameters = list(inspect.signature(indicator).parameters.values())[1:]
-    return {p.name: WINDOW for p in parameters if p.default is p.empty}
+    return {p.name: WINDOW for p in parameters if p.default is p.empty and p.name not in MADE}
+
+
+def lines(indicator: Indicator, close: pd.DataFrame) -> list[pd.DataFrame]:
+    """All that an indicator gives of some closes, and of what else it takes, made of them."""
+    prices = [p for p in inspect.signature(indicator).parameters if p in MADE] or ["close"]
+    found = indicator(*(MADE[name](close) for name in prices), **required(indicator))
+    return list(found) if isinstance(found, tuple) else [found]
 
 
 def cuts(rows: int, seed: int, first: int = 1) -> list[int]:
@@ -54,12 +67,11 @@ def other_future(close: pd.DataFrame, cut: int, seed: int) -> pd.DataFrame:
 
 def looks_ahead(indicator: Indicator, close: pd.DataFrame) -> str:
     """Where the past moved when the future was cut off or changed; empty when nowhere."""
-    params = required(indicator)
-    whole = indicator(close, **params)
+    whole = lines(indicator, close)
     for cut in cuts(len(close), seed=1):
         for what, prices in (("cut off", close.iloc[:cut]), ("changed", other_future(close, cut, seed=cut))):
-            past = indicator(prices, **params).iloc[:cut]
-            if not past.equals(whole.iloc[:cut]):
+            past = lines(indicator, prices)
+            if not all(line.iloc[:cut].equals(full.iloc[:cut]) for line, full in zip(past, whole, strict=True)):
                 return f"rows before {cut} move when the rows from {cut} on are {what}"
     return ""
 

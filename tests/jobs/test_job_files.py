@@ -65,6 +65,10 @@ def test_a_job_is_read_with_its_units_and_defaults(project: Path) -> None:
         (GOOD + "on_overlap: 'once_within: 2h'\n", "on_overlap must be one of skip, queue"),
         (GOOD + "on_overlap: [skip]\n", "on_overlap must be one of skip, queue"),
         (GOOD + "parameters: [1, 2]\n", "parameters must be a mapping"),
+        (GOOD + "quality: livee\n", "unknown level 'livee'; did you mean 'live'"),
+        (GOOD + "quality: {jmup: warn}\n", "unknown check 'jmup'; did you mean 'jump'"),
+        (GOOD + "quality: {jump: maybe}\n", "unknown action 'maybe'; there is: ignore, warn, refuse"),
+        (GOOD + "quality: [jump]\n", "quality must be a level"),
         ("- a list\n", "must hold keys"),
         ("a: [1\n", "no YAML"),
     ],
@@ -72,6 +76,14 @@ def test_a_job_is_read_with_its_units_and_defaults(project: Path) -> None:
 def test_what_is_wrong_in_a_job_file_is_named(project: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load(write(project, text))
+
+
+def test_a_job_is_as_strict_about_its_data_as_its_mode_unless_it_says_so(project: Path) -> None:
+    assert load(write(project, GOOD)).policy.name == "paper"
+    assert load(write(project, GOOD.replace("paper", "live"))).policy.action("jump") == "refuse"
+    own = load(write(project, GOOD + "quality: {jump: refuse, stale: warn}\n")).policy
+    assert (own.action("jump"), own.action("stale"), own.action("quarantine")) == ("refuse", "warn", "refuse")
+    assert load(write(project, GOOD + "quality: live\n")).policy.name == "live"
 
 
 def test_an_unknown_job_names_those_there_are(project: Path) -> None:

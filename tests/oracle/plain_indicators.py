@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 NAN = float("nan")
 
@@ -54,4 +55,83 @@ def realised_volatility(prices: Sequence[float], window: int, periods_per_year: 
         mean = math.fsum(returns) / window
         variance = math.fsum((r - mean) ** 2 for r in returns) / (window - 1)
         out.append(math.sqrt(variance * periods_per_year))
+    return out
+
+
+def _wilder(values: Sequence[float], window: int) -> list[float]:
+    """The simple average of the first `window`, then (window − 1) parts of the old one and one of the new."""
+    out: list[float] = []
+    average = NAN
+    for n, value in enumerate(values, 1):
+        if n == window:
+            average = math.fsum(values[:n]) / window
+        elif n > window:
+            average = (average * (window - 1) + value) / window
+        out.append(average)
+    return out
+
+
+def _spread_out(known: Sequence[bool], values: Sequence[float]) -> list[float]:
+    rest = iter(values)
+    return [next(rest) if there else NAN for there in known]
+
+
+def rsi(prices: Sequence[float], window: int) -> list[float]:
+    known = [p for p in prices if not math.isnan(p)]
+    changes = [b - a for a, b in pairwise(known)]
+    up, down = _wilder([max(c, 0) for c in changes], window), _wilder([max(-c, 0) for c in changes], window)
+    index = [NAN] * min(len(known), 1)
+    for u, d in zip(up, down, strict=True):
+        index.append(50.0 if u + d == 0 else 100 - 100 / (1 + u / d) if d else 100.0 if u == u else NAN)
+    return _spread_out([not math.isnan(p) for p in prices], index)
+
+
+def macd(prices: Sequence[float], fast: int, slow: int, signal: int) -> tuple[list[float], list[float], list[float]]:
+    line = [f - s for f, s in zip(ema(prices, fast), ema(prices, slow), strict=True)]
+    average = ema(line, signal)
+    return line, average, [a - b for a, b in zip(line, average, strict=True)]
+
+
+def bollinger(prices: Sequence[float], window: int, width: float) -> tuple[list[float], list[float], list[float]]:
+    middle = sma(prices, window)
+    away = []
+    for t in range(len(prices)):
+        seen = prices[max(t - window + 1, 0) : t + 1]
+        deviations = [(p - middle[t]) ** 2 for p in seen]
+        away.append(width * math.sqrt(math.fsum(deviations) / window) if middle[t] == middle[t] else NAN)
+    pairs = list(zip(middle, away, strict=True))
+    return [m - a for m, a in pairs], middle, [m + a for m, a in pairs]
+
+
+def atr(high: Sequence[float], low: Sequence[float], close: Sequence[float], window: int) -> list[float]:
+    bars = list(zip(high, low, close, strict=True))
+    known = [not any(map(math.isnan, bar)) for bar in bars]
+    whole = [bar for bar, there in zip(bars, known, strict=True) if there]
+    ranges = [
+        max(h - low, abs(h - whole[i - 1][2]), abs(low - whole[i - 1][2])) if i else h - low
+        for i, (h, low, _) in enumerate(whole)
+    ]
+    return _spread_out(known, _wilder(ranges, window))
+
+
+def vwap(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    window: int | None,
+    days: Sequence[object],
+) -> list[float]:
+    out = []
+    for t in range(len(close)):
+        if window is None:
+            rows = [i for i in range(t + 1) if days[i] == days[t]]
+            rows = [i for i in rows if not math.isnan(high[i] + low[i] + close[i] + volume[i])]
+            if t not in rows:
+                rows = []
+        else:
+            rows = list(range(t - window + 1, t + 1)) if t >= window - 1 else []
+        traded = math.fsum(volume[i] for i in rows)
+        paid = math.fsum((high[i] + low[i] + close[i]) / 3 * volume[i] for i in rows)
+        out.append(paid / traded if traded else NAN)
     return out

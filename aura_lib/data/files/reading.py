@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def read(path: str | os.PathLike[str], dialect: Dialect | None = None, /, **opti
     frames, adjustment, told = prices.adjusted(frames, how)
     remarks += told
     checked = quality.examine(frames, source=name, frequency=frequency, calendar=how.calendar)
-    checked = quality.Quality(name, checked.bars, checked.symbols, (*strange, *checked.findings))
+    checked = replace(checked, findings=(*strange, *checked.findings))
     frames, told = prices.without_false(frames, how)
     notes = (*table.notes, f"{rows.when.note}, decimal mark {mark}", f"adjusted for: {adjustment}")
     return Reading(

@@ -17,6 +17,7 @@ import pandas as pd
 
 from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Instrument
 from aura_lib.data import shipped
+from aura_lib.data.listed import LISTED
 
 EQUITIES = (
     *("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO"),
@@ -83,6 +84,18 @@ class Source:
     def universe(self) -> tuple[str, ...]:
         """What can be traded; of a set that has nothing but indices, those."""
         return self._set.universe()
+
+    def listings(self) -> pd.DataFrame:
+        """Names and sectors as of the end of each data set; an index has no exchange."""
+        venue = shipped.NASDAQ_LISTED if self._set.name != Closes.name else NASDAQ
+        rows = []
+        for symbol in self.symbols():
+            name, sector = LISTED[symbol]
+            exchange = "XNAS" if symbol in venue else CALENDAR
+            rows.append((symbol, name, exchange, sector, "equity") if sector else (symbol, name, "", "", "index"))
+        return pd.DataFrame(rows, columns=["symbol", "name", "exchange", "sector", "asset_class"]).assign(
+            currency="USD"
+        )
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols, stamped with the close of their session.

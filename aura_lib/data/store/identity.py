@@ -63,10 +63,12 @@ class Rows:
 
     def known(self) -> Rows:
         """Without the rows that are NaN in every field: they say nothing."""
-        silent = np.ones(len(self), bool)
+        silent: Any = True
         for values in self.fields.values():
-            silent &= np.isnan(values)
-        return self.take(~silent) if silent.any() else self
+            silent = silent & np.isnan(values)
+            if not silent.any():  # mostly so after the first field
+                return self
+        return self.take(~silent)
 
     def between(self, low: int | None, high: int | None) -> Rows:
         """The rows between two moments, included; None is no limit."""

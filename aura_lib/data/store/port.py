@@ -37,6 +37,11 @@ class Series:
     calendar: str
     adjustment: str
 
+    @staticmethod
+    def of(bars: Bars) -> Series:
+        """The series that bars belong to."""
+        return Series(bars.source, bars.frequency, bars.calendar, bars.adjustment)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from aura_lib.data.synthesis.chance import Values, stream
 from aura_lib.data.synthesis.daily import Days, consistent, reach, tidy
@@ -19,11 +18,6 @@ FIELDS = ("open", "high", "low", "close", "volume")
 Counts = npt.NDArray[np.int64]
 
 
-def spans(opens: pd.DatetimeIndex, closes: pd.DatetimeIndex) -> Counts:
-    """Minutes of each session."""
-    return np.asarray((closes.asi8 - opens.asi8) // 60_000_000, dtype=np.int64)
-
-
 def bell(length: int) -> Values:
     """How busy each minute of a session is, relative to the average: a U."""
     place = (np.arange(length) + 0.5) / length
@@ -31,9 +25,8 @@ def bell(length: int) -> Values:
     return np.asarray(shape / shape.mean(), dtype=np.float64)
 
 
-def minutes(seed: int, number: int, days: Days, row: int) -> dict[str, Values]:
-    """The fields of every minute of one symbol, flat; `row` is its place in `days`."""
-    counts = spans(days.opens, days.closes)
+def minutes(seed: int, number: int, days: Days, row: int, counts: Counts) -> dict[str, Values]:
+    """The fields of every minute of one symbol, flat; `row` is its place in `days`, `counts` the minutes of each."""
     begins, total = np.cumsum(counts) - counts, int(counts.sum())
     walk = stream(seed, "minute", number).standard_normal(total)
     draws = {n: stream(seed, f"minute {n}", number).random(total) for n in ("high", "low", "volume")}

@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from aura_lib.core import Calendar, InputError
+from aura_lib.core import AssetClass, Calendar, InputError
 from aura_lib.data.synthesis.blemishes import BLEMISHES
 
 NAME = "synthetic"
+KINDS = tuple(str(kind) for kind in (AssetClass.EQUITY, AssetClass.ETF, AssetClass.CRYPTO, AssetClass.FX))
 MOST = 9999  # symbols have four digits
 
 
@@ -33,6 +34,8 @@ class Options:
         splits: two-for-one splits of a symbol a year, on average; with them prices are not adjusted.
         missing: sessions a year without a bar, on average.
         delistings: chance a year that a symbol ends.
+        currency: that its prices are in, three letters; they are the same numbers in each.
+        kind: what its symbols are: equity, etf, crypto or fx.
         bad: kinds of bad rows, joined by `+`, one each in every symbol: high_below_low, zero, stale, duplicate.
 
     Raises:
@@ -58,6 +61,8 @@ class Options:
     splits: float = 0.0
     missing: float = 0.0
     delistings: float = 0.0
+    currency: str = "USD"
+    kind: str = "equity"
     bad: str = ""
 
     def __post_init__(self) -> None:
@@ -75,6 +80,9 @@ class Options:
         _within("gaps", self.gaps, 0 <= self.gaps < 1, "0 to below 1")
         for name in ("splits", "missing", "delistings"):
             _within(name, getattr(self, name), 0 <= getattr(self, name) <= 50, "0 to 50 a year")
+        told = self.currency
+        _within("currency", told, len(told) == 3 and told.isascii() and told.isalpha(), "three letters, such as INR")
+        _within("kind", self.kind, self.kind in KINDS, f"one of {', '.join(KINDS)}")
         unknown = [kind for kind in self.kinds if kind not in BLEMISHES]
         if unknown or len(set(self.kinds)) != len(self.kinds):
             raise InputError(f"{NAME}: bad={self.bad} must be some of {'+'.join(BLEMISHES)}, each once")
@@ -129,6 +137,8 @@ def _typed(name: str, value: Any, kind: type) -> Any:
             raise ValueError(value)
         if name == "calendar":
             return typed.replace("-", "/")
+        if name == "currency":
+            return typed.upper()
         if name == "start":
             what = "a date such as 2015-01-01"
             return date.fromisoformat(typed).isoformat()

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import Calendar, InputError
+from aura_lib.core import Calendar, InputError, utc
+from aura_lib.core.frequency import INTRADAY
 from aura_lib.data.synthesis.blemishes import spoil
 from aura_lib.data.synthesis.chance import Values, stream
 from aura_lib.data.synthesis.daily import YEAR, Days, days, sessions
-from aura_lib.data.synthesis.minutes import FIELDS, grouped, minutes, spans
+from aura_lib.data.synthesis.minutes import FIELDS, Counts, grouped, minutes
 from aura_lib.data.synthesis.options import Options
 
-STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}  # minutes
-FREQUENCIES = (*STEPS, "1d")
+FREQUENCIES = (*INTRADAY, "1d")
 MOST_MINUTES = 10_000_000  # symbols × minutes: 0.4 GB
 
 
@@ -27,13 +27,15 @@ def frames(options: Options, numbers: Sequence[int], frequency: str = "1d") -> d
     """
     if frequency not in FREQUENCIES:
         raise InputError(f"synthetic has bars of {', '.join(FREQUENCIES)}, not {frequency!r}")
-    if frequency != "1d":
-        _affordable(options, len(numbers))
-    found = days(options, numbers)
     if frequency == "1d":
+        found = days(options, numbers)
         fields, times, session = found.fields, found.closes, np.arange(len(found.closes))
     else:
-        fields, times, session = _intraday(options, numbers, found, STEPS[frequency])
+        clock = _clock(options, "1m")
+        _affordable(options, len(numbers), len(clock))
+        found = days(options, numbers)
+        times = clock if frequency == "1m" else _clock(options, frequency)
+        fields, session = _intraday(options, numbers, found, clock, times)
     kept = _kept(options.seed, options.missing, len(found.sessions))[session]
     gone = _gone(options, numbers, len(found.sessions))[:, session]
     names = [name_of(number) for number in numbers]
@@ -49,33 +51,30 @@ def name_of(number: int) -> str:
     return f"SYN{number + 1:04d}"
 
 
-def _affordable(options: Options, symbols: int) -> None:
-    calendar = Calendar.of(options.calendar)
-    if calendar.has_breaks:
-        raise InputError(
-            f"synthetic has no minutes of {options.calendar}, which closes at noon: frequency='1d' is there"
-        )
+def _clock(options: Options, frequency: str) -> pd.DatetimeIndex:
+    """When every bar within a session closes."""
     _, opens, closes = sessions(options)
-    count = symbols * int(spans(opens, closes).sum())
-    if count > MOST_MINUTES:
+    first = opens[0] + pd.Timedelta(minutes=1)  # around the clock, a day closes as this one opens
+    return Calendar.of(options.calendar).bar_closes(frequency, utc(first), utc(closes[-1]))
+
+
+def _affordable(options: Options, symbols: int, length: int) -> None:
+    if symbols * length > MOST_MINUTES:
         raise InputError(
-            f"{symbols} symbol(s) over {options.years} year(s) are {count:,} minutes, {MOST_MINUTES:,} is the most: "
-            "ask for fewer, such as source='synthetic:symbols=5,years=1'"
+            f"{symbols} symbol(s) over {options.years} year(s) are {symbols * length:,} minutes, {MOST_MINUTES:,} is "
+            "the most: ask for fewer, such as source='synthetic:symbols=5,years=1'"
         )
 
 
 def _intraday(
-    options: Options, numbers: Sequence[int], found: Days, step: int
-) -> tuple[dict[str, Values], pd.DatetimeIndex, npt.NDArray[np.int64]]:
-    """Fields (symbol × bar), the moment each bar closed, and the place of its session."""
-    counts = spans(found.opens, found.closes)
-    session = np.repeat(np.arange(len(counts)), counts)
-    minute = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begins = np.flatnonzero(minute % step == 0)
-    ends = np.append(begins[1:], len(session)) - 1
-    times = found.opens[session[ends]] + pd.to_timedelta(minute[ends] + 1, unit="min")
-    each = [grouped(minutes(options.seed, n, found, row), begins) for row, n in enumerate(numbers)]
-    return {name: np.array([one[name] for one in each]) for name in FIELDS}, times, session[ends]
+    options: Options, numbers: Sequence[int], found: Days, clock: pd.DatetimeIndex, times: pd.DatetimeIndex
+) -> tuple[dict[str, Values], Counts]:
+    """Fields (symbol × bar) of the bars that close at `times`, made of the minutes of `clock`; their sessions."""
+    counts = np.bincount(found.closes.searchsorted(clock), minlength=len(found.closes))
+    begins = np.searchsorted(times.searchsorted(clock), np.arange(len(times)))
+    each = [grouped(minutes(options.seed, n, found, row, counts), begins) for row, n in enumerate(numbers)]
+    session = np.asarray(found.closes.searchsorted(times), dtype=np.int64)
+    return {name: np.array([one[name] for one in each]) for name in FIELDS}, session
 
 
 def _kept(seed: int, missing: float, size: int) -> npt.NDArray[np.bool_]:
