@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -166,13 +166,27 @@ class Cluster:
 
 
 @contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, also when a server's last children are still leaving it."""
+    folder = Path(mkdtemp(prefix="aura-postgres-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(50):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
+
+
+@contextmanager
 def serving(settings: dict[str, str] | None = None, bin: Path | None = None) -> Iterator[Cluster]:
     """A new cluster, running."""
     found = bin or binaries()
     if found is None:
         pytest.skip(ABSENT)
-    with TemporaryDirectory(prefix="aura-postgres-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(Path(folder), found, {**SETTINGS, **(FAST if settings is None else settings)})
+    with _folder() as folder:
+        cluster = Cluster(folder, found, {**SETTINGS, **(FAST if settings is None else settings)})
         cluster.make()
         cluster.start()
         try:
@@ -194,8 +208,7 @@ def extended(files: dict[str, str]) -> Iterator[Cluster]:
         [found / "pg_config", "--sharedir", "--pkglibdir"], capture_output=True, text=True, check=True
     )
     share, library = map(Path, asked.stdout.split())
-    with TemporaryDirectory(prefix="aura-postgres-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder)
+    with _folder() as root:
         for part in (found, share, share / "extension", library.parent):
             (root / part.relative_to("/")).mkdir(parents=True, exist_ok=True)
         (root / library.relative_to("/")).symlink_to(library)
