@@ -257,20 +257,32 @@ def test_silence_is_stale_only_while_the_market_is_open() -> None:
         assert until(lambda: len(told) == 5)
         assert (feed.state, feed.heard) == ("live", now[0])
         now[0] += timedelta(seconds=61)
-        assert feed.state == "stale" and "nothing heard for 61 s while XNYS is open" in feed.detail
+        assert feed.state == "stale" and "no price for 61 s while XNYS is open" in feed.detail
         now[0] = OPEN + timedelta(hours=12)
         assert feed.state == "live" and "XNYS is closed" in feed.detail
 
 
-def test_a_sign_of_life_is_as_good_as_a_price() -> None:
+def test_a_sign_of_life_is_heard_and_makes_no_old_price_new() -> None:
     now = [OPEN + timedelta(minutes=5)]
-    stream = Faulty([minutes("AAA", 5), Silence(0.1), [], Silence(30)])
+    stream = Faulty([minutes("AAA", 5), Silence(0.2), [], Silence(30)])
     with heard(stream, stale_after=60.0, now=lambda: now[0]) as (feed, told):
         feed.start()
         assert until(lambda: len(told) == 5)
         now[0] += timedelta(seconds=61)
-        assert until(lambda: feed.state == "live")
-        assert len(told) == 5
+        assert until(lambda: feed.heard == now[0])
+        assert feed.state == "stale"
+
+
+def test_a_connection_on_which_nothing_came_yet_is_live_and_then_stale() -> None:
+    now = [OPEN + timedelta(minutes=5)]
+    with heard(Faulty([Silence(30)]), stale_after=60.0, now=lambda: now[0]) as (feed, _):
+        assert feed.state == "reconnecting"
+        feed.start()
+        assert until(lambda: feed._watch._since is not None)
+        now[0] += timedelta(seconds=10)
+        assert (feed.state, feed.heard) == ("live", None)
+        now[0] += timedelta(seconds=60)
+        assert feed.state == "stale"
 
 
 # ── listeners ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,7 +45,7 @@ class Feed:
         symbols: whose.
         frequency: bars of this frequency are made of what comes; None: what comes.
         calendar: whose sessions bars are counted in, and when silence is no cause for worry.
-        stale_after: seconds without a word, while the market is open, after which it is stale; None: never.
+        stale_after: seconds without an event, while the market is open, after which it is stale; None: never.
         capacity: events that may wait for the listeners; when so many do, the stream is heard more slowly.
         loop: start again when the stream ends (a replay).
         place: a file that keeps, for a stream that `settles`, how far it came; read at `start`.

@@ -96,7 +96,7 @@ class Hearing:
 
     # what the stream delivers ---------------------------------------------------------------------------------------
     def _deliver(self, batch: Batch) -> None:
-        self._watch.hear()
+        self._watch.hear(bool(batch))
         if not batch:
             return  # a sign of life
         if self._cut is not None:

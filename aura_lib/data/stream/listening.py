@@ -31,6 +31,7 @@ class Listener:
         self.essential = essential
         self._callback = callback
         self._settle: Callable[[], object] | None = getattr(callback, "settle", None)
+        self._end: Callable[[], object] | None = getattr(callback, "finish", None)
         self._tell = tell
         self._every = every
         self._errors = 0
@@ -55,7 +56,7 @@ class Listener:
         dropped = self._errors >= ERRORS and not self.essential
         self._tell(self.name, f"{what}; dropped after {ERRORS} errors in a row" if dropped else what, error)
         if dropped:
-            self.closed = True
+            self.close()
         if self.essential:
             raise EssentialFailed(f"{self.name}: {what}") from error
 
@@ -78,8 +79,15 @@ class Listener:
         """Nothing waits: what was taken was told."""
 
     def close(self) -> None:
-        """Hear no more."""
+        """Hear no more. One that keeps something back has a method `finish`, and is told so."""
+        if self.closed:
+            return
         self.closed = True
+        if self._end is not None:
+            try:
+                self._end()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._tell(self.name, repr(error), error)
 
     def state(self) -> dict[str, Any]:
         """A listener keeps nothing."""
