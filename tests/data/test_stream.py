@@ -55,7 +55,7 @@ def test_a_replay_keeps_to_its_speed_and_starts_where_it_is_told() -> None:
         began, first = time.monotonic(), len(feed.bars("AAPL"))
         time.sleep(0.5)
         rate = (len(feed.bars("AAPL")) - first) / (time.monotonic() - began)
-        assert 35 < rate < 65
+        assert 20 < rate < 65  # a busy machine is slower, never faster
         assert feed.bars("AAPL")[0].time.date().isoformat() == "2010-01-04"
         assert feed.state == "live"
 
