@@ -416,6 +416,19 @@ def test_a_feed_can_be_closed_while_its_stream_waits_for_a_listener() -> None:
     gate.set()
 
 
+def test_a_listener_that_hangs_does_not_keep_its_feed_from_closing() -> None:
+    gate = Event()
+    feed = Feed(Faulty([minutes("AAA", 3), Silence(60)]), ["AAA"])
+    for _ in range(3):
+        feed.listen(lambda _: gate.wait(20), keep="latest")
+    feed.start()
+    assert until(lambda: feed.latest())
+    began = time.monotonic()
+    feed.close()
+    assert time.monotonic() - began < 1.1
+    gate.set()
+
+
 def test_a_listener_may_close_its_feed() -> None:
     feed = Feed(Faulty([minutes("AAA", 100), Silence(60)]), ["AAA"])
     feed.listen(lambda bar: feed.close() if bar.close == 10 else None)

@@ -22,7 +22,7 @@ from aura_lib.data.stream import Reading, kafka, position
 from aura_lib.data.stream.guard import Guard
 from aura_lib.data.stream.wire import pack, unpack
 from tests.data.kafka_stage import MEASURES, SYMBOLS, market
-from tests.data.streams import minutes, ticks, until
+from tests.data.streams import OPEN, minutes, ticks, until
 
 ROOT = Path(__file__).parents[2]
 number = st.floats(allow_infinity=False)
@@ -140,6 +140,15 @@ def test_a_guard_remembers_over_a_restart() -> None:
     second.restore(json.loads(json.dumps(first.state())))
     assert second.admit([*bars[5:], *trades[500:]]) == [*bars[10:], *trades[2000:]]
     assert second.time == trades[-1].time or second.time == bars[-1].time
+
+
+def test_a_thousand_trades_of_one_moment_are_all_let_through_and_known_again() -> None:
+    trades = [Tick("AAA", OPEN, 1.0, 1.0, n) for n in range(5000)]
+    guard, again = Guard(), Guard()
+    assert guard.admit(trades) == trades
+    again.restore(json.loads(json.dumps(guard.state())))
+    later = Tick("AAA", OPEN + timedelta(seconds=1), 1.0, 1.0, 5001)
+    assert again.admit([*trades, later]) == [later]
 
 
 def test_a_position_of_another_kind_is_refused(tmp_path: Path) -> None:

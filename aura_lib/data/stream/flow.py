@@ -71,8 +71,11 @@ class Flow:
             raise InputError(f"keep={keep!r}: say 'all', or 'latest' for the newest event of each symbol only")
         if keep == "latest" and essential:
             raise InputError("an essential listener hears all: leave out keep='latest'")
-        kind = Latest if keep == "latest" else Listener
-        return self.attach(kind(callback, self._feed.trouble, every=every, essential=essential))
+        if keep == "all":
+            return self.attach(Listener(callback, self._feed.trouble, essential=essential))
+        latest = Latest(callback, self._feed.trouble, every=every)
+        self._feed.joins(latest.thread)
+        return self.attach(latest)
 
     def every(self, frequency: str) -> Flow:
         """Bars of a frequency, made of the ticks or finer bars that pass here (see `Bins`)."""
