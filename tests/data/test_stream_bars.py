@@ -175,19 +175,19 @@ def test_finer_bars_are_not_made_of_coarser_ones() -> None:
     day = Bar("AAA", OPEN + timedelta(hours=6.5), 1, 1, 1, 1, 1, "1d")
     with heard(Faulty([[day]])) as (feed, _):
         feed.every("5m").listen(print)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert feed.state == "failed" and "cannot be made of bars of 1d" in feed.detail
 
 
 def test_bars_that_are_what_was_asked_for_pass_as_they_are() -> None:
     with heard(Faulty([minutes("AAA", 20)]), frequency="1m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert told == minutes("AAA", 20)
 
 
 def test_a_feed_of_a_frequency_tells_bars_of_it() -> None:
     with heard(Faulty([ticks("AAA", 400)]), frequency="5m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert [(b.frequency, b.open, b.close) for b in told if isinstance(b, Bar)] == [("5m", 1.0, 299.0)]
         assert feed.bars("AAA") == told
         assert isinstance(feed.latest()["AAA"], Tick)
@@ -199,7 +199,7 @@ def test_steps_follow_each_other_and_every_symbol_is_measured_by_itself() -> Non
         found = []
         five = feed.every("5m").through({"sum": Measured()})
         five.map(lambda r: r if r["sum"] > 20 else None).through({"close": lambda bar: bar.close}).listen(found.append)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         for symbol in ("AAA", "BBB"):
             assert [(r["sum"], r["close"]) for r in found if r.symbol == symbol] == [(30, 15), (50, 20)]
 
@@ -214,7 +214,7 @@ def test_a_measure_that_breaks_begins_anew_and_is_told_of() -> None:
     with heard(Faulty([minutes("AAA", 8)])) as (feed, told):
         sums: list[float] = []
         feed.through({"whole": Measured(), "fragile": Fragile()}).listen(lambda r: sums.append(r["whole"]))
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         np.testing.assert_array_equal(sums, [1, 3, 6, 10, math.nan, 6, 13, 21])
         assert "five" in feed.troubles[0].what and len(told) == 8
 

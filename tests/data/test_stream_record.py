@@ -15,7 +15,7 @@ def test_live_bars_become_history(aura_home: Path) -> None:
     bars = sorted([*minutes("AAA", 30), *minutes("BBB", 20)], key=lambda b: b.time)
     with heard(Faulty([bars[:20], Cut(), bars[10:]], bars), ["AAA", "BBB"]) as (feed, _):
         kept = record(feed, every=0)
-        assert feed.start().wait(10)
+        assert feed.start().wait(30)
     found = kept.bars()
     assert (found.source, found.frequency, found.adjustment) == ("stream:faulty", "1m", "")
     assert found.close["AAA"].tolist() == [b.close for b in minutes("AAA", 30)]
@@ -27,7 +27,7 @@ def test_it_goes_on_where_it_was_on_another_day(aura_home: Path) -> None:
     for first in (1, 11):
         with heard(Faulty([minutes("AAA", 10, first)])) as (feed, _):
             kept = record(feed)
-            assert feed.start().wait(10)
+            assert feed.start().wait(30)
     assert kept.bars().close["AAA"].tolist() == [float(n) for n in range(1, 21)]
     assert len(store.at(Settings.load()).versions("stream:faulty")) == 2
 
@@ -35,7 +35,7 @@ def test_it_goes_on_where_it_was_on_another_day(aura_home: Path) -> None:
 def test_what_waits_is_written_at_the_end(aura_home: Path) -> None:
     with heard(Faulty([ticks("AAA", 200)])) as (feed, _):
         kept = record(feed, feed.every("1m"), every=3600)
-        assert feed.start().wait(10)
+        assert feed.start().wait(30)
     assert kept.bars().close["AAA"].tolist() == [59.0, 119.0, 179.0]
 
 
