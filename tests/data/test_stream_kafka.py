@@ -203,13 +203,14 @@ def start(stage: str) -> subprocess.Popen[bytes]:
 
 
 def kill(stage: subprocess.Popen[bytes]) -> None:
-    os.killpg(stage.pid, signal.SIGKILL)
-    stage.wait()
+    if stage.poll() is None:
+        os.killpg(stage.pid, signal.SIGKILL)
+        stage.wait()
 
 
 # The brokers give a member that was killed up after half a minute: that is what takes so long.
 @pytest.mark.parametrize(
-    "kills", [pytest.param((700,), id="once"), pytest.param((300, 900, 1500, 2000), id="often", marks=pytest.mark.soak)]
+    "kills", [pytest.param((700,), id="once"), pytest.param((300, 800, 1300), id="often", marks=pytest.mark.soak)]
 )
 def test_a_pipeline_of_three_processes_loses_nothing_and_counts_nothing_twice_when_its_middle_is_killed(
     cluster: str, aura_home: Path, kills: tuple[int, ...]
