@@ -159,6 +159,19 @@ def test_the_clock_ends_the_bar_of_a_quiet_minute() -> None:
         assert feed.bars("AAA") == bars
 
 
+def test_a_bar_of_minutes_waits_half_a_minute_for_the_last_one() -> None:
+    made, bins = binned(minutes("AAA", 4), "5m")
+    bins.clock(OPEN + timedelta(minutes=5, seconds=29))
+    assert made == []
+    bins.take(minutes("AAA", 1, first=5))
+    assert [b.close for b in made] == [5]
+    bins.take(minutes("AAA", 3, first=6))
+    bins.clock(OPEN + timedelta(minutes=10, seconds=30))
+    assert [b.close for b in made] == [5, 8]
+    bins.take(minutes("AAA", 1, first=10))
+    assert (len(made), bins.late) == (2, 1)
+
+
 def test_a_minute_without_a_trade_has_no_bar_and_an_unfinished_one_is_not_told() -> None:
     made, _ = binned([*ticks("AAA", 10), *ticks("AAA", 10, first=300)], "1m")
     assert [b.time for b in made] == [OPEN + timedelta(minutes=1)]
