@@ -17,7 +17,7 @@ from tests.data.streams import OPEN
 
 SYMBOLS = [f"S{n}" for n in range(6)]
 MEASURES = {"sma": rolling.Sma(20), "rsi": rolling.Rsi(14)}
-PACE = 0.0005  # seconds a bar takes to be measured: it must live long enough to be killed
+PACE = 0.002  # seconds a bar takes to be measured: it must live long enough to be killed
 
 
 def market(rows: int = 400) -> Bars:

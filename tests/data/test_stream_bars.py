@@ -159,6 +159,19 @@ def test_the_clock_ends_the_bar_of_a_quiet_minute() -> None:
         assert feed.bars("AAA") == bars
 
 
+def test_a_bar_of_minutes_waits_half_a_minute_for_the_last_one() -> None:
+    made, bins = binned(minutes("AAA", 4), "5m")
+    bins.clock(OPEN + timedelta(minutes=5, seconds=29))
+    assert made == []
+    bins.take(minutes("AAA", 1, first=5))
+    assert [b.close for b in made] == [5]
+    bins.take(minutes("AAA", 3, first=6))
+    bins.clock(OPEN + timedelta(minutes=10, seconds=30))
+    assert [b.close for b in made] == [5, 8]
+    bins.take(minutes("AAA", 1, first=10))
+    assert (len(made), bins.late) == (2, 1)
+
+
 def test_a_minute_without_a_trade_has_no_bar_and_an_unfinished_one_is_not_told() -> None:
     made, _ = binned([*ticks("AAA", 10), *ticks("AAA", 10, first=300)], "1m")
     assert [b.time for b in made] == [OPEN + timedelta(minutes=1)]
@@ -175,19 +188,19 @@ def test_finer_bars_are_not_made_of_coarser_ones() -> None:
     day = Bar("AAA", OPEN + timedelta(hours=6.5), 1, 1, 1, 1, 1, "1d")
     with heard(Faulty([[day]])) as (feed, _):
         feed.every("5m").listen(print)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert feed.state == "failed" and "cannot be made of bars of 1d" in feed.detail
 
 
 def test_bars_that_are_what_was_asked_for_pass_as_they_are() -> None:
     with heard(Faulty([minutes("AAA", 20)]), frequency="1m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert told == minutes("AAA", 20)
 
 
 def test_a_feed_of_a_frequency_tells_bars_of_it() -> None:
     with heard(Faulty([ticks("AAA", 400)]), frequency="5m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert [(b.frequency, b.open, b.close) for b in told if isinstance(b, Bar)] == [("5m", 1.0, 299.0)]
         assert feed.bars("AAA") == told
         assert isinstance(feed.latest()["AAA"], Tick)
@@ -199,7 +212,7 @@ def test_steps_follow_each_other_and_every_symbol_is_measured_by_itself() -> Non
         found = []
         five = feed.every("5m").through({"sum": Measured()})
         five.map(lambda r: r if r["sum"] > 20 else None).through({"close": lambda bar: bar.close}).listen(found.append)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         for symbol in ("AAA", "BBB"):
             assert [(r["sum"], r["close"]) for r in found if r.symbol == symbol] == [(30, 15), (50, 20)]
 
@@ -214,7 +227,7 @@ def test_a_measure_that_breaks_begins_anew_and_is_told_of() -> None:
     with heard(Faulty([minutes("AAA", 8)])) as (feed, told):
         sums: list[float] = []
         feed.through({"whole": Measured(), "fragile": Fragile()}).listen(lambda r: sums.append(r["whole"]))
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         np.testing.assert_array_equal(sums, [1, 3, 6, 10, math.nan, 6, 13, 21])
         assert "five" in feed.troubles[0].what and len(told) == 8
 

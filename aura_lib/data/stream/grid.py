@@ -40,6 +40,7 @@ class Grid:
         self.step = step(frequency)
         self._stretches: list[_Stretch] = []
         self._ends: list[datetime] = []
+        self._known: tuple[datetime, datetime] | None = None  # between which all is looked up
         self._weeks: list[datetime] = []
         self._last: tuple[datetime, datetime, datetime | None] | None = None  # (start, end] of what was found, its bar
 
@@ -76,7 +77,7 @@ class Grid:
         return found.begin + (count - 1) * self.step, end, end
 
     def _stretch(self, time: datetime) -> _Stretch | None:
-        if not self._stretches or not self._stretches[0].begin < time <= self._ends[-1] - WEEK:
+        if self._known is None or not self._known[0] <= time <= self._known[1]:
             self._look_up(time)
         place = bisect_left(self._ends, time)
         if place == len(self._ends) or time <= self._stretches[place].begin:
@@ -86,6 +87,7 @@ class Grid:
     def _look_up(self, time: datetime) -> None:
         """The sessions around a moment: a long-lived feed looks again when it leaves them."""
         calendar = Calendar.of(self.calendar)
+        self._known = (time - BEFORE, time + AFTER - WEEK)
         first = int(calendar.closes.searchsorted(pd.Timestamp(time - BEFORE)))
         last = int(calendar.closes.searchsorted(pd.Timestamp(time + AFTER)))
         columns = (calendar.opens, calendar.closes, calendar.break_starts, calendar.break_ends)
