@@ -17,8 +17,9 @@ import nbformat
 import pytest
 from skfolio.datasets import load_sp500_dataset
 
-from aura_lib.core import RunStatus
+from aura_lib.core import RunStatus, Settings
 from aura_lib.jobs.execute import execute
+from aura_lib.jobs.kernels import environment
 from tests.notebooks.test_notebooks import LESSONS, ROOT
 
 SECONDS = 60.0  # a lesson takes, at most
@@ -198,7 +199,8 @@ def test_every_lesson_has_its_proof() -> None:
 
 @pytest.mark.parametrize("file", LESSONS, ids=lambda file: file.stem)
 def test_a_lesson_runs_in_a_clean_kernel_and_what_it_shows_is_true(file: Path, tmp_path: Path, aura_home: Path) -> None:
-    done = execute(file, tmp_path / "output.ipynb", cwd=ROOT, timeout=240)
+    env = {**environment(), **Settings.load().child_environment()}
+    done = execute(file, tmp_path / "output.ipynb", env=env, cwd=ROOT, timeout=240)
     assert done.status is RunStatus.SUCCEEDED, f"{done.error}\n" + "".join(done.traceback)
     assert done.seconds < SECONDS * 2, "a machine that tests has less time than a reader"
     PROOFS[file.stem](Lesson(tmp_path / "output.ipynb"))
