@@ -198,6 +198,7 @@ def caption(figure: go.Figure) -> dict[str, Any]:
         "source": said.get("source", ""),
         "height": (figure.layout.height or HEIGHT) - (OUTSIDE if said else 0),
         "min_width": said.get("min_width", 0),
+        "right": said.get("right", 0),
     }
 
 

@@ -25,7 +25,7 @@ LIMIT = 20  # dashboard kernels at a time
 # Seconds a kernel may be without a websocket: its page is being left, lost the connection, has not connected yet.
 LEAVING, GRACE, FIRST_CONTACT = 1.0, 8.0, 45.0
 BROWSER_MAY_SEND = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
-PASSED_ON = ("AURA_HOME", "AURA_DATABASE_URL")
+PASSED_ON = ("AURA_HOME", "AURA_DATABASE_URL", "AURA_DATA_URL")
 # What dashboards import: the libraries of the kernel itself, of tables and widgets, and the rooms that tell.
 PRELOAD = (
     "ipykernel.kernelapp", "IPython.core.completer", "IPython.core.magics", "zmq.asyncio", "numpy", "pandas",
@@ -33,7 +33,7 @@ PRELOAD = (
     "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market_data", "aura_lib.data",
     "aura_lib.data.sources.sample", "aura_lib.ledger", "aura_lib.execution", "aura_lib.backtest",
     "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui.portfolio",
-    "aura_lib.ui.index", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",
+    "aura_lib.ui.index", "aura_lib.ui.market", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",
 )  # fmt: skip
 
 

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aura_lib.ui.index import Index
     from aura_lib.ui.live import Page
+    from aura_lib.ui.market import Market
     from aura_lib.ui.portfolio import Portfolio
-    from aura_lib.ui.widgets import Chart, Panel
+    from aura_lib.ui.widgets import Chart, Panel, Search
 
-_HOMES = {"Chart": "widgets", "Panel": "widgets", "Page": "live", "Portfolio": "portfolio", "Index": "index"}
+_HOMES = {
+    "Chart": "widgets", "Panel": "widgets", "Search": "widgets", "Page": "live", "Portfolio": "portfolio",
+    "Index": "index", "Market": "market",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +25,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"aura_lib.ui.{_HOMES[name]}"), name)
 
 
-__all__ = ["Chart", "Index", "Page", "Panel", "Portfolio"]
+__all__ = ["Chart", "Index", "Market", "Page", "Panel", "Portfolio", "Search"]

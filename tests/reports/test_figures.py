@@ -26,6 +26,12 @@ def closes(first: str = "2021-06-01", rows: int = 300) -> pd.DatetimeIndex:
     return pd.date_range(f"{first} 16:00", periods=rows, freq="B", tz="America/New_York").tz_convert("UTC")
 
 
+def ohlcv(random: np.random.Generator, times: pd.DatetimeIndex) -> pd.DataFrame:
+    close = 100 * (1 + pd.Series(random.normal(0.0005, 0.01, len(times)), index=times)).cumprod()
+    ranges = {"open": close * 0.999, "high": close * 1.01, "low": close * 0.99, "close": close}
+    return pd.DataFrame({**ranges, "volume": random.uniform(1e5, 1e6, len(times))}, index=times)
+
+
 def sample(rows: int = 300) -> dict[str, Data]:
     """Arguments of every figure, by the name of its parameter: a figure with a new name teaches it here."""
     random, times = np.random.default_rng(7), closes(rows=rows)
@@ -37,6 +43,7 @@ def sample(rows: int = 300) -> dict[str, Data]:
         "returns": returns,
         "weights": shares,
         "prices": 100 * (1 + shares.diff().fillna(0.0)).cumprod(),
+        "candles": ohlcv(random, times),
         "fills": pd.DataFrame({"time": times, "value": 1e4, "fee": random.uniform(0, 5, rows), "slippage": 1.0}),
     }
 

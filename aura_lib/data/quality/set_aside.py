@@ -61,6 +61,13 @@ class Quarantine:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __add__(self, other: Quarantine) -> Quarantine:
+        """The rows of both, each once."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
+        rows = pd.concat([self.rows, other.rows], ignore_index=True).drop_duplicates(list(ROWS))
+        return Quarantine(_typed(rows.sort_values(["symbol", "time", "check"], kind="stable")))
+
     def table(self) -> pd.DataFrame:
         """One row a row that was set aside."""
         return self.rows.copy()

@@ -99,8 +99,7 @@ class ParquetKeeper:
                 if changed is not None:
                     return self._grown(wanted, base, changed)
         rows = ((symbol, rows, wanted.symbols[symbol].leaf) for symbol, rows in rows_of(bars))
-        run = part.write(self.blobs, wanted.series.frequency, wanted.fields, rows)
-        return replace(wanted, runs=(run,) if run else ())
+        return replace(wanted, runs=runs.written(self.blobs, wanted.series.frequency, wanted.fields, rows))
 
     def _grown(self, wanted: Manifest, base: Manifest | None, changed: Mapping[str, Rows]) -> Manifest:
         frequency, before = wanted.series.frequency, base.runs if base else ()

@@ -8,11 +8,13 @@ title, subtitle and source as plain text, for pages that set them in their own t
 from __future__ import annotations
 
 from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_returns, rolling, weights
+from aura_lib.reports.figures.candles import candles
 from aura_lib.reports.figures.market import prices
 from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
 
 __all__ = [
     "beta",
+    "candles",
     "costs",
     "distribution",
     "drawdown",

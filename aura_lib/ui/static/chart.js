@@ -2,6 +2,7 @@
 const CONFIG = {displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", topojsonURL: "about:"};
 const dark = matchMedia("(prefers-color-scheme: dark)"), narrow = matchMedia("(max-width: 640px)");
 const pointer = matchMedia("(hover: hover)");
+const SHOWN = ["drawn", "words", "tail"];
 
 const folder = () => {
   if (window.auraStatic) return window.auraStatic;
@@ -49,6 +50,25 @@ const dressed = (part, swap, arrays) => {
   return Object.fromEntries(Object.entries(part).map(([key, one]) => [key, dressed(one, swap, arrays)]));
 };
 
+// Numbers as a plain array, whichever way they came.
+const KINDS = {f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
+  u8: BigUint64Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array};
+const plain = (values) => {
+  if (!values?.bdata) return values ?? [];
+  const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
+  return Array.from(new KINDS[values.dtype](bytes.buffer), Number);
+};
+
+// The traces with their last rows replaced and new ones added: what has changed since the figure was sent.
+const lengthened = (data, tail) => data.map((trace, number) => {
+  const rows = tail.traces[number];
+  if (!rows) return trace;
+  const ends = Object.entries(rows).map(([key, end]) => [key, plain(trace[key]).slice(0, tail.from).concat(end)]);
+  return {...trace, ...Object.fromEntries(ends)};
+});
+const laid = (layout, changes) => Object.fromEntries([...Object.keys(layout), ...Object.keys(changes)].map((key) => [key,
+  !(key in changes) ? layout[key] : Array.isArray(changes[key]) ? changes[key] : {...layout[key], ...changes[key]}]));
+
 function render({model, el}) {
   el.classList.add("aura");
   const frame = document.createElement("figure");
@@ -62,7 +82,17 @@ function render({model, el}) {
   const reach = () => { // who has no mouse scrolls with the keys: that needs the focus
     if (scroll.scrollWidth > scroll.clientWidth) scroll.tabIndex = 0; else scroll.removeAttribute("tabindex");
   };
-  let drawn = Promise.resolve(), gone = false;
+  let drawn = Promise.resolve(), gone = false, sent = "", decoded = null;
+  const figure = (swap) => {
+    if (sent !== model.get("drawn")) {
+      sent = model.get("drawn");
+      const {arrays, figures: [one]} = JSON.parse(sent);
+      decoded = {one, arrays};
+    }
+    const {data, layout} = dressed(decoded.one, swap, decoded.arrays), tail = model.get("tail");
+    if (!tail.traces) return {data, layout};
+    return {data: lengthened(data, tail), layout: laid(layout, dressed(tail.layout, swap, [])), source: tail.source};
+  };
   const draw = async () => {
     const words = model.get("words"), swap = theme() === "dark" ? model.get("dark") : {};
     el.hidden = !Object.keys(words).length;
@@ -75,9 +105,10 @@ function render({model, el}) {
     title.textContent = words.title; under.textContent = words.subtitle; source.textContent = words.source;
     scroll.style.minHeight = `${words.height}px`; // and as tall as its neighbours: the figure fills what there is
     place.style.minWidth = words.min_width ? `${words.min_width}px` : "";
-    const {arrays, figures: [figure]} = JSON.parse(model.get("drawn"));
-    const {data, layout} = dressed(figure, swap, arrays);
+    const {data, layout, source: told} = figure(swap);
+    if (told) source.textContent = told;
     const margin = narrow.matches ? {l: 46, r: 8, t: 34, b: 40} : {l: 58, r: 12, t: 34, b: 42};
+    margin.r = Math.max(margin.r, words.right ?? 0);
     const drag = narrow.matches ? {dragmode: false} : {}; // a finger on a figure scrolls the page
     await Plotly.react(place, data, {...layout, ...drag, margin}, {...CONFIG, displayModeBar: pointer.matches ? "hover" : false});
     reach();
@@ -85,7 +116,7 @@ function render({model, el}) {
   };
   let due = false; // words and numbers change together: one drawing for both
   const again = () => {
-    if (due) return;
+    if (due || document.hidden) return; // who does not look is shown the newest numbers when they do
     due = true;
     drawn = drawn.then(() => { due = false; return draw(); }).catch((problem) => {
       source.textContent = `The figure cannot be drawn: ${problem.message}`;
@@ -101,15 +132,15 @@ function render({model, el}) {
   });
   sized.observe(scroll);
   for (const media of [dark, narrow]) media.addEventListener("change", again);
-  model.on("change:drawn", again);
-  model.on("change:words", again);
+  for (const what of SHOWN) model.on(`change:${what}`, again);
+  document.addEventListener("visibilitychange", again);
   again();
   return () => {
     gone = true;
     seen.disconnect(); sized.disconnect();
     for (const media of [dark, narrow]) media.removeEventListener("change", again);
-    model.off("change:drawn", again);
-    model.off("change:words", again);
+    for (const what of SHOWN) model.off(`change:${what}`, again);
+    document.removeEventListener("visibilitychange", again);
     window.Plotly?.purge(place);
   };
 }

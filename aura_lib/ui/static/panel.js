@@ -10,6 +10,9 @@ const pageOption = (name) => {
   try { return JSON.parse(document.getElementById("jupyter-config-data").textContent)[name]; } catch { return undefined; }
 };
 
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const FLASH = [{backgroundColor: "var(--aura-accent-fill)"}, {backgroundColor: "transparent"}];
+
 function render({model, el}) {
   el.classList.add("aura");
   const tick = () => {
@@ -23,27 +26,52 @@ function render({model, el}) {
       else part.removeAttribute("tabindex");
     }
   });
+  const put = () => { // single texts that move, without writing the rest anew
+    if (document.hidden) return;
+    const cells = model.get("cells");
+    for (const part of el.querySelectorAll("[data-cell]")) {
+      const [text, kind] = cells[part.dataset.cell] ?? [];
+      if (text === undefined) continue;
+      if (part.tagName === "polyline") { if (part.getAttribute("points") !== text) part.setAttribute("points", text); continue; }
+      if (part.textContent === text) continue;
+      part.textContent = text;
+      part.classList.remove("aura-gain", "aura-loss", "aura-bad");
+      if (kind) part.classList.add(kind);
+      if (part.dataset.flash !== undefined && !still.matches) part.animate(FLASH, 700);
+    }
+    for (const time of el.querySelectorAll("time[data-cell-time]")) {
+      const [text] = cells[time.dataset.cellTime] ?? [];
+      if (text) time.dateTime = text;
+    }
+  };
   const write = () => {
     sized.disconnect();
     const kept = [...el.querySelectorAll(".aura-scroll")].map((part) => [part.scrollLeft, part.scrollTop]);
-    const focused = document.activeElement?.dataset?.ask;
+    const active = el.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active?.dataset.ask, value = active?.tagName === "BUTTON" ? active.value : null;
+    const open = [...el.querySelectorAll("details")].map((part) => part.open);
     el.innerHTML = model.get("html");
     el.hidden = !model.get("html");
     el.querySelectorAll(".aura-scroll").forEach((part, number) => {
       if (kept[number]) [part.scrollLeft, part.scrollTop] = kept[number];
       sized.observe(part);
     });
-    if (focused) el.querySelector(`[data-ask="${CSS.escape(focused)}"]`)?.focus();
+    el.querySelectorAll("details").forEach((part, number) => { part.open = open[number] ?? part.open; });
+    if (focused) {
+      const same = [...el.querySelectorAll(`[data-ask="${CSS.escape(focused)}"]`)];
+      (same.find((control) => value !== null && control.value === value) ?? same[0])?.focus();
+    }
     const served = window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
     for (const link of el.querySelectorAll("a[data-run]")) {
       if (served) link.href = `${served}runs/${encodeURIComponent(link.dataset.run)}`;
     }
+    put();
     tick();
   };
   const changed = (event) => { if (event.target.dataset.ask) model.send({ask: event.target.dataset.ask, value: event.target.value}); };
   const pressed = (event) => {
     const button = event.target.closest("button[data-ask]");
-    if (button) model.send({ask: button.dataset.ask, value: button.value});
+    if (button && button.getAttribute("aria-disabled") !== "true") model.send({ask: button.dataset.ask, value: button.value});
   };
   let heard = Date.now();
   const beat = () => { heard = Date.now(); document.documentElement.classList.remove("aura-silent"); };
@@ -55,12 +83,16 @@ function render({model, el}) {
   el.addEventListener("change", changed);
   el.addEventListener("click", pressed);
   model.on("change:html", write);
+  model.on("change:cells", put);
+  document.addEventListener("visibilitychange", put);
   model.on("change:beats", beat);
   write();
   return () => {
     clearInterval(timer);
     sized.disconnect();
     model.off("change:html", write);
+    model.off("change:cells", put);
+    document.removeEventListener("visibilitychange", put);
     model.off("change:beats", beat);
   };
 }

@@ -46,7 +46,7 @@ class Tally:
 
 
 def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
-    """Rows as they came (t, o, h, l, c, v) → columns open … volume by the moment each began, UTC, ascending.
+    """Rows as they came (t, o, h, l, c, v) → columns open … volume by the moment each began, UTC, as they came.
 
     Raises:
         DataError: a row lacks a price, or has something else in its place.
@@ -63,8 +63,12 @@ def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
     wrong = values[:4] <= 0
     tally.not_positive += int(wrong.sum())
     values[:4][wrong] = np.nan
-    index = pd.DatetimeIndex(times).tz_localize("UTC")
-    table = pd.DataFrame(values.T, index=index, columns=list(FIELDS)).sort_index(kind="stable")
+    return pd.DataFrame(values.T, index=pd.DatetimeIndex(times).tz_localize("UTC"), columns=list(FIELDS))
+
+
+def whole(parts: Sequence[pd.DataFrame], tally: Tally) -> pd.DataFrame:
+    """The parts as one, ascending; of two bars of one time the last one that came."""
+    table = pd.concat(parts or [frame((), tally)]).sort_index(kind="stable")
     again = table.index.duplicated(keep="last")
     tally.twice += int(again.sum())
     return table[~again]
