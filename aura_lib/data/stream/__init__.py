@@ -10,6 +10,7 @@ from __future__ import annotations
 from aura_lib.data.stream.events import Gap, Reading, Traits, Trouble
 from aura_lib.data.stream.feed import Feed
 from aura_lib.data.stream.flow import Flow
+from aura_lib.data.stream.grid import Grid
 from aura_lib.data.stream.listening import Listener
 from aura_lib.data.stream.opening import open
 from aura_lib.data.stream.poll import Poll
@@ -20,6 +21,7 @@ __all__ = [
     "Feed",
     "Flow",
     "Gap",
+    "Grid",
     "Listener",
     "Poll",
     "Reading",
