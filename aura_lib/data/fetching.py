@@ -14,7 +14,7 @@ import pandas as pd
 from aura_lib.core import Bars, Calendar, InputError, Settings, WallClock, iso, utc
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.answering import ASKED, held_now, newest
-from aura_lib.data.store import Keeper, Series, Version
+from aura_lib.data.store import Held, Keeper, Series, Version
 from aura_lib.data.store.diff import diff
 from aura_lib.data.vendor import History
 from aura_lib.data.window import reach
@@ -128,7 +128,7 @@ def _fetch_vendor(
     if not symbols:
         raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
     given: list[History] = []
-    for start, group in _due(symbols, {} if full else held, frequency):
+    for (start, _), group in _due(symbols, held, frequency, full):
         told = _onward(progress, sum(len(history.raw.symbols) for history in given), len(symbols))
         given.append(adapter.history(group, frequency, told, start=start))
     given = [history for history in given if len(history.raw)]  # none is no news
@@ -137,21 +137,26 @@ def _fetch_vendor(
 
 
 def _due(
-    symbols: Sequence[str], held: Mapping[str, Version], frequency: str
-) -> Iterable[tuple[datetime | None, list[str]]]:
-    """What to ask for: symbols by the moment from which their bars are wanted, None for all there are."""
-    groups: dict[datetime | None, list[str]] = defaultdict(list)
+    symbols: Sequence[str], held: Mapping[str, Version], frequency: str, full: bool
+) -> Iterable[tuple[tuple[datetime | None, str], list[str]]]:
+    """What to ask for: symbols of one exchange, and from when on their bars are wanted; None: all there are."""
+    groups: dict[tuple[datetime | None, str], list[str]] = defaultdict(list)
     now = WallClock().now()
     for symbol in symbols:
         if symbol not in held:
-            groups[None].append(symbol)
+            groups[None, ""].append(symbol)
             continue
         version = held[symbol]
         calendar, last = Calendar.of(version.series.calendar), version.held[symbol].last
-        if last < reach(calendar, now, frequency):
-            earlier = calendar.closes_between(version.held[symbol].first, last)
-            groups[utc(earlier[-min(OVERLAP, len(earlier))]) if len(earlier) else None].append(symbol)
+        if full or last < reach(calendar, now, frequency):
+            groups[None if full else _overlapping(calendar, version.held[symbol]), calendar.name].append(symbol)
     return groups.items()
+
+
+def _overlapping(calendar: Calendar, held: Held) -> datetime | None:
+    """A few sessions before the last bar."""
+    earlier = calendar.closes_between(held.first, held.last)
+    return utc(earlier[-min(OVERLAP, len(earlier))]) if len(earlier) else None
 
 
 def _freshest(given: Iterable[History], calendar: str) -> str:
