@@ -50,3 +50,11 @@ def test_a_closed_feed_leaves_nothing_unwritten(aura_home: Path) -> None:
 def test_a_replay_is_not_recorded() -> None:
     with Feed(Replay(panel(3)), ["AAA"], calendar="24/7") as feed, pytest.raises(InputError, match="history already"):
         record(feed)
+
+
+def test_a_feed_that_has_gone_quiet_is_written_too(aura_home: Path) -> None:
+    with heard(Faulty([minutes("AAA", 5), Silence(60)])) as (feed, _):
+        kept = record(feed, every=0.3)
+        feed.start()
+        assert until(lambda: kept.kept == 5)
+        assert feed.state != "ended" and len(kept.bars()) == 5

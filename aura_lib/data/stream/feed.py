@@ -216,6 +216,7 @@ class Feed:
                 if parcel is None:
                     if self.traits.live:
                         self._root.clock(self._now())
+                        self._root.settle()
                 elif parcel.kind == "end":
                     self._root.finish(0.5)
                     self._root.settle()
