@@ -1,6 +1,7 @@
 """What bars cost to keep and to read: Aura's store beside a plain Parquet file and a DuckDB file.
 
-Each number is taken in a process of its own, which also tells its peak memory. To add a number: a function here that
+Each number is taken in a process of its own, which also tells its peak memory; of several times it is the least: what
+neighbours on the machine cost is not what is measured. To add a number: a function here that
 `rows` calls by `child`, or a module beside this one with `rows() -> Iterable[Row]`, named in MORE.
 """
 
@@ -13,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -42,7 +42,7 @@ def rows() -> Iterator[Row]:
 def _store(folder: Path) -> Iterator[Row]:
     idle = child("nothing", folder)
     yield Row("data.memory.idle", idle["MB"], "MB")
-    kept, plain, duck = (child(name, folder) for name in ("write_ours", "write_parquet", "write_duckdb"))
+    kept, plain, duck = _least(["write_ours", "write_parquet", "write_duckdb"], folder)
     yield Row("data.write", kept["s"], "s", 1.5 * plain["s"], "pyarrow, same panel", plain["s"])
     yield Row("data.write.table", kept["s"], "s", None, "pyarrow, ready table", plain["ready"])
     yield Row("data.write.duckdb", kept["s"], "s", None, "DuckDB file", duck["s"])
@@ -50,7 +50,7 @@ def _store(folder: Path) -> Iterator[Row]:
     for peer, what in ((plain, "pyarrow"), (duck, "DuckDB file")):
         yield Row(f"data.write.memory.{what.split()[0].lower()}", kept["MB"], "MB", None, what, peer["MB"])
     yield from _reading(folder)
-    ours, theirs = child("query_ours", folder), child("query_duckdb", folder)
+    ours, theirs = _least(["query_ours", "query_duckdb"], folder)
     yield Row("data.query", ours["warm"], "s", None, "DuckDB file", theirs["warm"])
     ours, theirs = child("append_ours", folder), child("append_duckdb", folder)
     yield Row("data.append", ours["s"], "s", None, "DuckDB file", theirs["s"])
@@ -61,12 +61,18 @@ def _store(folder: Path) -> Iterator[Row]:
 
 def _reading(folder: Path) -> Iterator[Row]:
     for what, goal, unit, scale in (("symbol", 2.0, "ms", 1e3), ("panel", 0.35, "s", 1.0)):
-        ours, plain, duck = (child(f"{what}_{where}", folder) for where in ("ours", "parquet", "duckdb"))
+        ours, plain, duck = _least([f"{what}_{where}" for where in ("ours", "parquet", "duckdb")], folder)
         for name, peer in (("pandas", plain), ("duckdb", duck)):
             who = "pandas.read_parquet" if name == "pandas" else "DuckDB file"
             yield Row(f"data.{what}.{name}", ours["warm"] * scale, unit, goal, who, peer["warm"] * scale)
             yield Row(f"data.{what}.cold.{name}", ours["cold"] * scale, unit, None, who, peer["cold"] * scale)
             yield Row(f"data.{what}.memory.{name}", ours["MB"], "MB", None, who, peer["MB"])
+
+
+def _least(names: list[str], folder: Path, rounds: int = 3) -> list[Told]:
+    """Children in turn; of each the least of what they told."""
+    told = [[child(name, folder) for name in names] for _ in range(rounds)]
+    return [{key: min(of[key] for of in every) for key in every[0]} for every in zip(*told, strict=True)]
 
 
 # ── what a child does ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,9 +110,9 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def _twice(work: Callable[[str], object], names: list[str]) -> Told:
-    """The first time, and the median of the others."""
+    """The first time, and the least of the others, each of them for another name."""
     cold = timed(lambda: work(names[0]))
-    return {"cold": cold, "warm": median(timed(lambda name=name: work(name)) for name in names[1:])}
+    return {"cold": cold, "warm": min(timed(lambda name=name: work(name)) for name in names[1:])}
 
 
 def _size(folder: Path) -> float:
@@ -133,6 +139,9 @@ def _ours(folder: Path) -> Any:
 
 
 def write_ours(folder: Path) -> Told:
+    import shutil
+
+    shutil.rmtree(folder / "home", ignore_errors=True)
     store = _ours(folder)
     seconds = 0.0
     for frequency in ("1d", "1m"):
@@ -172,6 +181,7 @@ def write_duckdb(folder: Path) -> Told:
     import duckdb
 
     seconds = 0.0
+    (folder / "bars.duckdb").unlink(missing_ok=True)
     with duckdb.connect(str(folder / "bars.duckdb")) as connection:
         for frequency in ("1d", "1m"):
             bars = panels.bars(folder, frequency)
@@ -259,7 +269,7 @@ def _next_days() -> list[Any]:
 
 def append_ours(folder: Path) -> Told:
     store = _ours(folder)
-    return {"s": median(timed(lambda day=day: store.add(day)) for day in _next_days())}
+    return {"s": min(timed(lambda day=day: store.add(day)) for day in _next_days())}
 
 
 def append_duckdb(folder: Path) -> Told:
@@ -272,4 +282,4 @@ def append_duckdb(folder: Path) -> Told:
             connection.execute("INSERT INTO bars_1d SELECT * FROM given")
             connection.execute("CHECKPOINT")
 
-        return {"s": median(timed(lambda day=day: write(day)) for day in _next_days())}
+        return {"s": min(timed(lambda day=day: write(day)) for day in _next_days())}

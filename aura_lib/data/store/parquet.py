@@ -193,7 +193,8 @@ class ParquetKeeper:
             "actions": pa.Table.from_pandas(self._actions(found), preserve_index=False),
             "instruments": sql.instruments_table(instruments),
         }
-        return sql.select(statement, tables, sql.later_wins(len(every), found.fields))
+        twice = sum(ref.rows for ref in found.parts()) != sum(entry.rows for entry in found.symbols.values())
+        return sql.select(statement, tables, sql.later_wins(len(every), found.fields, twice=twice))
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
 
