@@ -131,19 +131,24 @@ class Index(Page[Overview]):
         return f'<ul class="aura-cards">{"".join(self._card(one, o) for one in o.dashboards)}</ul>'
 
     def _card(self, one: Dashboard, o: Overview) -> str:
-        state = f"This notebook {one.wrong}" if one.wrong else self._state(o)
+        own = self._own(one).is_file()  # one with a picture of its own is about something else than the books
+        state = f"This notebook {one.wrong}" if one.wrong else "" if own else self._state(o)
         kind = ' class="aura-state aura-bad"' if one.wrong else ' class="aura-state"'
+        words = f"<p{kind}>{escape(state)}</p>" if state else ""
         return (
             f'<li><a data-dashboard="{escape(one.name)}" href="{quote(one.name)}">{self._picture(one, o)}<div>'
-            f"<h2>{escape(one.title)}</h2><p>{escape(one.about)}</p><p{kind}>{escape(state)}</p></div></a></li>"
+            f"<h2>{escape(one.title)}</h2><p>{escape(one.about)}</p>{words}</div></a></li>"
         )
 
     def _state(self, o: Overview) -> str:
         return "; ".join(f"{s.name} as of {formats.day(s.as_of)}" for s in o.standings[:3]) or "waits for the first run"
 
+    def _own(self, one: Dashboard) -> Path:
+        return self.folder / f"{one.name}.svg"
+
     def _picture(self, one: Dashboard, o: Overview) -> str:
         """The picture that lies beside the notebook, or the curve of the first book."""
-        file = self.folder / f"{one.name}.svg"
+        file = self._own(one)
         if file.is_file():
             return f'<img alt="" src="files/{quote(file.name)}">'
         return picture.spark(o.standings[0].equity if o.standings and not one.wrong else None)

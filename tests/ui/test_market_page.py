@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +21,10 @@ from aura_lib.ui.market import Market
 from aura_lib.ui.market.board import Board
 from aura_lib.ui.market.growing import Growing
 from aura_lib.ui.market.listing import Listing, found
+from aura_lib.ui.market.picture import History, Picture, Wish
 from aura_lib.ui.market.timeframes import TIMEFRAMES, view
 from aura_lib.ui.market.wire import Wire
+from aura_lib.ui.widgets import Chart
 from tests.data.conftest import certified, yahoo
 from tests.data.yahoo import Yahoo
 
@@ -91,8 +95,8 @@ def test_minutes_make_the_bars_that_the_store_has() -> None:
     frame = pd.DataFrame({name: values["SYN0001"] for name, values in fives.fields.items()})
     growing = Growing(frame.iloc[:100], "5m", "XNSE")
     rows = pd.DataFrame({name: values["SYN0001"] for name, values in minutes.fields.items()}).iloc[:1000]
-    for time, row in rows.iterrows():
-        growing.add(Bar("SYN0001", time.to_pydatetime(), *row[["open", "high", "low", "close", "volume"]], "1m"))
+    for moment_of, row in rows.iterrows():
+        growing.add(Bar("SYN0001", moment_of.to_pydatetime(), *row[["open", "high", "low", "close", "volume"]], "1m"))
     pd.testing.assert_frame_equal(growing.frame(), frame.iloc[: len(growing)], check_freq=False)
     assert len(growing) == 200
 
@@ -188,6 +192,26 @@ def test_a_replay_knows_nothing_of_what_comes_after_its_clock(settings: Settings
         assert wire.replayed and wire.clock is not None
         assert wire.clock < wire.bars["AAPL"].end - timedelta(days=300)
         assert wire.history("AAPL", "1d").index[-1] <= wire.clock
+    finally:
+        wire.close()
+
+
+def test_a_symbol_that_is_not_listed_yet_begins_with_its_first_day(settings: Settings) -> None:
+    wire = Wire("sample:ohlcv", (), 500.0, settings)
+    wire.prepare()
+    try:
+        assert wire.board is not None
+        empty = Picture(Chart(None))
+        assert "FB" not in wire.board and wire.history("FB", "1d").empty  # it was listed on 2012-05-18
+        empty.show(History(Wish(wire.listings["FB"]), wire.history("FB", "1d"), "1d", XNYS, "sample:ohlcv"))
+        assert json.loads(empty.chart.drawn)["figures"][0]["data"] == []
+        until = time.monotonic() + 10
+        while "FB" not in wire.board and time.monotonic() < until:
+            for event in wire.drain():
+                empty.add(event)
+            time.sleep(0.05)
+        empty.update()
+        assert wire.board["FB"].open > 0 and len(json.loads(empty.chart.drawn)["figures"][0]["data"]) == 2
     finally:
         wire.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -70,7 +70,8 @@ class Row:
 
     def _begin(self, end: datetime) -> None:
         """Another session."""
-        self.closes.append(self.price)
+        if self.price == self.price:
+            self.closes.append(self.price)
         self.previous, self.end = self.price, end
         self.open = self.high = self.low = self.volume = NAN
 
@@ -118,17 +119,20 @@ class Board:
         grid = Grid("1d", bars.calendar)
         bars = bars.between(utc(bars.times[-min(KNOWN, len(bars))]), bars.end)
         for symbol in bars.symbols:
+            self._grids[symbol] = grid
             made = _row(bars, symbol)
             if made is not None:
-                self._rows[symbol], self._grids[symbol] = made, grid
+                self._rows[symbol] = made
 
     def add(self, event: Bar | Tick | Quote) -> bool:
         """Take what has come in; whether a row of it is here."""
-        row = self._rows.get(event.symbol)
-        if row is None:
+        grid, row = self._grids.get(event.symbol), self._rows.get(event.symbol)
+        if grid is None:
             return False
-        instant = not isinstance(event, Bar)
-        row.add(event, self._grids[event.symbol].end(event.time, instant) or row.end)
+        end = grid.end(event.time, not isinstance(event, Bar))
+        if row is None:  # its first day
+            row = self._rows[event.symbol] = Row(event.symbol, event.time, NAN, event.time - timedelta(days=1))
+        row.add(event, end or row.end)
         return True
 
     def changes(self) -> pd.Series:

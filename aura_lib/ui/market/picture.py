@@ -71,7 +71,7 @@ class Picture:
 
     def add(self, event: Bar | Tick) -> None:
         """Take what came in, of whatever symbol."""
-        if self.history and self._growing and event.symbol == self.history.wish.listing.symbol:
+        if self.history is not None and self._growing is not None and event.symbol == self.history.wish.listing.symbol:
             self._changed |= self._growing.add(event)
 
     def update(self) -> None:
@@ -81,7 +81,7 @@ class Picture:
         self._changed = False
         shown = self._view()
         seen, studies = self._parts(shown)
-        if shown.first != self._first or shown.what != self._what or len(seen) > self._drawn + ADDED:
+        if not self._drawn or shown.first != self._first or shown.what != self._what or len(seen) > self._drawn + ADDED:
             self._draw()
             return
         about, log = self._about(), self.history.wish.log
@@ -121,5 +121,5 @@ class Picture:
     def _about(self) -> About:
         assert self.history is not None
         listing, zone = self.history.wish.listing, self.history.calendar.zone
-        seen = self._growing.seen if self._growing else None
+        seen = self._growing.seen if self._growing is not None else None
         return About(listing.symbol, "", self.history.told, seen, listing.money or "points", zone)

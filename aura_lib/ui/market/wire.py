@@ -213,9 +213,12 @@ class Wire:
         Raises InputError or DataError where `data.load` does.
         """
         until = self.clock if self.replayed else None
+        known = self.bars[symbol]
+        if until is not None and not known.until(until).close[symbol].notna().any():
+            return pd.DataFrame(columns=list(known.fields), index=known.times[:0], dtype="float64")  # not listed yet
         start = None
         if frequency in INTRADAY and until is not None:
-            start = max(until - timedelta(days=WARMING[frequency]), self.bars[symbol].start)
+            start = max(until - timedelta(days=WARMING[frequency]), known.start)
         asked = self._finest if self.replayed and frequency in INTRADAY else frequency  # what is stored already
         bars = self._load([symbol], asked, start=start, end=until)
         bars = data.resample(bars, frequency) if asked != frequency else bars
