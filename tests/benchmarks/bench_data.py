@@ -2,7 +2,7 @@
 
 Each number is taken in a process of its own, which also tells its peak memory; of several times it is the least: what
 neighbours on the machine cost is not what is measured. To add a number: a function here that
-`rows` calls by `child`, or a module beside this one with `rows() -> Iterable[Row]`, named in MORE.
+`rows` calls by `child`, or a module beside this one with `rows(folder) -> Iterable[Row]`, named in MORE.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.benchmarks import data_panels as panels
 from tests.benchmarks.rows import Row
 
 ROOT = Path(__file__).parents[2]
-MORE = ("features",)
+MORE = ("data_features", "data_stream")
 SYMBOLS = [f"D{i:04d}" for i in range(7, 500, 8)]
 Told = dict[str, float]
 
@@ -36,7 +36,7 @@ def rows() -> Iterator[Row]:
         panels.make(folder)
         yield from _store(folder)
     for more in MORE:
-        yield from import_module(f"tests.benchmarks.{more}").rows()
+        yield from import_module(f"tests.benchmarks.{more}").rows(folder)
 
 
 def _store(folder: Path) -> Iterator[Row]:
