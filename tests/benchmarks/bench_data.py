@@ -35,8 +35,8 @@ def rows() -> Iterator[Row]:
         folder = Path(name)
         panels.make(folder)
         yield from _store(folder)
-    for more in MORE:
-        yield from import_module(f"tests.benchmarks.{more}").rows(folder)
+        for more in MORE:
+            yield from import_module(f"tests.benchmarks.{more}").rows(folder)
 
 
 def _store(folder: Path) -> Iterator[Row]:
