@@ -7,7 +7,6 @@ the tests of a process: do not stop it); `own_cluster` starts a server to be kil
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -18,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -34,6 +33,7 @@ SETTINGS = {
     "autovacuum_naptime": "600s",
     "lc_messages": "C",
 }
+ABSENT = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # a machine that crashes loses it all
 
 
@@ -56,6 +56,8 @@ def _account() -> dict[str, Any]:
     """Whom PostgreSQL runs as: ourselves, and as somebody else where we are root, which it refuses."""
     if os.geteuid():
         return {}
+    import pwd
+
     names = {entry.pw_name for entry in pwd.getpwall()}
     who = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
@@ -164,19 +166,64 @@ class Cluster:
 
 
 @contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, also when a server's last children are still leaving it."""
+    folder = Path(mkdtemp(prefix="aura-postgres-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(50):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
+
+
+@contextmanager
 def serving(settings: dict[str, str] | None = None, bin: Path | None = None) -> Iterator[Cluster]:
     """A new cluster, running."""
     found = bin or binaries()
     if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with TemporaryDirectory(prefix="aura-postgres-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(Path(folder), found, {**SETTINGS, **(FAST if settings is None else settings)})
+        pytest.skip(ABSENT)
+    with _folder() as folder:
+        cluster = Cluster(folder, found, {**SETTINGS, **(FAST if settings is None else settings)})
         cluster.make()
         cluster.start()
         try:
             yield cluster
         finally:
             cluster.stop(signal.SIGQUIT)
+
+
+@contextmanager
+def extended(files: dict[str, str]) -> Iterator[Cluster]:
+    """A new cluster with more extensions than are installed: `files` are those of their folder, by name.
+
+    PostgreSQL finds its parts from where its program is: a copy of that, and links to everything else.
+    """
+    found = binaries()
+    if found is None:
+        pytest.skip(ABSENT)
+    asked = subprocess.run(
+        [found / "pg_config", "--sharedir", "--pkglibdir"], capture_output=True, text=True, check=True
+    )
+    share, library = map(Path, asked.stdout.split())
+    with _folder() as root:
+        for part in (found, share, share / "extension", library.parent):
+            (root / part.relative_to("/")).mkdir(parents=True, exist_ok=True)
+        (root / library.relative_to("/")).symlink_to(library)
+        for source in (share, share / "extension"):
+            for part in source.iterdir():
+                link = root / part.relative_to("/")
+                if not link.exists():
+                    link.symlink_to(part)
+        for program in ("postgres", "initdb"):
+            shutil.copy(found / program, root / found.relative_to("/"))
+        for name, text in files.items():
+            (root / share.relative_to("/") / "extension" / name).write_text(text)
+        root.chmod(0o755)
+        with serving(bin=root / found.relative_to("/")) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,8 @@ def store(patient: Patient) -> Finding:
     if damaged:
         return Finding(Status.FIX, _few(damaged, 2), "`aura data fetch` of its source writes it anew")
     count = len(kept.versions())
-    return Finding(Status.OK, f"{count} versions verified" if count else "empty; the first use fetches the sample")
+    told = f"{count} version{'s' * (count != 1)} verified"
+    return Finding(Status.OK, told if count else "empty; the first use fetches the sample")
 
 
 def calendar(patient: Patient) -> Finding:

@@ -31,7 +31,9 @@ def asked(version: Version, symbols: Iterable[str]) -> datetime:
     it had stopped trading.
     """
     told: Mapping[str, str] = version.notes.get(ASKED, {})
-    return min(utc(datetime.fromisoformat(told[s])) if s in told else version.end for s in symbols)
+    if not told:
+        return version.end
+    return min(utc(datetime.fromisoformat(told[s])) if s in told else version.held[s].last for s in symbols)
 
 
 def answering(

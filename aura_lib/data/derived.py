@@ -53,10 +53,6 @@ def derived(
     Raises:
         InputError: the function uses what cannot be told apart from one run to the next, or returns no such frame.
 
-    Example:
-        >>> def range_20(bars):
-        ...     return (bars.high.rolling(20).max() - bars.low.rolling(20).min()) / bars.close
-        >>> derived(range_20, bars)  # doctest: +SKIP
     """
     sha = hashlib.sha256()
     for part in ("derived 1", _numbers(bars), *_told(function, set()), *_told(parameters, set())):

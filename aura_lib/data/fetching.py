@@ -14,7 +14,7 @@ import pandas as pd
 from aura_lib.core import Bars, Calendar, InputError, Settings, WallClock, iso, utc
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.answering import ASKED, held_now, newest
-from aura_lib.data.store import Keeper, Series, Version
+from aura_lib.data.store import Held, Keeper, Series, Version
 from aura_lib.data.store.diff import diff
 from aura_lib.data.vendor import History
 from aura_lib.data.window import reach
@@ -23,6 +23,7 @@ __all__ = ["fetch", "fetch_file", "fetch_from", "keep", "kept", "named", "tell"]
 
 OVERLAP = 5  # sessions asked for again: vendors correct the last days
 TOLD = 10  # lines of a warning
+QUALITY = "quality"  # note of a version: what the checks said of it, in numbers
 Progress = Callable[[int, int], None]
 Source = sources.Name
 
@@ -70,16 +71,18 @@ def fetch_from(
         raise InputError(f"{adapter.name} is fetched whole: leave out symbols={symbols!r}")
     if isinstance(adapter, files.FileSource):
         return fetch_file(adapter, settings)
-    bars = _fit(adapter.fetch(adapter.symbols(), frequency or "1d"), None, settings)
-    return kept(settings).put(bars).snapshot
+    found = _fit(adapter.fetch(adapter.symbols(), frequency or "1d"), None, settings)
+    return kept(settings).put(found.bars, notes={QUALITY: found.report.summary()}).snapshot
 
 
-def _fit(bars: Bars, actions: pd.DataFrame | None, settings: Settings) -> Bars:
+def _fit(
+    bars: Bars, actions: pd.DataFrame | None, settings: Settings, aside: quality.Quarantine | None = None
+) -> quality.Admitted:
     """Bars that may be used: bad rows are set aside, kept and told. Raises DataError when all of it is unfit."""
-    found = quality.admit(bars, actions=actions)
+    found = quality.admit(bars, actions=actions, aside=aside)
     quality.tell(found, settings.home, stacklevel=_outside())
     tell(bars.source, [str(finding) for finding in found.report.errors])
-    return found.bars
+    return found
 
 
 def keep(bars: Bars, *, settings: Settings | None = None) -> Bars:
@@ -106,7 +109,7 @@ def fetch_file(adapter: files.FileSource, settings: Settings) -> str:
             raise InputError(f"{error}. The store has kept it: snapshot={held[-1].snapshot!r}") from None
         raise
     tell(adapter.name, [*found.remarks, *map(str, found.quality.findings)])
-    return keeper.put(found.bars).snapshot
+    return keeper.put(found.bars, notes={QUALITY: found.quality.summary()}).snapshot
 
 
 # ---- vendors -------------------------------------------------------------------------------------------------------
@@ -125,7 +128,7 @@ def _fetch_vendor(
     if not symbols:
         raise InputError(f"{adapter.name} lists no symbols, and none were fetched yet: name some, such as ['AAPL']")
     given: list[History] = []
-    for start, group in _due(symbols, {} if full else held, frequency):
+    for (start, _), group in _due(symbols, held, frequency, full):
         told = _onward(progress, sum(len(history.raw.symbols) for history in given), len(symbols))
         given.append(adapter.history(group, frequency, told, start=start))
     given = [history for history in given if len(history.raw)]  # none is no news
@@ -134,21 +137,26 @@ def _fetch_vendor(
 
 
 def _due(
-    symbols: Sequence[str], held: Mapping[str, Version], frequency: str
-) -> Iterable[tuple[datetime | None, list[str]]]:
-    """What to ask for: symbols by the moment from which their bars are wanted, None for all there are."""
-    groups: dict[datetime | None, list[str]] = defaultdict(list)
+    symbols: Sequence[str], held: Mapping[str, Version], frequency: str, full: bool
+) -> Iterable[tuple[tuple[datetime | None, str], list[str]]]:
+    """What to ask for: symbols of one exchange, and from when on their bars are wanted; None: all there are."""
+    groups: dict[tuple[datetime | None, str], list[str]] = defaultdict(list)
     now = WallClock().now()
     for symbol in symbols:
         if symbol not in held:
-            groups[None].append(symbol)
+            groups[None, ""].append(symbol)
             continue
         version = held[symbol]
         calendar, last = Calendar.of(version.series.calendar), version.held[symbol].last
-        if last < reach(calendar, now, frequency):
-            earlier = calendar.closes_between(version.held[symbol].first, last)
-            groups[utc(earlier[-min(OVERLAP, len(earlier))]) if len(earlier) else None].append(symbol)
+        if full or last < reach(calendar, now, frequency):
+            groups[None if full else _overlapping(calendar, version.held[symbol]), calendar.name].append(symbol)
     return groups.items()
+
+
+def _overlapping(calendar: Calendar, held: Held) -> datetime | None:
+    """A few sessions before the last bar."""
+    earlier = calendar.closes_between(held.first, held.last)
+    return utc(earlier[-min(OVERLAP, len(earlier))]) if len(earlier) else None
 
 
 def _freshest(given: Iterable[History], calendar: str) -> str:
@@ -158,10 +166,12 @@ def _freshest(given: Iterable[History], calendar: str) -> str:
 
 def _add(keeper: Keeper, history: History, upto: str, settings: Settings) -> str:
     """Lay what a vendor gave over what is kept; the snapshot that this makes."""
-    bars = _fit(history.raw, history.actions, settings)
+    found = _fit(history.raw, history.actions, settings, history.aside)
+    bars = found.bars
     before = newest(keeper.versions(bars.source, bars.frequency)).get(Series.of(bars))
     told = {**(before.notes.get(ASKED, {}) if before else {}), **dict.fromkeys(bars.symbols, upto)}
-    after = keeper.add(bars, history.actions, {ASKED: told})
+    noted = {} if before else {QUALITY: found.report.summary()}  # of a part nothing can be said of the whole
+    after = keeper.add(bars, history.actions, {ASKED: told, **noted})
     tell(bars.source, [*history.remarks, *(_changed(keeper, before, after) if before else [])])
     return after.snapshot
 

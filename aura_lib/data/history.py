@@ -40,7 +40,9 @@ def sql(
     symbols: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> pd.DataFrame:
-    """A query in DuckDB's SQL over one version; it reads only what it needs, and can change nothing.
+    """A query in DuckDB's SQL over one version: `sql("select symbol, max(close) from bars group by symbol")`.
+
+    It reads only what it needs, and can change nothing.
 
     Args:
         query: over the tables `bars` (symbol, time, open, high, low, close, volume: as they are kept, of a vendor as
@@ -53,9 +55,6 @@ def sql(
 
     Raises:
         InputError: nothing of the source is kept, or the query is no SQL that these tables can answer.
-
-    Example:
-        >>> sql("select symbol, max(close) from bars group by symbol")  # doctest: +SKIP
     """
     settings = settings or Settings.load()
     keeper = store.at(settings)

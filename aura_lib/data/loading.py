@@ -17,7 +17,7 @@ from aura_lib.data.answering import answering, asked, held_now, newest
 from aura_lib.data.fetching import Source, fetch_file, fetch_from, kept, named
 from aura_lib.data.resample import resample
 from aura_lib.data.store import Keeper, Version
-from aura_lib.data.window import When, cut, edge
+from aura_lib.data.window import When, cut, edge, whole
 
 __all__ = ["load"]
 
@@ -86,6 +86,8 @@ def load(
     question = _Question(adapter, kept(settings), settings, wanted, calendar, as_of, known)
     version, wanted = question.answer(snapshot, frequency)
     first = None if start is None else edge(start, "start", version.series.calendar)
+    if first is not None and frequency and frequency != version.series.frequency:
+        first = whole(version.series.calendar, first, frequency)
     bars = question.keeper.get(version.snapshot, wanted, start=first)
     if isinstance(adapter, sources.Vendor):
         bars = _traded(bars, asked(version, bars.symbols))

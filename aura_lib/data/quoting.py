@@ -10,6 +10,7 @@ import pandas as pd
 
 from aura_lib.core import Bars, InputError, Quote, Quoter, Settings, utc
 from aura_lib.data import sources
+from aura_lib.data.loading import load
 
 __all__ = ["COLUMNS", "quotes"]
 
@@ -69,8 +70,6 @@ def _of(source: str, symbols: list[str], settings: Settings | None, reading: Map
     adapter = sources.get(source, **reading)
     if isinstance(adapter, Quoter):
         return adapter.quotes(symbols)
-    from aura_lib.data import load
-
     return _last(load(symbols, source=source, settings=settings, **reading))
 
 

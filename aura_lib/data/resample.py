@@ -53,9 +53,10 @@ def _places(bars: Bars, frequency: str) -> tuple[slice | Places, Places, pd.Date
     inside = _inside(bars, calendar)
     place = closes.searchsorted(bars.times, side="left")
     whole = place < len(closes)
-    if (inside & whole).all():
-        return slice(None), place, closes
     rows = np.flatnonzero(inside & whole)
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        piece = slice(int(rows[0]), int(rows[-1]) + 1)  # no copy of a panel that is cut at its ends only
+        return piece, place[piece], closes
     return rows, place[rows], closes
 
 
@@ -83,35 +84,35 @@ def _inside(bars: Bars, calendar: Calendar) -> npt.NDArray[np.bool_]:
 def _joined(
     name: str, frame: pd.DataFrame, rows: slice | Places, begins: Places, times: pd.DatetimeIndex
 ) -> pd.DataFrame:
-    values = np.ascontiguousarray(frame.to_numpy()[rows], dtype=np.float64)
-    made = _JOIN[name](values, begins) if len(begins) else values[:0]
-    return pd.DataFrame(made, times, frame.columns)
+    values: Values = frame.to_numpy()[rows].T  # symbol × row: a frame keeps each symbol in one piece
+    made = _JOIN[name](values, begins) if len(begins) else values[:, :0]
+    return pd.DataFrame(made.T, times, frame.columns)
 
 
 def _first(values: Values, begins: Places) -> Values:
     """The first known value of each group of rows."""
-    found = values[begins]
-    holes = np.flatnonzero(np.isnan(found).any(axis=0))
+    found: Values = values[:, begins]
+    holes = np.flatnonzero(np.isnan(found).any(axis=1))
     if len(holes):
-        found[:, holes] = _known(values[:, holes], begins, np.minimum)
+        found[holes] = _known(values[holes], begins, np.minimum)
     return found
 
 
 def _last(values: Values, begins: Places) -> Values:
     """The last known value of each group of rows."""
-    found: Values = values[np.r_[begins[1:], len(values)] - 1]
-    holes = np.flatnonzero(np.isnan(found).any(axis=0))
+    found: Values = values[:, np.r_[begins[1:], values.shape[1]] - 1]
+    holes = np.flatnonzero(np.isnan(found).any(axis=1))
     if len(holes):
-        found[:, holes] = _known(values[:, holes], begins, np.maximum)
+        found[holes] = _known(values[holes], begins, np.maximum)
     return found
 
 
 def _known(values: Values, begins: Places, extreme: np.ufunc) -> Values:
     """The known value of each group with the least, or the greatest, row; NaN where a group has none."""
-    row = np.arange(len(values))[:, None]
-    none = len(values) if extreme is np.minimum else -1
-    where = extreme.reduceat(np.where(np.isnan(values), none, row), begins, axis=0)
-    found = np.take_along_axis(values, np.clip(where, 0, len(values) - 1), axis=0)
+    row = np.arange(values.shape[1])
+    none = len(row) if extreme is np.minimum else -1
+    where = extreme.reduceat(np.where(np.isnan(values), none, row), begins, axis=1)
+    found = np.take_along_axis(values, np.clip(where, 0, len(row) - 1), axis=1)
     return np.where(where == none, np.nan, found)
 
 
@@ -119,16 +120,15 @@ def _total(values: Values, begins: Places) -> Values:
     """The sum of what is known of each group; NaN where nothing is."""
     holes = np.isnan(values)
     if not holes.any():
-        return np.asarray(np.add.reduceat(values, begins, axis=0), dtype=np.float64)
-    total = np.add.reduceat(np.where(holes, 0.0, values), begins, axis=0)
-    nothing = np.logical_and.reduceat(holes, begins, axis=0)
-    return np.where(nothing, np.nan, total)
+        return np.asarray(np.add.reduceat(values, begins, axis=1), dtype=np.float64)
+    total = np.add.reduceat(np.where(holes, 0.0, values), begins, axis=1)
+    return np.where(np.logical_and.reduceat(holes, begins, axis=1), np.nan, total)
 
 
 _JOIN: dict[str, Callable[[Values, Places], Values]] = {
     "open": _first,
-    "high": lambda values, begins: np.fmax.reduceat(values, begins, axis=0),
-    "low": lambda values, begins: np.fmin.reduceat(values, begins, axis=0),
+    "high": lambda values, begins: np.fmax.reduceat(values, begins, axis=1),
+    "low": lambda values, begins: np.fmin.reduceat(values, begins, axis=1),
     "close": _last,
     "volume": _total,
 }

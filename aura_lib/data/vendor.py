@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
 from aura_lib.core import Bars
 from aura_lib.data import adjust
+from aura_lib.data.quality import Quarantine
 
 __all__ = ["History"]
 
@@ -19,12 +20,14 @@ class History:
 
     `raw` are the bars as they traded (`adjustment` is ""). `actions` has a row a day and symbol: time (close of the
     first session with it, UTC), symbol, dividend (per share, as paid on that day, in the symbol's currency, not
-    corrected for later splits; 0: none), split (new shares for an old one; 0: none). `remarks` says what was left out.
+    corrected for later splits; 0: none), split (new shares for an old one; 0: none). `remarks` says what was left out,
+    `aside` are the rows among it that had values.
     """
 
     raw: Bars
     actions: pd.DataFrame
     remarks: tuple[str, ...] = ()
+    aside: Quarantine = field(default_factory=Quarantine)
 
     @cached_property
     def adjusted(self) -> Bars:

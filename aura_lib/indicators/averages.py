@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple
 
+import pandas as pd  # noqa: F401 - the examples use it
+
 from aura_lib.core import InputError
 from aura_lib.indicators.checks import Prices, numbers, smoothed, whole
 

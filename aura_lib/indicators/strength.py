@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd  # noqa: F401 - the examples use it
+
 from aura_lib.indicators.checks import Prices, numbers, positive, smoothed, whole
 
 __all__ = ["momentum", "rsi"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import pandas as pd  # noqa: F401 - the examples use it
 
 from aura_lib.indicators.checks import Prices, alike, numbers, positive, smoothed, whole
 

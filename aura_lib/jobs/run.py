@@ -24,7 +24,8 @@ from aura_lib.core import (
     encode,
     iso,
 )
-from aura_lib.data.quality import judge
+from aura_lib.data import store
+from aura_lib.data.quality import Policy, judge
 from aura_lib.exchange import Costs
 from aura_lib.jobs.context import Context, Preview, Rehearsal, current, secret
 from aura_lib.risk import Limits
@@ -174,8 +175,16 @@ def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
     if market.bars.end != slot:
         raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
     if context.quality is not None:
-        judge(market.bars, context.quality, home=Settings.load().home)
+        _accept(market.bars, context.quality)
     return market
+
+
+def _accept(bars: Bars, policy: Policy) -> None:
+    """Refuse bars that the job's policy does not accept. Of prices as they traded, splits on record explain jumps."""
+    settings = Settings.load()
+    raw = bars.snapshot and not bars.adjustment
+    actions = store.at(settings).actions(bars.snapshot, bars.symbols) if raw else None
+    judge(bars, policy, home=settings.home, actions=actions)
 
 
 # ---- preview -------------------------------------------------------------------------------------------------------

@@ -82,6 +82,12 @@ def test_the_status_tells_the_quality_that_was_noted(aura_home: Path) -> None:
     assert second["quality"] == "1 error(s), 2 warning(s), 3 row(s) set aside"
 
 
+def test_a_fetch_notes_the_quality_of_what_it_kept(aura_home: Path) -> None:
+    told("fetch", "sample:ohlcv")
+    told("fetch", "sample:indices")
+    assert [row["quality"] for row in told("status")["series"]] == ["1 warning(s)", "no finding"]
+
+
 def test_an_address_with_a_password_is_not_shown(aura_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aura_lib.cli.data import kept
 
@@ -105,6 +111,35 @@ def test_what_is_stored_is_verified_series_by_series(aura_home: Path) -> None:
     assert told("verify", "--snapshot", odd.snapshot)["findings"] == [jump]
     shown = aura("verify").output
     assert "Every file is what its name says." in shown and "unrecorded split, 2:1" in shown.replace("\n", " ")
+
+
+def test_two_versions_are_told_apart_value_by_value(aura_home: Path) -> None:
+    first = data.keep(bars())
+    changed = bars(62).close.copy()
+    changed.iloc[5, 1] *= 1.25
+    second = data.keep(Bars({"close": changed}, "mine"))
+    found = told("diff", first.snapshot, second.snapshot)
+    assert not found["same"] and [(row["symbol"], row["added"], row["revised"]) for row in found["changes"]] == [
+        ("A", 2, 0),
+        ("B", 2, 1),
+    ]
+    (revised,) = found["revised"]
+    assert (revised["symbol"], revised["field"]) == ("B", "close") and revised["change"] == pytest.approx(0.25)
+    assert str(CLOSES[FIRST + 5]) == revised["time"]
+    assert told("diff", first.snapshot, first.snapshot)["same"]
+    shown = aura("diff", first.snapshot, second.snapshot).output
+    assert "values revised: 1" in shown and "+25.0000%" in shown and "bars added: 4" in shown
+
+
+def test_the_last_two_versions_of_a_file_are_compared_by_its_name(
+    aura_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for price in (1240, 1250):
+        Path("DAX.csv").write_text(f"date,close\n2021-12-30,1234\n2021-12-31,{price}\n")
+        data.load("DAX.csv")
+    (revised,) = told("diff", "DAX.csv")["revised"]
+    assert (revised["symbol"], revised["old"], revised["new"]) == ("DAX", 1240, 1250)
 
 
 def test_unfit_data_end_with_code_3(aura_home: Path) -> None:
@@ -175,6 +210,19 @@ def test_a_stored_version_answers_sql(aura_home: Path) -> None:
     assert f"{top['A']:,.6g}" in aura("sql", query, "--snapshot", kept.snapshot).output
     long = aura("sql", "select symbol, time, close from bars", "--snapshot", kept.snapshot).output
     assert "and 70 more rows: --json has all" in long
+
+
+def test_quotes_of_a_source_without_live_prices_are_its_last_bars(aura_home: Path) -> None:
+    aapl, fb = told("quotes", "AAPL, FB", "--source", "sample:ohlcv")
+    bars = data.load(["AAPL"], source="sample:ohlcv")
+    before, last = bars.close["AAPL"].iloc[-2:]
+    assert (aapl["symbol"], aapl["price"], aapl["currency"]) == ("AAPL", last, "USD")
+    assert aapl["change"] == pytest.approx(last / before - 1) and aapl["bid"] is None
+    assert fb["symbol"] == "FB"
+    shown = aura("quotes", "AAPL", "--source", "sample:ohlcv").output
+    assert "AAPL" in shown and f"{last / before - 1:+.2%}" in shown
+    nobody = aura("quotes", "NOPE", "--source", "sample:ohlcv")
+    assert nobody.exit_code == 2 and "NOPE" in nobody.stderr and aura("quotes", ",").exit_code == 2
 
 
 def test_ages_and_sizes_are_in_units_that_say_something() -> None:

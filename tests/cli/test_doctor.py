@@ -163,8 +163,8 @@ def test_a_changed_journal_must_be_fixed(patient: Patient, aura_home: Path) -> N
 
 def test_damaged_data_are_found_and_fetching_mends_them(patient: Patient, aura_home: Path) -> None:
     data.fetch("sample")
-    assert doctor.store(patient) == Finding(Status.OK, "1 snapshots verified")
-    victim = next((aura_home / "data" / "objects").iterdir())
+    assert doctor.store(patient) == Finding(Status.OK, "1 version verified")
+    victim = next((aura_home / "data" / "parts").iterdir())
     victim.write_bytes(b"not a column")
     found = doctor.store(patient)
     assert found.status is Status.FIX and victim.name in found.found and "aura data fetch" in found.todo

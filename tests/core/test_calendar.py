@@ -273,6 +273,14 @@ def test_a_week_is_closed_by_its_last_session_and_an_unknown_end_is_left_out() -
     assert nse.bar_closes("1w", utc("2026-12-20T00:00Z"), nse.closes[-1])[-1] == nse.close(date(2026, 12, 24))
 
 
+@pytest.mark.parametrize("frequency", ["1m", "1h", "1d", "1w"])
+def test_where_there_is_no_session_there_is_no_bar(frequency: str) -> None:
+    nyse, saturday, sunday = Calendar.of("XNYS"), utc("2026-11-21T00:00Z"), utc("2026-11-22T00:00Z")
+    for start, end in ((saturday, sunday), (sunday, saturday), (utc("1900-01-01T00:00Z"), utc("1901-01-01T00:00Z"))):
+        found = nyse.bar_closes(frequency, start, end)
+        assert len(found) == 0 and str(found.dtype) == "datetime64[us, UTC]"
+
+
 def test_an_unknown_frequency_is_refused() -> None:
     with pytest.raises(InputError, match="unknown frequency '2h'"):
         Calendar.of("XNYS").bar_closes("2h", utc("2026-11-20T00:00Z"), utc("2026-11-21T00:00Z"))
@@ -288,7 +296,7 @@ def test_an_unknown_frequency_is_refused() -> None:
 def test_the_grid_is_that_of_a_slow_loop(name: str, frequency: str, begin: int, hours: int) -> None:
     calendar, first = Calendar.of(name), utc("2012-01-01T00:00:30Z") + timedelta(minutes=begin, seconds=begin % 3 * 30)
     last = first + timedelta(hours=hours)
-    near = [i for i, c in enumerate(calendar.closes) if first - timedelta(2) < c < last + timedelta(5)]
+    near = range(*calendar.closes.searchsorted([pd.Timestamp(first), pd.Timestamp(last + timedelta(5))]))
     times = (calendar.opens, calendar.break_starts, calendar.break_ends, calendar.closes)
     rows = [tuple(t[i].to_pydatetime() if t.notna()[i] else None for t in times) for i in near]
     minutes = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}[frequency]

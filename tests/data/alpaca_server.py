@@ -101,8 +101,8 @@ class MarketData:
         if path == "/v1/corporate-actions":
             return 200, self._actions(query)
         if path == "/v2/assets":
-            wanted = query.get("status")
-            return 200, [a for a in self.assets.values() if wanted in (None, a["status"])]
+            status, kind = query.get("status"), query.get("asset_class", "us_equity")
+            return 200, [a for a in self.assets.values() if status in (None, a["status"]) and a["class"] == kind]
         if path.startswith("/v2/assets/"):
             asset = self.assets.get(unquote(path.removeprefix("/v2/assets/")))
             return (200, asset) if asset else (404, {"code": 40410000, "message": "asset not found"})
@@ -127,7 +127,7 @@ class MarketData:
             if kind.removesuffix("s") in types
             for row in some
             if symbols & {row.get("symbol"), row.get("source_symbol"), row.get("old_symbol")}
-            and query["start"] <= row["ex_date"] <= query["end"]
+            and query["start"] <= row["process_date"] <= query["end"]
         ]
         first = int(query.get("page_token", "page-0").removeprefix("page-"))
         last = first + min(int(query.get("limit", 100)), self.page)

@@ -108,7 +108,7 @@ def heard(
         yield feed, told
 
 
-def until(true: Callable[[], object], patience: float = 5.0) -> bool:
+def until(true: Callable[[], object], patience: float = 20.0) -> bool:
     """Wait for something to become true."""
     end = time.monotonic() + patience
     while time.monotonic() < end:

@@ -134,6 +134,8 @@ def test_only_bars_from_start_on_are_fetched(alpaca: Alpaca, source: adapter.Sou
     assert raw.close["MSFT"].isna().all()  # nothing new, and no error
     asked = next(asked.query["start"] for asked in alpaca.asked if asked.path == STOCKS)
     assert datetime.fromisoformat(asked) == ny(2024, 1, 2, 16)
+    nothing = source.history(["AAPL"], start=ny(2026, 2, 1)).raw  # not yet
+    assert len(nothing) == 0
     nothing = source.history(["AAPL"], start=ny(2024, 2, 1)).raw
     assert len(nothing) == 0 and list(nothing.symbols) == ["AAPL"]
 
@@ -312,6 +314,12 @@ def test_many_symbols_ask_for_all_assets_once(alpaca: Alpaca, source: adapter.So
         alpaca.data.serve(symbol, "1Day", [row(ny(2024, 1, 2), 100.0)])
     source.history(symbols)
     assert [path for path in alpaca.paths() if path.startswith("/v2/assets")] == ["/v2/assets"]
+    pairs = [f"{symbol}/USD" for symbol in symbols]
+    for pair in pairs:
+        alpaca.data.serve(pair, "1Hour", [row(datetime(2024, 3, 9, tzinfo=UTC), 100.0)])
+        alpaca.data.register(pair, price_increment="0.25")
+    known = source.history(pairs, "1h").raw.instruments
+    assert {pair.tick for pair in known.values()} == {Decimal("0.25")}
 
 
 def test_keys_that_may_not_ask_for_assets_still_get_their_bars(alpaca: Alpaca, source: adapter.Source) -> None:
@@ -342,8 +350,8 @@ def split(symbol: str, day: str, new: float, old: float) -> dict[str, Any]:
     return {"symbol": symbol, "ex_date": day, "process_date": day, "new_rate": new, "old_rate": old, "cusip": "x"}
 
 
-def dividend(symbol: str, day: str, rate: float, special: bool = False) -> dict[str, Any]:
-    words = {"special": special, "foreign": False, "cusip": "x", "process_date": day}
+def dividend(symbol: str, day: str, rate: float, special: bool = False, paid: str = "") -> dict[str, Any]:
+    words = {"special": special, "foreign": False, "cusip": "x", "process_date": paid or day}
     return {"symbol": symbol, "ex_date": day, "rate": rate, **words}
 
 
@@ -367,6 +375,22 @@ def test_splits_and_dividends_are_those_of_their_day_as_paid(alpaca: Alpaca, sou
     ]
 
 
+def test_a_dividend_counts_from_the_day_prices_are_without_it_not_when_it_is_paid(
+    alpaca: Alpaca, source: adapter.Source
+) -> None:
+    """Alpaca finds actions by the day they are processed."""
+    alpaca.data.serve("AAPL", "1Day", [row(ny(2025, 5, 12), 211.0)])
+    alpaca.data.actions["cash_dividends"] = [
+        dividend("AAPL", "2025-05-12", 0.26, paid="2025-06-15"),  # not yet
+        dividend("AAPL", "2025-05-08", 8.0, special=True, paid="2025-05-07"),  # with a due bill
+        dividend("AAPL", "2025-08-11", 0.26, paid="2025-08-14"),  # announced
+    ]
+    found = source.history(["AAPL"], start=ny(2025, 5, 8)).actions
+    assert found[["time", "dividend"]].to_numpy().tolist() == [
+        [pd.Timestamp(ny(2025, 5, 8, 16)), 8.0], [pd.Timestamp(ny(2025, 5, 12, 16)), 0.26],
+    ]  # fmt: skip
+
+
 def test_adjusted_prices_pass_through_a_split_without_a_jump(alpaca: Alpaca, source: adapter.Source) -> None:
     days = [(ny(2020, 8, 28), 499.23), (ny(2020, 8, 31), 129.04)]
     alpaca.data.serve("AAPL", "1Day", [row(day, close, 1e6) for day, close in days])
@@ -379,8 +403,10 @@ def test_adjusted_prices_pass_through_a_split_without_a_jump(alpaca: Alpaca, sou
 
 def test_what_is_neither_split_nor_dividend_is_told(alpaca: Alpaca, source: adapter.Source) -> None:
     alpaca.data.serve("T", "1Day", [row(ny(2022, 4, 11), 19.63)])
+    spun = {"source_symbol": "T", "new_symbol": "WBD", "source_rate": 1, "new_rate": 0.2419}
     alpaca.data.actions["spin_offs"] = [
-        {"source_symbol": "T", "new_symbol": "WBD", "ex_date": "2022-04-11", "source_rate": 1, "new_rate": 0.2419}
+        {**spun, "ex_date": day, "process_date": day}
+        for day in ("2022-04-11", "2025-06-10")  # the second one is announced
     ]
     history = source.history(["T"])
     assert history.actions.empty
@@ -427,6 +453,14 @@ def test_quotes_of_stocks_options_and_crypto_come_in_the_order_asked_for(
     assert (apple.open, apple.high, apple.low, apple.currency, apple.source) == (1.0, 9.0, 0.5, "USD", "alpaca")
     assert np.isnan(apple.ask) and np.isnan(apple.ask_size)  # no offer is no price of nothing
     assert quotes[0].currency == "EUR"
+
+
+def test_before_the_open_a_price_is_compared_with_the_last_close(alpaca: Alpaca, source: adapter.Source) -> None:
+    early = {"t": "2025-06-02T12:00:00Z", "p": 110.0, "s": 1}  # 8:00 on Monday; the daily bar is Friday's
+    alpaca.data.snapshots = {"AAPL": {**snapshot(100.0), "latestTrade": early}}
+    (quote,) = source.quotes(["AAPL"])
+    assert (quote.price, quote.previous) == (110.0, 100.0)
+    assert np.isnan([quote.open, quote.high, quote.low, quote.volume]).all()
 
 
 def test_quotes_of_many_symbols_come_by_the_page(alpaca: Alpaca, source: adapter.Source) -> None:
@@ -565,6 +599,8 @@ def test_a_price_that_is_not_positive_is_taken_as_missing_and_told(alpaca: Alpac
     history = source.history(["AAPL"])
     assert np.isnan(history.raw.low["AAPL"].iloc[0]) and history.raw.close["AAPL"].iloc[0] == 190.5
     assert history.remarks == ("1 price(s) that are not positive: taken as missing",)
+    (row,) = history.aside.table().to_dict("records")
+    assert (row["symbol"], row["low"], row["close"], row["check"]) == ("AAPL", 0.0, 190.5, "not positive")
 
 
 def test_an_unknown_symbol_is_named(apple: Alpaca, source: adapter.Source) -> None:
@@ -642,6 +678,12 @@ def test_without_alpaca_py_it_says_how_to_install_it(
         closes(source)
     with pytest.raises(DataError, match=r"pip install 'aura-lib\[alpaca\]'"):
         adapter.Stream().run(["AAPL"], lambda events: None, threading.Event())
+
+
+def test_who_pays_for_more_requests_is_not_slowed_to_the_free_pace() -> None:
+    free, paid = adapter.Source(), adapter.Source("feed=sip")
+    assert free._polite.per_second * 60 <= 200 < paid._polite.per_second * 60 <= 10_000
+    assert adapter.Source("feed=iex")._polite is free._polite  # all of one process share one pace
 
 
 def test_two_threads_may_use_one_source(apple: Alpaca, source: adapter.Source) -> None:

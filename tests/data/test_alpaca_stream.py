@@ -215,6 +215,14 @@ def test_it_works_in_a_thread_beside_a_running_loop(alpaca: Alpaca, hear: Hear) 
     assert asyncio.run(kernel()) == 1
 
 
+def test_in_the_thread_of_a_running_loop_it_says_what_to_do(alpaca: Alpaca, polite: Polite) -> None:
+    async def cell() -> None:
+        adapter.Stream(polite=polite).run(["AAPL"], lambda events: None, Event())
+
+    with pytest.raises(InputError, match=r"use data\.stream\.open"):
+        asyncio.run(cell())
+
+
 # ── losing it ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -440,6 +448,16 @@ def test_a_gap_that_cannot_be_filled_is_a_data_error(alpaca: Alpaca, polite: Pol
     alpaca.fail("/v2/stocks/bars", Fault(500), Fault(500))
     with pytest.raises(DataError, match="HTTP 500"):
         adapter.Stream(polite=polite).missed(["AAPL"], OPEN, OPEN + timedelta(hours=1))
+
+
+def test_another_inside_of_alpaca_py_is_noticed(
+    alpaca: Alpaca, polite: Polite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alpaca.data.live.websocket import DataStream
+
+    monkeypatch.delattr(DataStream, "_send_subscribe_msg")
+    with pytest.raises(DataError, match=r"no StockDataStream\._send_subscribe_msg, which 0\.44 had"):
+        adapter.Stream(polite=polite).run(["AAPL"], lambda events: None, Event())
 
 
 def test_it_is_a_stream() -> None:

@@ -128,7 +128,7 @@ def test_a_function_that_returns_another_shape_is_refused(settings: Settings) ->
 
 
 def test_frames_used_longest_ago_make_room(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aura_lib.data.derived.ROOM", 5000)  # three frames of 60 × 3 numbers
+    monkeypatch.setattr(sys.modules[derived.__module__], "ROOM", 5000)  # three frames of 60 × 3 numbers
     for window in range(1, 9):
         derived(average, made(), settings=settings, window=window)
     assert len(list((settings.home / "data" / "derived").iterdir())) == 3

@@ -159,7 +159,7 @@ def test_an_older_snapshot_can_still_be_loaded(load: Any, home: Settings) -> Non
 
 def test_a_snapshot_of_another_source_is_refused(home: Settings, load: Any) -> None:
     other = Store(home.home).put(replace(load(["KO"]), source="elsewhere"))
-    with pytest.raises(InputError, match="holds elsewhere 1d, not sample 1d"):
+    with pytest.raises(InputError, match="holds elsewhere 1d, not sample"):
         load(["KO"], snapshot=other.snapshot)
 
 
@@ -183,10 +183,39 @@ def test_once_stored_the_source_is_not_asked_again(load: Any, monkeypatch: pytes
     assert len(load()) == 8313
 
 
-def test_unfit_bars_do_not_enter_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def holed(monkeypatch: pytest.MonkeyPatch, sessions: slice) -> None:
+    """Have the sample lack some sessions."""
     good = sample.Source().fetch(["AAPL", "KO"])
-    holed = replace(good, fields={"close": good.close.drop(good.times[100])})
-    monkeypatch.setattr(sample.Source, "fetch", lambda *_: holed)
+    less = replace(good, fields={"close": good.close.drop(good.times[sessions])})
+    monkeypatch.setattr(sample.Source, "fetch", lambda *_: less)
+
+
+def test_a_session_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holed(monkeypatch, slice(100, 101))
+    with pytest.warns(UserWarning, match="missing session"):
+        assert len(data.load(["KO"], settings=Settings(tmp_path, ""))) == 8312
+
+
+def test_unfit_bars_do_not_enter_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holed(monkeypatch, slice(100, 5000))
     with pytest.raises(DataError, match="missing session"):
         data.load(["KO"], settings=Settings(tmp_path, ""))
-    assert Store(tmp_path).snapshots() == ()
+    assert Store(tmp_path).versions() == ()
+
+
+def test_the_first_week_is_whole_wherever_it_is_asked_from(tmp_path: Path) -> None:
+    home = Settings(tmp_path, "")
+    weeks = data.load(source="synthetic:years=1,symbols=2", frequency="1w", settings=home)
+    some = data.load(source="synthetic:years=1,symbols=2", frequency="1w", start="2015-03-04", settings=home)
+    assert str(some.start.date()) == "2015-03-06"
+    for name, frame in some.fields.items():
+        pd.testing.assert_frame_equal(frame, weeks.fields[name].loc["2015-03-04":], check_exact=True, check_freq=False)
+
+
+def test_a_day_of_a_market_that_never_closes_is_the_bar_that_closes_at_its_end(tmp_path: Path) -> None:
+    coins = "synthetic:years=1,symbols=1,calendar=24-7,kind=crypto"
+    bars = data.load(source=coins, start="2015-01-10", end="2015-01-12", settings=Settings(tmp_path, ""))
+    closes = [datetime(2015, 1, day, tzinfo=UTC) for day in (11, 12, 13)]
+    assert bars.times.to_pydatetime().tolist() == closes
+    last = data.load(source=coins, as_of="2015-01-12", settings=Settings(tmp_path, "")).end
+    assert last == closes[-1]

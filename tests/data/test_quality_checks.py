@@ -83,6 +83,12 @@ def test_a_split_on_record_that_prices_do_not_show_is_told() -> None:
     assert adjusted.detail.endswith("the split on record was not taken out of these adjusted prices")
 
 
+def test_a_move_beyond_a_split_of_three_for_two_is_told_of_a_wild_symbol_too() -> None:
+    """At 4 % a day twenty deviations are 0.8 in log, more than a fall by half."""
+    assert found(examine(scaled(market(spread=0.04), 150, 0.5))) == [("jump", "B", 1)]
+    assert found(examine(market(spread=0.1))) == [], "a coin has such days"
+
+
 def test_a_crash_is_told_and_called_nothing_else() -> None:
     (jump,) = examine(scaled(market(), 150, 0.72)).findings
     assert jump.check == "jump" and jump.detail.endswith("no split explains it")
@@ -226,7 +232,7 @@ def test_two_currencies_side_by_side_and_a_currency_the_exchange_does_not_quote_
 # What the checks say of the shipped data, looked up one by one: crashes that were in the papers (Apple 2000-09-29,
 # Procter & Gamble 2000-03-07, Merck 2004-09-30, Bank of America 2009-01-20 …) and prices in eighths that stood still.
 ODDITIES = {
-    "sample": {"stale": 7, "jump": 9},
+    "sample": {"stale": 7, "jump": 10},
     "sample:ohlcv": {"jump": 1},
     "sample:unadjusted": {"jump": 2},
     "sample:indices": {},
@@ -276,6 +282,10 @@ def test_a_report_of_part_of_the_time_has_only_what_is_in_it() -> None:
     report = examine(given)
     assert found(report) == [("jump", "B", 2)]
     assert found(report.since(CLOSES[FIRST + 150])) == [("jump", "B", 1)]
+    (late,) = report.since(CLOSES[FIRST + 150]).findings
+    assert (
+        late.first == CLOSES[FIRST + 200] and f"at {late.first:%Y-%m-%d}" in late.detail and "(1 such)" in late.detail
+    )
     assert report.since(CLOSES[FIRST + 201]).findings == ()
     assert report.summary() == {"errors": 0, "warnings": 1, "set_aside": 0, "checks": {"jump": 2}}
 

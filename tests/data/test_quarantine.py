@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aura_lib.core import Bars, DataError, InputError
 from aura_lib.data import quality, synthesis
@@ -131,6 +133,47 @@ def test_a_home_that_cannot_be_written_is_said_with_what_would_be_lost(tmp_path:
         quality.quarantine(planted(), **WORDS)[1].keep(tmp_path)
 
 
+@st.composite
+def dirty(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
+    """A market with any bad values, stray days and repeated rows in it, in any order."""
+    given = {name: frame.iloc[:40].copy() for name, frame in market().items()}
+    cells = st.tuples(st.sampled_from(list(given)), st.integers(0, 39), st.integers(0, 1))
+    bad = st.sampled_from([0.0, -1.0, np.inf, np.nan, 1e-9, 1e9])
+    for (name, row, column), value in draw(st.lists(st.tuples(cells, bad), max_size=6)):
+        given[name].iloc[row, column] = value
+    again = draw(st.lists(st.integers(0, 39), max_size=4))
+    late = draw(st.lists(st.integers(1, 9), max_size=4))
+    stray = pd.DatetimeIndex([CLOSES[FIRST] + pd.Timedelta(minutes=n) for n in late], tz="UTC")
+    order = np.random.default_rng(draw(st.integers(0, 99))).permutation(40 + len(again) + len(stray))
+    return {
+        name: pd.concat([f, f.iloc[again], f.iloc[: len(stray)].set_axis(stray[: len(f)], axis=0)]).iloc[order]
+        for name, f in given.items()
+    }
+
+
+def rows_of(frames: dict[str, pd.DataFrame]) -> int:
+    """Symbols and times with a value in some field."""
+    return int(np.logical_or.reduce([frame.notna().to_numpy() for frame in frames.values()]).sum())
+
+
+@given(dirty())
+@settings(max_examples=25)
+def test_whatever_comes_what_stays_is_fit_and_nothing_is_lost(came: dict[str, pd.DataFrame]) -> None:
+    wide = quality.Thresholds(unfit=1.0)
+    clean, aside = quality.quarantine(came, **WORDS, limits=wide)
+    report = quality.check(Bars(clean, "vendor"))
+    assert {f.check for f in report.errors} <= {"missing session", "empty"}
+    assert rows_of(clean) + len(aside) == rows_of(came)
+    for name, frame in clean.items():  # a value that stays is one that came, at its time
+        for symbol in frame.columns:
+            assert pairs(frame[symbol]) <= pairs(came[name][symbol])
+
+
+def pairs(values: pd.Series) -> set[tuple[int, float]]:
+    known = values.dropna()
+    return set(zip(pd.DatetimeIndex(known.index).asi8.tolist(), known.tolist(), strict=True))
+
+
 # ---- the door --------------------------------------------------------------------------------------------------------
 def test_admitted_bars_are_fit_for_use_and_the_report_has_the_rows(tmp_path: Path) -> None:
     admitted = quality.admit(planted(), **WORDS)
@@ -180,6 +223,24 @@ def test_a_session_that_the_vendor_lost_does_not_stop_research_and_stops_who_ask
     assert [f.check for f in report.findings] == ["missing session"]
     with pytest.raises(DataError, match="missing session"):
         quality.admit(lost, **WORDS, policy={"missing session": "refuse"})
+
+
+def test_what_an_adapter_has_set_aside_is_told_with_the_rest() -> None:
+    """An adapter cannot make Bars of a price that is not positive: it sets those rows aside itself."""
+    clean, aside = quality.quarantine(planted(), **WORDS)
+    clean["high"].iloc[50, 0] = 1.0
+    admitted = quality.admit(Bars(clean, "vendor"), aside=aside)
+    assert admitted.quarantine.counts() == {"high below low": 2, "not positive": 2}
+    assert len(admitted.quarantine + aside) == 4, "each row once"
+
+
+def test_rows_of_one_symbol_are_set_aside_with_what_they_had() -> None:
+    table = pd.DataFrame({"open": [1.0, 2.0], "close": [0.0, -2.0]})
+    words = {"source": "vendor", "frequency": "1d", "symbol": "A", "check": "not positive", "detail": "a price is not"}
+    aside = quality.Quarantine.from_table(table, CLOSES[FIRST : FIRST + 2], **words)
+    assert aside.table()["close"].tolist() == [0.0, -2.0] and aside.table()["high"].isna().all()
+    assert aside.table()["time"].tolist() == list(CLOSES[FIRST : FIRST + 2]) and aside.counts() == {"not positive": 2}
+    assert len(quality.Quarantine.from_table(table.iloc[:0], [], **words)) == 0
 
 
 def test_bars_are_admitted_with_their_own_words() -> None:

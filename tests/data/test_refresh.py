@@ -217,3 +217,9 @@ def test_progress_counts_all_symbols_over_all_questions(settings: Settings, at: 
         source, symbols=["A", "B", "C"], settings=settings, progress=lambda done, total: told.append((done, total))
     )
     assert told == [(1, 3), (3, 3)]
+
+
+def test_an_address_of_no_store_is_refused_without_what_may_be_a_password(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="AURA_DATA_URL is postgress:") as refused:
+        data.load(["KO"], settings=Settings(tmp_path, "", data_url="postgress://me:hunter2@host/db"))
+    assert "hunter2" not in str(refused.value)

@@ -215,6 +215,14 @@ def test_the_order_of_symbols_is_no_difference(tmp_path: Path) -> None:
     assert store.put(made().select(["B", "A"])).snapshot == store.put(made()).snapshot
 
 
+def test_equal_instruments_are_no_difference_however_their_numbers_are_written(tmp_path: Path) -> None:
+    names = [
+        Store(tmp_path / tick).put(replace(made(), instruments={"A": Instrument("A", tick=Decimal(tick))})).snapshot
+        for tick in ("0.1", "0.10", "1E-1")
+    ]
+    assert len(set(names)) == 1
+
+
 def test_one_put_many_additions_and_what_they_were_merged_to_are_the_same_version(tmp_path: Path) -> None:
     whole = Store(tmp_path / "whole").put(made(300)).snapshot
     pieces = Store(tmp_path / "pieces")

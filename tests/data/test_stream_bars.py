@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aura_lib.core import Bar, InputError, Tick
-from aura_lib.data.stream import Feed
+from aura_lib import data
+from aura_lib.core import Bar, Bars, Calendar, InputError, Tick
+from aura_lib.data.stream import Feed, Replay
 from aura_lib.data.stream.bins import Bins
 from aura_lib.data.stream.events import Event
 from aura_lib.data.stream.grid import Grid
@@ -158,6 +159,19 @@ def test_the_clock_ends_the_bar_of_a_quiet_minute() -> None:
         assert feed.bars("AAA") == bars
 
 
+def test_a_bar_of_minutes_waits_half_a_minute_for_the_last_one() -> None:
+    made, bins = binned(minutes("AAA", 4), "5m")
+    bins.clock(OPEN + timedelta(minutes=5, seconds=29))
+    assert made == []
+    bins.take(minutes("AAA", 1, first=5))
+    assert [b.close for b in made] == [5]
+    bins.take(minutes("AAA", 3, first=6))
+    bins.clock(OPEN + timedelta(minutes=10, seconds=30))
+    assert [b.close for b in made] == [5, 8]
+    bins.take(minutes("AAA", 1, first=10))
+    assert (len(made), bins.late) == (2, 1)
+
+
 def test_a_minute_without_a_trade_has_no_bar_and_an_unfinished_one_is_not_told() -> None:
     made, _ = binned([*ticks("AAA", 10), *ticks("AAA", 10, first=300)], "1m")
     assert [b.time for b in made] == [OPEN + timedelta(minutes=1)]
@@ -174,19 +188,19 @@ def test_finer_bars_are_not_made_of_coarser_ones() -> None:
     day = Bar("AAA", OPEN + timedelta(hours=6.5), 1, 1, 1, 1, 1, "1d")
     with heard(Faulty([[day]])) as (feed, _):
         feed.every("5m").listen(print)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert feed.state == "failed" and "cannot be made of bars of 1d" in feed.detail
 
 
 def test_bars_that_are_what_was_asked_for_pass_as_they_are() -> None:
     with heard(Faulty([minutes("AAA", 20)]), frequency="1m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert told == minutes("AAA", 20)
 
 
 def test_a_feed_of_a_frequency_tells_bars_of_it() -> None:
     with heard(Faulty([ticks("AAA", 400)]), frequency="5m") as (feed, told):
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         assert [(b.frequency, b.open, b.close) for b in told if isinstance(b, Bar)] == [("5m", 1.0, 299.0)]
         assert feed.bars("AAA") == told
         assert isinstance(feed.latest()["AAA"], Tick)
@@ -198,7 +212,7 @@ def test_steps_follow_each_other_and_every_symbol_is_measured_by_itself() -> Non
         found = []
         five = feed.every("5m").through({"sum": Measured()})
         five.map(lambda r: r if r["sum"] > 20 else None).through({"close": lambda bar: bar.close}).listen(found.append)
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         for symbol in ("AAA", "BBB"):
             assert [(r["sum"], r["close"]) for r in found if r.symbol == symbol] == [(30, 15), (50, 20)]
 
@@ -213,7 +227,7 @@ def test_a_measure_that_breaks_begins_anew_and_is_told_of() -> None:
     with heard(Faulty([minutes("AAA", 8)])) as (feed, told):
         sums: list[float] = []
         feed.through({"whole": Measured(), "fragile": Fragile()}).listen(lambda r: sums.append(r["whole"]))
-        assert feed.start().wait(5)
+        assert feed.start().wait(30)
         np.testing.assert_array_equal(sums, [1, 3, 6, 10, math.nan, 6, 13, 21])
         assert "five" in feed.troubles[0].what and len(told) == 8
 
@@ -246,3 +260,40 @@ def test_steps_that_were_written_down_go_on_where_they_were() -> None:
     assert first == whole and len(whole) == 16
     with pytest.raises(InputError, match="steps have changed"):
         Feed(Faulty([]), ["AAA"])._root.restore(kept)
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "XNSE", "XLON", "XHKG", "24/7", "24/5"])
+@pytest.mark.parametrize("frequency", ["5m", "15m", "1h", "1d", "1w"])
+def test_every_moment_has_the_bar_that_the_calendar_gives_it(calendar: str, frequency: str) -> None:
+    start, end = datetime(2024, 1, 19, tzinfo=UTC), datetime(2024, 4, 3, tzinfo=UTC)
+    known = Calendar.of(calendar)
+    closes = known.bar_closes(frequency, start, end)
+    grid = Grid(frequency, calendar)
+    for moment in pd.date_range(start, end - timedelta(days=8), freq="17min7s"):
+        found = grid.end(moment.to_pydatetime(), instant=True)
+        assert (found is not None) == known.status(moment).is_open, moment
+        if found is not None:
+            assert found == closes[closes.searchsorted(moment, side="right")], moment
+
+
+@pytest.mark.parametrize("frequency", ["5m", "15m", "1h", "1d"])
+def test_a_stream_makes_the_bars_that_resampling_makes_of_the_same_minutes(
+    frequency: str, rng: np.random.Generator
+) -> None:
+    times = Calendar.of("XLON").bar_closes("1m", datetime(2024, 12, 23, tzinfo=UTC), datetime(2025, 1, 2, tzinfo=UTC))
+    shape = (len(times), 2)  # two half days and two holidays are among them
+    close = pd.DataFrame(100 * np.exp(np.cumsum(rng.normal(0, 1e-3, shape), axis=0)), times, ["AAA", "BBB"])
+    quiet = rng.random(shape) < 0.2
+    walk = {"open": close.shift(1).fillna(100.0), "high": close * 1.01, "low": close * 0.98, "close": close}
+    fields = {name: frame.mask(quiet) for name, frame in {**walk, "volume": close * 10}.items()}
+    stored = Bars(fields, "made", "1m", calendar="XLON")
+    with Feed(Replay(stored, "max"), stored.symbols, calendar="XLON", frequency=frequency) as feed:
+        told: list[Bar] = []
+        feed.listen(told.append)
+        assert feed.start().wait(60)
+    expected = data.resample(stored, frequency)
+    for symbol in stored.symbols:
+        found = pd.DataFrame([(b.time, b.open, b.high, b.low, b.close, b.volume) for b in told if b.symbol == symbol])
+        wanted = pd.DataFrame({name: expected.fields[name][symbol] for name in fields}).dropna()
+        assert found[0].tolist() == wanted.index.to_pydatetime().tolist()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(found[[1, 2, 3, 4, 5]], wanted, rtol=1e-12)

@@ -226,10 +226,15 @@ def test_each_blemish_is_found_by_its_name(option: str, found: str) -> None:
     assert per_symbol in ([""], ["SYN0001", "SYN0002", "SYN0003"])
 
 
-@pytest.mark.parametrize("option", ["bad=high_below_low", "bad=zero", "bad=duplicate", "missing=10"])
+@pytest.mark.parametrize("option", ["bad=high_below_low", "bad=zero", "bad=duplicate"])
 def test_what_is_unfit_for_use_is_never_loaded(option: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unfit for use"):
         data.load(source=f"synthetic:{option}", settings=Settings(tmp_path, ""))
+
+
+def test_missing_sessions_are_told(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="missing session"):
+        data.load(source="synthetic:missing=10", settings=Settings(tmp_path, ""))
 
 
 @pytest.mark.parametrize(

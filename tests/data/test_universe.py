@@ -18,6 +18,8 @@ from aura_lib.core import AuraError, Calendar, DataError, InputError, Instrument
 from aura_lib.data import sources
 from aura_lib.data.universe import Universe, names, of
 from aura_lib.data.universe.listing import completed
+from aura_lib.data.universe.members import history, members
+from aura_lib.data.universe.table import Row
 
 HEADER = "symbol,from,to\n"
 
@@ -83,6 +85,8 @@ def test_a_search_is_narrowed_by_exchange_sector_and_class() -> None:
                                "equity", "USD")),
         ("sample:indices", ("NASDAQ", "NASDAQ Composite", "", "", "index", "USD")),
         ("synthetic:symbols=2", ("SYN0002", "Synthetic 0002", "XNYS", "Sector 2", "equity", "USD")),
+        ("synthetic:symbols=1,calendar=XNSE,currency=INR", ("SYN0001", "Synthetic 0001", "XNSE", "Sector 1", "equity",
+                                                             "INR")),
     ],
 )  # fmt: skip
 def test_the_shipped_symbols_have_names_and_sectors(source: str, row: tuple[str, ...]) -> None:
@@ -93,7 +97,7 @@ def test_the_shipped_symbols_have_names_and_sectors(source: str, row: tuple[str,
 
 
 def test_listings_agree_with_the_instruments_of_the_bars() -> None:
-    for name in ("sample", "sample:ohlcv", "synthetic:symbols=2,years=1"):
+    for name in ("sample", "sample:ohlcv", "synthetic:symbols=2,years=1,calendar=24-7,kind=crypto"):
         source = sources.get(name)
         table = of(name).table().set_index("symbol")
         for symbol, what in source.fetch(source.symbols()).instruments.items():
@@ -113,7 +117,7 @@ def test_a_list_without_history_says_so_and_does_not_invent_one() -> None:
 class Coins:
     """A vendor that lists more than it has given."""
 
-    name, adjusted = "coins", False
+    name, adjusted, frequencies = "coins", False, ("1d",)
     asked = 0
 
     def symbols(self) -> tuple[str, ...]:
@@ -182,8 +186,8 @@ def test_an_unknown_universe_is_refused_with_the_lists_there_are(home: Path) -> 
 
 
 def test_members_are_those_of_the_day(home: Path) -> None:
-    # S&P Dow Jones Indices: Tesla joined the S&P 500 on 21 December 2020 in place of Apartment Investment (AIV); Meta
-    # stayed; Twitter was taken out on 1 November 2022 (Arch Capital, ACGL, came in)
+    # S&P Dow Jones Indices: Tesla joined the S&P 500 on 21 December 2020 in place of Apartment Investment (AIV),
+    # Arch Capital (ACGL) on 1 November 2022 in place of Twitter
     (home / "some.members.csv").write_text(
         HEADER + "AIV,2003-03-14,2020-12-20\nTSLA,2020-12-21,\nTWTR,2018-06-07,2022-10-31\nACGL,2022-11-01,\n"
     )
@@ -205,6 +209,35 @@ def test_one_who_comes_back_is_a_member_twice(home: Path) -> None:
     universe = data.universe("one")
     assert [universe.members(f"{year}-06-01") for year in (2001, 2002, 2003)] == [("A", "B"), ("B",), ("A", "B")]
     assert list(universe.table()["name"]) == ["Alpha", "Beta"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    spans=st.lists(
+        st.tuples(st.sampled_from("ABC"), st.integers(0, 40), st.none() | st.integers(0, 20)), min_size=1, max_size=6
+    ),
+    asked=st.integers(0, 60),
+)
+def test_members_are_those_of_a_slow_loop(spans: list[tuple[str, int, int | None]], asked: int) -> None:
+    zero, day = date(2020, 1, 1).toordinal(), date.fromordinal(date(2020, 1, 1).toordinal() + asked).isoformat()
+    on: list[tuple[str, int]] = []  # who on which day
+    told = []
+    for symbol, begin, length in spans:
+        last = 999 if length is None else begin + length
+        on += [(symbol, number) for number in range(begin, last + 1)]
+        end = "" if length is None else date.fromordinal(zero + last).isoformat()
+        row = {"symbol": symbol, "from": date.fromordinal(zero + begin).isoformat(), "to": end}
+        told.append(Row("x", len(told) + 2, row))
+    if len(set(on)) < len(on):  # somebody twice on one day
+        with pytest.raises(DataError, match="is a member from"):
+            history(told, "x")
+        return
+    table = history(told, "x")
+    if asked < min(begin for _, begin, _ in spans):
+        with pytest.raises(DataError, match="is known from"):
+            members(table, day, "x")
+        return
+    assert members(table, day, "x") == tuple(sorted(symbol for symbol, number in on if number == asked))
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,15 @@ def test_a_preview_says_the_same(runner: Runner, project: Path) -> None:
 def test_a_slot_long_after_is_not_stopped_by_what_was_then(runner: Runner, project: Path) -> None:
     open_account(runner.ledger, Terms("paper"))
     assert len(preview(runner, job(project), "2015-11-30").legs) == 3
+
+
+def test_a_live_job_refuses_what_research_and_paper_are_only_told_of(runner: Runner, project: Path) -> None:
+    """Apple fell by half on a month's last session: a profit warning, and no split on record explains it."""
+    write(project, RUN.replace('start="1990-01-02"', '["AAPL", "IBM", "MSFT"], source="sample:unadjusted"'))
+    open_account(runner.ledger, Terms("paper"))
+    assert len(preview(runner, job(project), "2000-09-29").legs) == 3
+    with pytest.raises(
+        RunFailed, match=r"refused by the live policy, 1 finding\(s\): jump AAPL: close moved by -51\.9%"
+    ):
+        preview(runner, job(project, "quality: live\n"), "2000-09-29")
+    assert len(preview(runner, job(project, "quality: {level: live, jump: warn}\n"), "2000-09-29").legs) == 3

@@ -215,7 +215,7 @@ def test_late_data_are_waited_for_and_then_the_slot_is_missed_for_that_reason(
     bars = data.load()
     monkeypatch.setattr(data, "load", lambda **_: replace(bars.until(known[0]), snapshot=iso(known[0])))
     monkeypatch.setattr(data, "fetch", lambda *_, **__: fetched.append(1))
-    monkeypatch.setattr(scheduling.Store, "latest", lambda *_: iso(known[0]))
+    monkeypatch.setattr(scheduling.Scheduler, "_version", lambda *_: iso(known[0]))
     market.clock.time = THU - HOUR
     scheduler = market.scheduler()
     assert market.at(scheduler, THU) == [THU] and not fetched

@@ -17,8 +17,9 @@ import nbformat
 import pytest
 from skfolio.datasets import load_sp500_dataset
 
-from aura_lib.core import RunStatus
+from aura_lib.core import RunStatus, Settings
 from aura_lib.jobs.execute import execute
+from aura_lib.jobs.kernels import environment
 from tests.notebooks.test_notebooks import LESSONS, ROOT
 
 SECONDS = 60.0  # a lesson takes, at most
@@ -124,11 +125,71 @@ def the_life_of_a_run(lesson: Lesson) -> None:
     assert life.index("'order'") < life.index("'sending'") < life.index("'fill'") < life.index("'filled'")
 
 
+def what_was_known_when(lesson: Lesson) -> None:
+    traded, adjusted = lesson.figures()[0]["data"]
+    apple = tape("AAPL")
+    assert numbers(traded["y"]) == [row["Close"] for row in apple.values()]
+    shares = {day: (2 if day < "2000-06-21" else 1) * (2 if day < "2005-02-28" else 1) for day in apple}
+    today = {day: row["Close"] / shares[day] for day, row in apple.items()}
+    assert numbers(adjusted["y"]) == pytest.approx(list(today.values()))
+    past = [day for day in apple if day <= "2005-02-25"]
+    assert f"{len(past)} of {len(apple)} bars, the last one of 2005-02-25 21:00 UTC" in lesson.after("then = aura")
+    assert lesson.after("again.snapshot,").strip().endswith("True")
+    told = lesson.after("row = {")
+    for day in ("2000-06-19", "2000-06-20"):  # known then: one split; known today: two
+        line = next(line for line in told.splitlines() if line.startswith(day))
+        assert [float(value) for value in line.split()[-3:]] == pytest.approx(
+            [apple[day]["Close"], apple[day]["Close"] / 2, apple[day]["Close"] / 4], abs=1e-4
+        )
+    weeks = lesson.after("weekly = aura").splitlines()[1:]
+    one = next(line for line in weeks if line.startswith("2001-09-10"))  # the week has no other session
+    monday = apple["2001-09-10"]
+    wanted = [monday[name] / 2 for name in ("Open", "High", "Low", "Close")]
+    assert [float(value) for value in one.split()[2:6]] == pytest.approx(wanted, abs=0.01)
+    assert len(weeks) == 4, "the weeks of 10, 17 and 24 September, and the one that ended on the 7th"
+    ibm = {day: row["Close"] for day, row in tape("IBM").items()}
+    assert f"{ibm['2012-06-15']:.2f} then, {ibm['2012-06-15'] + 1.5:.2f} now" in lesson.after("old = aura")
+    assert lesson.after("kept = aura").count(str(sum(day.startswith("2012") for day in ibm))) == 2
+    (change,) = lesson.after("change = aura").splitlines()[1:]
+    assert "IBM 2012-06-15" in change and "close" in change
+    assert f"{1.5 / ibm['2012-06-15']:.6f}" in change
+    top = lesson.after("aura.data.sql").splitlines()
+    for year in ("2010", "2011", "2012"):
+        (line,) = [line for line in top if f" IBM  {year} " in line]
+        assert float(line.split()[-1]) == max(value for day, value in ibm.items() if day.startswith(year))
+
+
+def when_a_row_is_wrong(lesson: Lesson) -> None:
+    import exchange_calendars
+
+    days = len(exchange_calendars.get_calendar("XNYS").sessions_in_range("2015-01-01", "2016-12-31"))
+    rows = 5 * (days + 1)  # one session was sent twice
+    told = lesson.after("used, aside =")
+    assert f"{rows} rows came: {rows - 15} are used, 15 are set aside" in told
+    aside = lesson.after("admitted = aura")
+    for check in ("high below low", "not positive", "duplicate"):
+        assert sum(line.rstrip().endswith(check) for line in aside.splitlines()) == 5
+    checks, symbols = (trace for trace in lesson.figures()[0]["data"] if trace["type"] == "heatmap")
+    assert {"duplicate (5)", "not positive (5)", "high below low (5)", "stale (40)"} <= set(checks["y"])
+    assert len(symbols["y"]) == 5
+    apple = tape("AAPL")
+    fall = apple["2000-09-29"]["Close"] / apple["2000-09-28"]["Close"] - 1
+    left = lesson.after("actions=actions")
+    assert f"close moved by {fall:+.1%} at 2000-09-29" in left and "2005-02-28" not in left
+    refused = lesson.after("except aura.AuraError")
+    assert "refused by the live policy" in refused and f"jump AAPL: close moved by {fall:+.1%}" in refused
+    assert f"{fall:+.1%}" in lesson.after("accepted = aura")
+    levels = {line.split("  ")[0].strip(): line.split()[-3:] for line in lesson.after("levels = aura").splitlines()}
+    assert levels["jump"] == ["warn", "warn", "refuse"] and levels["stale"] == ["warn", "refuse", "refuse"]
+
+
 PROOFS: dict[str, Callable[[Lesson], None]] = {
     "01_data_and_its_quality": data_and_its_quality,
     "02_indicators_and_figures": indicators_and_figures,
     "03_from_weights_to_orders": from_weights_to_orders,
     "04_the_life_of_a_run": the_life_of_a_run,
+    "05_what_was_known_when": what_was_known_when,
+    "06_when_a_row_is_wrong": when_a_row_is_wrong,
 }
 
 
@@ -138,7 +199,8 @@ def test_every_lesson_has_its_proof() -> None:
 
 @pytest.mark.parametrize("file", LESSONS, ids=lambda file: file.stem)
 def test_a_lesson_runs_in_a_clean_kernel_and_what_it_shows_is_true(file: Path, tmp_path: Path, aura_home: Path) -> None:
-    done = execute(file, tmp_path / "output.ipynb", cwd=ROOT, timeout=240)
+    env = {**environment(), **Settings.load().child_environment()}
+    done = execute(file, tmp_path / "output.ipynb", env=env, cwd=ROOT, timeout=240)
     assert done.status is RunStatus.SUCCEEDED, f"{done.error}\n" + "".join(done.traceback)
     assert done.seconds < SECONDS * 2, "a machine that tests has less time than a reader"
     PROOFS[file.stem](Lesson(tmp_path / "output.ipynb"))

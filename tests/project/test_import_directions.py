@@ -39,6 +39,7 @@ PLANTED = {  # file: (what is written into it, the contract that must name it)
     "execution/running.py": ("import papermill", "notebooks (papermill"),
     "jobs/table.py": ("import sqlalchemy", "SQL"),
     "jobs/web.py": ("import httpx", "the network"),
+    "execution/streaming.py": ("import confluent_kafka", "Kafka"),
     "core/testing.py": ("import tests.oracle", "does not know"),
 }
 

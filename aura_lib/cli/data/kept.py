@@ -11,6 +11,8 @@ from aura_lib.cli.answer import Answer, command, table
 from aura_lib.cli.data import words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aura_lib.core import Settings
     from aura_lib.data.store import Version
 
@@ -62,12 +64,19 @@ def register(group: typer.Typer) -> None:
 
         old, new = (old, new) if new is not None else _last_two(old, frequency or "1d")
         found = data.diff(old, new)
-        rows = [{str(k): v for k, v in row.items()} for row in found.table().to_dict("records")]
-        told = {"old": old, "new": new, "same": found.empty, "changes": rows}
-        columns = {name: name for name in (rows[0] if rows else {})}
-        more = (f"and {len(rows) - SHOWN} more: --json has all",) if len(rows) > SHOWN else ()
-        listed = (table("Changes", columns, rows[:SHOWN]),) if rows else ()
+        rows, revised, actions = (_records(part) for part in (found.table(), found.revised, found.actions))
+        told = {
+            "old": old, "new": new, "same": found.empty, "changes": rows, "revised": revised, "actions": actions,
+            "instruments": list(found.instruments),
+        }  # fmt: skip
+        columns = {name: name if name == "symbol" else f">{name}" for name in (rows[0] if rows else {})}
+        more = (f"and {len(rows) - SHOWN} more symbols: --json has all",) if len(rows) > SHOWN else ()
+        listed = (table("By symbol", columns, rows[:SHOWN]),) if rows else ()
         return Answer(told, (escape(str(found)), *listed, *more))
+
+
+def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
 
 def _row(versions: list[Version]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 exchange_calendars knows XBOM, the holidays that BSE announces each December; NSE announces the same. What both add
 later (budget days at weekends, the hour of Muhurat trading on Diwali, tests of the recovery site, elections) is here:
-every day since 2014 that we could establish, with where it was read. Muhurat trading of 8 November 2026 (a Sunday) is not:
-its hours were not to be had when this was written.
+every day since 2014 that we could establish, with where it was read. Muhurat trading of 8 November 2026 (a Sunday) is
+not: its hours were not to be had when this was written.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ def admit(
     actions: pd.DataFrame | None = None,
     policy: Policy | str | Mapping[str, Any] | None = None,
     limits: Thresholds = STANDARD,
+    aside: Quarantine | None = None,
 ) -> Admitted:
     """Check what a source gave, set bad rows aside, and make Bars of the rest.
 
@@ -56,6 +57,7 @@ def admit(
         actions: splits and dividends on record, which explain jumps of prices as traded.
         policy: what is refused; research when not given. Rows that were set aside are no reason any more.
         limits: from where on something is odd.
+        aside: rows that its adapter has set aside already (`quality.quarantine` of its raw frames).
 
     Raises:
         DataError: unfit as a whole: no close, another zone, too many bad rows of a symbol, too many sessions missing,
@@ -68,7 +70,8 @@ def admit(
         given = frames(fields, source)
         panel = Panel(given, source, frequency, calendar, adjustment, known, actions, limits)
     _whole(panel)
-    clean, aside = quarantine_panel(panel)
+    clean, more = quarantine_panel(panel)
+    aside = (aside or Quarantine()) + more
     bars = Bars(
         clean, panel.source, panel.frequency, panel.calendar, panel.adjustment, instruments=dict(panel.instruments)
     )

@@ -14,8 +14,10 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from aura_lib.core import utc
 from aura_lib.data.quality.panel import Flags, Panel, Values
 from aura_lib.data.quality.report import Finding, stamps
+from aura_lib.data.quality.thresholds import Thresholds
 
 __all__ = ["jumps"]
 
@@ -40,13 +42,19 @@ def jumps(panel: Panel) -> Iterator[Finding]:
     left = moves + recorded if not panel.adjustment else moves
     middle, spread = _judged(panel, left)
     away = np.abs(left - middle)
-    far = away > np.maximum(panel.limits.jump * spread, panel.limits.least_jump)
+    far = away > _beyond(panel.limits, spread)
     overnight = _overnight(panel, close) if far.any() else moves
     for place in np.flatnonzero(far.any(axis=0)):
         rows = np.flatnonzero(far[:, place])
         column = (moves[:, place], overnight[:, place], recorded[:, place])
         looks = _looks(panel, rows, column, spread[rows, place])
         yield from _told(panel, panel.symbols[place], rows, moves[rows, place], looks)
+
+
+def _beyond(limits: Thresholds, spread: Values) -> Values:
+    """From where on a move is a jump: many deviations, though no more than what is told of anything not wild."""
+    most = np.maximum(limits.most_jump, limits.wild * spread)
+    return np.asarray(np.maximum(np.minimum(limits.jump * spread, most), limits.least_jump))
 
 
 def _moves(values: Values) -> Values:
@@ -85,7 +93,9 @@ def _recorded(panel: Panel, close: Values) -> Values:
         return taken
     places = {symbol: place for place, symbol in enumerate(panel.symbols)}
     known = actions[actions["symbol"].isin(places)]
-    rows = panel.times.searchsorted(stamps(known["time"]))
+    session = panel.exchange.closes.searchsorted(stamps(known["time"]))
+    known, session = known[session < len(panel.exchange.opens)], session[session < len(panel.exchange.opens)]
+    rows = panel.times.searchsorted(panel.exchange.opens[session], side="right")  # its first bar, however long bars are
     before = _carried(np.where(close > 0, close, np.nan))
     for row, symbol, dividend, split in zip(rows, known["symbol"], known["dividend"], known["split"], strict=True):
         if 0 < row < len(close):
@@ -184,7 +194,11 @@ def _told(panel: Panel, symbol: str, rows: np.ndarray, moves: Values, looks: lis
     unit = np.array(["another unit" in look for look in looks])
     for check, which in (("jump", ~unit), ("currency", unit)):
         if which.any():
-            at: pd.DatetimeIndex = panel.times[rows[which]]
-            first = int(np.flatnonzero(which)[0])
-            detail = f"close moved by {np.expm1(moves[first]):+.1%} at {at[0]} ({len(at)} such): {looks[first]}"
-            yield Finding.at(check, "warn", symbol, at, detail)
+            places = np.flatnonzero(which)
+            at: pd.DatetimeIndex = panel.times[rows[places]]
+            each = tuple(
+                f"close moved by {np.expm1(moves[place]):+.1%} at {moment} ({{n}} such): {looks[place]}"
+                for place, moment in zip(places, at, strict=True)
+            )
+            said = each[0].replace("{n}", str(len(at)))
+            yield Finding(check, "warn", symbol, len(at), utc(at[0]), said, at, each)

@@ -35,7 +35,7 @@ def stamps(times: Any) -> pd.DatetimeIndex:
 class Finding:
     """One check that found something in one symbol (or, with symbol "", in all): how often, and where first.
 
-    `times` are the bars it is about (UTC); of a run its first bar.
+    `times` are the bars it is about (UTC), `each` what is to be said when one of them comes first ("{n}": how many).
     """
 
     check: str
@@ -45,6 +45,7 @@ class Finding:
     first: datetime
     detail: str
     times: pd.DatetimeIndex = field(default_factory=no_times, repr=False, compare=False)
+    each: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @staticmethod
     def at(check: str, severity: Severity, symbol: str, times: pd.DatetimeIndex, detail: str) -> Finding:
@@ -55,9 +56,13 @@ class Finding:
         """What of it is at or after a moment; None when nothing is."""
         known = self.times if len(self.times) else stamps([self.first])
         late = known[known >= pd.Timestamp(utc(moment))]
-        if not len(late):
-            return None
-        return self if len(late) == len(known) else replace(self, count=len(late), first=utc(late[0]), times=late)
+        if len(late) in (0, len(known)):
+            return self if len(late) else None
+        left = self.each[len(known) - len(late) :]
+        said = (
+            left[0].replace("{n}", str(len(left))) if left else f"{len(late)} from {late[0]} on; in all: {self.detail}"
+        )
+        return replace(self, count=len(late), first=utc(late[0]), detail=said, times=late, each=left)
 
     def __str__(self) -> str:
         return f"{self.check} {self.symbol or '(all symbols)'}: {self.detail}"

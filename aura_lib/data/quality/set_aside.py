@@ -58,8 +58,26 @@ class Quarantine:
         table = pd.DataFrame([tuple(row) for row in found], columns=list(ROWS))
         return Quarantine(_typed(table.sort_values(["symbol", "time", "check"], kind="stable")))
 
+    @staticmethod
+    def from_table(
+        table: pd.DataFrame, times: Any, *, source: str, frequency: str, symbol: str, check: str, detail: str
+    ) -> Quarantine:
+        """All rows of one symbol's table (columns open … volume, some may be missing), each with its moment (UTC)."""
+        fields = table.reindex(columns=list(FIELDS)).to_numpy(dtype="float64")
+        words = [source, frequency, symbol]
+        return Quarantine.of(
+            [*words, moment, check, detail, *values] for moment, values in zip(times, fields, strict=True)
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __add__(self, other: Quarantine) -> Quarantine:
+        """The rows of both, each once."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
+        rows = pd.concat([self.rows, other.rows], ignore_index=True).drop_duplicates(list(ROWS))
+        return Quarantine(_typed(rows.sort_values(["symbol", "time", "check"], kind="stable")))
 
     def table(self) -> pd.DataFrame:
         """One row a row that was set aside."""

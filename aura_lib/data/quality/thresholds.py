@@ -23,6 +23,10 @@ class Thresholds:
     jump: float = 20.0
     # In log return: no split is smaller (21:20 is 0.049), and a quiet series has small outliers.
     least_jump: float = 0.05
+    # In log return: a move of this size is told however wild the symbol is (a 3:2 split is 0.405) ...
+    most_jump: float = 0.4
+    # ... unless it is within so many robust deviations: a coin or a stock of pennies has such days.
+    wild: float = 8.0
     # Robust deviations of the symbol's own moves within which a jump counts as the simple ratio it is near.
     near_ratio: float = 3.0
     # ... and at most this much in log: two neighbouring ratios (5:2 and 3:1) are 0.18 apart.

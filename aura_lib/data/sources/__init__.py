@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from aura_lib.core import DataSource, InputError
 from aura_lib.data.vendor import History
@@ -111,7 +111,7 @@ def get(name: Name, **options: Any) -> Adapter:
     if isinstance(name, Adapter) and not options:
         return name
     if files.is_file(name):
-        return files.FileSource(name, options)
+        return files.FileSource(cast("str | os.PathLike[str]", name), options)
     plain, varied, told = str(name).partition(":")
     if plain not in names():
         raise InputError(f"no data source {name!r}; there is: {', '.join(names())}; or name a file, such as prices.csv")

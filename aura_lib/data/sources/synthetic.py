@@ -44,8 +44,8 @@ class Source:
             "name": [f"Synthetic {number + 1:04d}" for number in numbers],
             "sector": [f"Sector {number % self.options.sectors + 1}" for number in numbers],
         }
-        kind, currency = self.options.kind, self.options.currency
-        return pd.DataFrame(table).assign(exchange=self.options.calendar, asset_class=kind, currency=currency)
+        same = {"exchange": self.options.calendar, "asset_class": self.options.kind, "currency": self.options.currency}
+        return pd.DataFrame(table).assign(**same)
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols, stamped with their close.

@@ -20,7 +20,7 @@ def at(settings: Settings) -> Keeper:
     url = settings.data_url
     if not url:
         return Store(settings.home)
-    if url.startswith(("postgresql://", "postgres://")):
+    if url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
         keeper: Keeper = import_module("aura_lib.data.store.postgres").Store(url)
         return keeper
     if url.startswith("s3://"):
@@ -28,4 +28,7 @@ def at(settings: Settings) -> Keeper:
         from aura_lib.data.store.parquet import ParquetKeeper
 
         return ParquetKeeper(Bucket(url))
-    raise InputError(f"AURA_DATA_URL={url!r}: a store is at s3://bucket/folder or postgresql://…; empty is AURA_HOME")
+    scheme = url.partition(":")[0][:20]  # what follows may hold a password
+    raise InputError(
+        f"AURA_DATA_URL is {scheme}:…, and a store is at s3://bucket/folder or postgresql://…; empty: AURA_HOME"
+    )

@@ -87,11 +87,12 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prefix = f"{root}{os.sep}"
         self._writing = root / "writing"
 
     def where(self, name: str = "") -> str:
         """Its path."""
-        return str(self.root / name)
+        return f"{self._prefix}{name}"
 
     path = where
 

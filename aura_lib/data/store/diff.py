@@ -98,9 +98,10 @@ class Diff:
             return
         yield f"  values revised: {len(self.revised):,} of {self.revised['symbol'].nunique():,} symbol(s); the largest:"
         order = self.revised["change"].abs().sort_values(ascending=False, na_position="first").index[:SHOWN]
-        for row in self.revised.loc[order].itertuples():
-            change = "" if pd.isna(row.change) else f"  {row.change:+.4%}"
-            yield f"    {row.symbol:<10} {row.time:%Y-%m-%d %H:%M}  {row.field:<6} {row.old:g} → {row.new:g}{change}"
+        worst = self.revised.loc[order]
+        for symbol, when, name, old, new, change in worst.itertuples(index=False, name=None):
+            moved = "" if np.isnan(change) else f"  {change:+.4%}"
+            yield f"    {symbol:<10} {when:%Y-%m-%d %H:%M}  {name:<6} {old:g} → {new:g}{moved}"
 
 
 def diff(keeper: Keeper, old: str, new: str) -> Diff:
@@ -222,7 +223,8 @@ def _revised(
     other = both & (was != now) & ~(np.isnan(was) & np.isnan(now))
     rows, columns = np.nonzero(other)
     old, new = was[rows, columns], now[rows, columns]
-    change = np.divide(new - old, old, out=np.full(len(old), np.nan), where=old != 0)
+    with np.errstate(over="ignore"):
+        change = np.divide(new - old, old, out=np.full(len(old), np.nan), where=old != 0)
     named = np.array(symbols, object)[columns]
     return pd.DataFrame({"symbol": named, "time": times[rows], "field": name, "old": old, "new": new, "change": change})
 

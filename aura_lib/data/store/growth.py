@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 
@@ -24,8 +25,9 @@ __all__ = ["described", "different", "over", "series_of"]
 def described(bars: Bars, actions: str) -> Manifest:
     """The version that is exactly these bars; its runs are still to be made."""
     series = series_of(bars)
-    symbols = {s: _entry(series, bars.instruments[s], rows) for s, rows in rows_of(bars)}
-    return Manifest(series, _fields(bars), (), symbols, empty_times(bars), actions)
+    with ThreadPoolExecutor(2) as pool:  # hashing lets other threads run
+        found = pool.map(lambda pair: (pair[0], _entry(series, bars.instruments[pair[0]], pair[1])), rows_of(bars))
+        return Manifest(series, _fields(bars), (), dict(found), empty_times(bars), actions)
 
 
 def over(blobs: Blobs, base: Manifest | None, bars: Bars, actions: str) -> tuple[Manifest, dict[str, Rows]]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -61,10 +63,12 @@ class Rows:
 
     def known(self) -> Rows:
         """Without the rows that are NaN in every field: they say nothing."""
-        silent = np.ones(len(self), bool)
+        silent: Any = True
         for values in self.fields.values():
-            silent &= np.isnan(values)
-        return self.take(~silent) if silent.any() else self
+            silent = silent & np.isnan(values)
+            if not silent.any():  # mostly so after the first field
+                return self
+        return self.take(~silent)
 
     def between(self, low: int | None, high: int | None) -> Rows:
         """The rows between two moments, included; None is no limit."""
@@ -143,6 +147,14 @@ def actions_leaf(actions: pd.DataFrame) -> str:
     return link.hexdigest()
 
 
+@lru_cache(20_000)
+def told(instrument: Instrument) -> dict[str, Any]:
+    """An instrument as plain JSON values, the same for equal instruments (0.10 is 0.1); not to be changed."""
+    words: dict[str, Any] = encode(instrument)
+    numbers = {name: value for name in words if isinstance(value := getattr(instrument, name), Decimal)}
+    return words | {name: f"{value.normalize():f}" for name, value in numbers.items()}
+
+
 def snapshot_id(
     series: Series,
     fields: tuple[str, ...],
@@ -163,7 +175,7 @@ def snapshot_id(
         "schema": SCHEMA,
         "series": [series.source, series.frequency, series.calendar, series.adjustment],
         "fields": [name for name in FIELDS if name in fields],
-        "symbols": [[encode(symbols[name][0]), symbols[name][1]] for name in sorted(symbols)],
+        "symbols": [[told(symbols[name][0]), symbols[name][1]] for name in sorted(symbols)],
         "empty": times_leaf(empty),
         "actions": actions,
     }

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from aura_lib.core import DataError, InputError, Instrument, canonical, decode, encode
+from aura_lib.core import DataError, InputError, Instrument, canonical, decode
 from aura_lib.data.store.blobs import Blobs
 from aura_lib.data.store.cache import Cache
-from aura_lib.data.store.identity import Leaf, Times, snapshot_id
+from aura_lib.data.store.identity import Leaf, Times, snapshot_id, told
 from aura_lib.data.store.part import MEND, PartRef
 from aura_lib.data.store.port import Held, Series
 
@@ -74,7 +74,7 @@ class Manifest:
             "fields": list(self.fields),
             "runs": [[[part.name, part.rows, part.low, part.high] for part in run] for run in self.runs],
             "symbols": [
-                [encode(e.instrument), e.rows, e.first, e.last, e.leaf.stem, e.leaf.hash] for e in self.symbols.values()
+                [told(e.instrument), e.rows, e.first, e.last, e.leaf.stem, e.leaf.hash] for e in self.symbols.values()
             ],
             "empty": self.empty.tolist(),
             "actions": self.actions,
@@ -88,8 +88,8 @@ class Manifest:
         if found["layout"] != LAYOUT:
             raise InputError(f"has layout {found['layout']}, this version reads {LAYOUT}: update Aura")
         symbols = {}
-        for told, rows, first, last, stem, leaf in found["symbols"]:
-            instrument = decode(Instrument, told)
+        for words, rows, first, last, stem, leaf in found["symbols"]:
+            instrument = decode(Instrument, words)
             symbols[instrument.symbol] = Entry(instrument, rows, first, last, Leaf(stem, leaf))
         return Manifest(
             Series(*found["series"]),

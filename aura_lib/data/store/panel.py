@@ -47,7 +47,7 @@ def laid(old: Rows, new: Rows) -> Rows:
 
 
 def _joined(old: Rows, new: Rows, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.concatenate([r.fields.get(name, np.full(len(r), np.nan)) for r in (old, new)])
+    return np.concatenate([r.fields[name] if name in r.fields else np.full(len(r), np.nan) for r in (old, new)])
 
 
 def panel(

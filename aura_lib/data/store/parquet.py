@@ -33,6 +33,9 @@ from aura_lib.data.store.port import Series, Version
 __all__ = ["ParquetKeeper"]
 
 
+SWEPT_EVERY = 256  # versions of a series; then what dead writers left is looked for
+
+
 class ParquetKeeper:
     """A store of Parquet files; any number of readers and writers at once."""
 
@@ -77,7 +80,8 @@ class ParquetKeeper:
             wanted, changed = growth.over(self.blobs, base, bars, actions_leaf(together))
             if newest and wanted.snapshot == newest.snapshot:
                 return self._version(newest)
-            self._publish(self._grown(wanted, base, changed), together)
+            if wanted.snapshot not in log.snapshots(self.blobs, log.folder(series)):  # else others may be reading it
+                self._publish(self._grown(wanted, base, changed), together)
             made = self._record(series, last, wanted.snapshot, notes)
             if made:
                 return self._version(made)
@@ -99,8 +103,7 @@ class ParquetKeeper:
                 if changed is not None:
                     return self._grown(wanted, base, changed)
         rows = ((symbol, rows, wanted.symbols[symbol].leaf) for symbol, rows in rows_of(bars))
-        run = part.write(self.blobs, wanted.series.frequency, wanted.fields, rows)
-        return replace(wanted, runs=(run,) if run else ())
+        return replace(wanted, runs=runs.written(self.blobs, wanted.series.frequency, wanted.fields, rows))
 
     def _grown(self, wanted: Manifest, base: Manifest | None, changed: Mapping[str, Rows]) -> Manifest:
         frequency, before = wanted.series.frequency, base.runs if base else ()
@@ -114,7 +117,11 @@ class ParquetKeeper:
     def _record(
         self, series: Series, last: log.Logged | None, snapshot: str, notes: Mapping[str, Any] | None
     ) -> log.Logged | None:
-        return log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        made = log.append(self.blobs, series, last, snapshot, utc(self._clock.now()), notes or {})
+        if made and made.number % SWEPT_EVERY == 0:
+            with suppress(DataError):  # whoever reads what is damaged will be told
+                self.sweep()
+        return made
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,7 +193,8 @@ class ParquetKeeper:
             "actions": pa.Table.from_pandas(self._actions(found), preserve_index=False),
             "instruments": sql.instruments_table(instruments),
         }
-        return sql.select(statement, tables, sql.later_wins(len(every), found.fields))
+        twice = sum(ref.rows for ref in found.parts()) != sum(entry.rows for entry in found.symbols.values())
+        return sql.select(statement, tables, sql.later_wins(len(every), found.fields, twice=twice))
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
 

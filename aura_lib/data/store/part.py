@@ -28,7 +28,7 @@ MEND = "fetching its source again (a file: loading it again) writes it anew"
 GROUP_ROWS = 4096  # a row group ends with the symbol that fills it
 GROUP_MOST = 131_072  # ... or within a symbol that is longer than this
 PART_ROWS = 1_000_000  # a part ends with the symbol that fills it
-SMALL_ROWS = 20_000  # parts of at most so many rows are kept decoded
+SMALL_ROWS = 100_000  # parts of at most so many rows are kept decoded
 NAME_BYTES = 16
 TAIL = 1 << 18  # bytes; more than most footers
 MAGIC = b"PAR1"
@@ -121,6 +121,7 @@ class _Making:
             use_dictionary=["symbol"],
             column_encoding={"time": "DELTA_BINARY_PACKED"},
             write_page_checksum=True,
+            write_statistics=["symbol", "time"],
             store_schema=False,
         )
 
@@ -141,16 +142,11 @@ class _Making:
         import pyarrow as pa
 
         symbols = [pa.repeat(pa.scalar(symbol), len(rows)) for symbol, rows in self._waiting]
-        times = np.concatenate([rows.times for _, rows in self._waiting])
-        columns = [pa.chunked_array(symbols), pa.array(times).cast(pa.timestamp("us", tz="UTC"))]
+        times = pa.array(_one([rows.times for _, rows in self._waiting]))
+        columns = [pa.chunked_array(symbols), times.view(pa.timestamp("us", tz="UTC"))]
         for name in self.fields:
-            unknown = (
-                np.full(self._waiting_rows, np.nan) if any(name not in r.fields for _, r in self._waiting) else None
-            )
-            values = [
-                r.fields[name] if name in r.fields or unknown is None else unknown[: len(r)] for _, r in self._waiting
-            ]
-            columns.append(pa.array(np.concatenate(values), from_pandas=True))  # NaN is NULL to whoever asks by SQL
+            values = [r.fields[name] if name in r.fields else np.full(len(r), np.nan) for _, r in self._waiting]
+            columns.append(_nullable(_one(values)))
         table = pa.Table.from_arrays(columns, schema=self._schema)
         self._writer.write_table(table, row_group_size=self._waiting_rows)
         self._group, self._waiting_rows, self._waiting = self._group + 1, 0, []
@@ -169,6 +165,17 @@ class _Making:
         made = PartRef(_named(footer), self.rows, low, high)
         blobs.put(made.file, content)
         return made
+
+
+def _one(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _nullable(values: Any) -> Any:
+    """An Arrow array in which NaN is NULL: so it is to whoever asks by SQL."""
+    import pyarrow as pa
+
+    return pa.array(values, from_pandas=bool(np.isnan(values).any()))
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────

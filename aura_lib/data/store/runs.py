@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
 from aura_lib.data.store import part
 from aura_lib.data.store.blobs import Blobs
-from aura_lib.data.store.identity import Rows
+from aura_lib.data.store.identity import Leaf, Rows, block_start
 from aura_lib.data.store.manifest import Run
 from aura_lib.data.store.panel import laid
 
-__all__ = ["BATCH", "NOTHING", "grown", "rows"]
+__all__ = ["BATCH", "NOTHING", "grown", "rows", "written"]
 
 GROWTH = 4  # a run is merged with the one before it unless that one has this many times its rows
+LONG = 4  # times as many rows before the last block as in it: a history whose end is kept apart
 BATCH = 64  # symbols that are worked on at once
 NOTHING = Rows(np.empty(0, "i8"), {})
 
@@ -49,7 +50,29 @@ def grown(
     while keep and _count(keep[-1:]) < GROWTH * total:
         merged.insert(0, keep.pop())
         total += _count(merged[:1])
-    return (*keep, part.write(blobs, frequency, fields, _merged(blobs, merged, changed)))
+    return (*keep, *written(blobs, frequency, fields, _merged(blobs, merged, changed)))
+
+
+def written(
+    blobs: Blobs, frequency: str, fields: Sequence[str], rows: Iterable[tuple[str, Rows, Leaf | None]]
+) -> tuple[Run, ...]:
+    """Rows of symbols (ascending) as runs: one of most rows, one of the ends of long histories.
+
+    What is added goes behind an end and needs its last block again: so it is found without reading what is before it.
+    """
+    ends: list[tuple[str, Rows, None]] = []
+
+    def beginnings() -> Iterator[tuple[str, Rows, Leaf | None]]:
+        for symbol, held, known in rows:
+            begin = int(np.searchsorted(held.times, block_start(frequency, int(held.times[-1])))) if len(held) else 0
+            if begin < LONG * (len(held) - begin):
+                yield symbol, held, known
+                continue
+            ends.append((symbol, held.take(slice(begin, None)), None))
+            yield symbol, held.take(slice(begin)), Leaf("", known.stem) if known else None
+
+    runs = [part.write(blobs, frequency, fields, beginnings()), part.write(blobs, frequency, fields, ends)]
+    return tuple(run for run in runs if run)
 
 
 def _merged(blobs: Blobs, runs: Sequence[Run], changed: Mapping[str, Rows]) -> Iterator[tuple[str, Rows, None]]:

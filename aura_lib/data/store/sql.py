@@ -21,15 +21,18 @@ def instruments_table(instruments: Mapping[str, Instrument]) -> Any:
     return pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in names})
 
 
-def later_wins(runs: int, fields: Sequence[str]) -> Callable[[Any], None]:
-    """Makes the view `bars` over tables run_0, run_1, …: of rows of the same symbol and time that of the latest run."""
+def later_wins(runs: int, fields: Sequence[str], *, twice: bool = True) -> Callable[[Any], None]:
+    """Makes the view `bars` over tables run_0, run_1, …: of rows of the same symbol and time that of the latest run.
+
+    `twice` says whether there are such rows; without them nothing has to be compared.
+    """
 
     def view(connection: Any) -> None:
         names = ", ".join(["symbol", "time", *fields])
         pieces = []
         for run in range(runs):
             later = " UNION ALL ".join(f"SELECT symbol, time FROM run_{other}" for other in range(run + 1, runs))
-            but = f" ANTI JOIN ({later}) USING (symbol, time)" if later else ""
+            but = f" ANTI JOIN ({later}) USING (symbol, time)" if twice and later else ""
             pieces.append(f"SELECT {names} FROM run_{run}{but}")
         none = ", ".join(["''::VARCHAR AS symbol", "now() AS time", *(f"0.0::DOUBLE AS {name}" for name in fields)])
         connection.execute(f"CREATE VIEW bars AS {' UNION ALL '.join(pieces) or f'SELECT {none} WHERE false'}")

@@ -3,7 +3,7 @@
 When a bar is given on:
 - made of bars: as soon as the finer bar that ends with it has come;
 - else once anything, of any symbol, is `grace` past its end (ticks: 2 s, bars: 0);
-- else, live, once the clock is that far past its end: a symbol that went quiet gets its bar in time.
+- else, live, once the clock is past its end, by 2 s (ticks) or 30 s (bars): a symbol that went quiet has a bar too.
 What comes for a bar that was given on is counted in `late` and left out; so is what lies outside of the sessions, in
 `outside`. A time without a trade has no bar. A bar that has not ended when the feed does is not given on.
 """
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Bins"]
 
-GRACE = timedelta(seconds=2)  # a trade is reported after it was made
 NONE = timedelta(0)
+GRACE = timedelta(seconds=2)  # a trade is reported after it was made
+REPORTED = timedelta(seconds=30)  # ... and a bar after it has ended
 
 
 class _Growing:
@@ -92,7 +93,9 @@ class Bins(Flow):
             return []
         if tick:
             self._grace = GRACE
-        ended = self._ended(event.time)
+        if self._newest is None or event.time > self._newest:
+            self._newest = event.time
+        ended = self._ended(self._newest, self._grace)
         given = self._given.get(event.symbol)
         if given is not None and end <= given:
             self.late += 1
@@ -114,14 +117,12 @@ class Bins(Flow):
         else:
             growing.add(event.time, price, volume)
 
-    def _ended(self, now: datetime) -> list[Bar]:
-        """The bars that ended `grace` before a moment, in order."""
-        if self._newest is None or now > self._newest:
-            self._newest = now
-        if self._due is None or self._newest < self._due + self._grace or self._newest == self._due:
+    def _ended(self, now: datetime, grace: timedelta) -> list[Bar]:
+        """The bars that ended `grace` before a moment (one that ends at it may still grow), in order."""
+        if self._due is None or now < self._due + grace or now == self._due:
             return []
-        before = self._newest - self._grace
-        ends = sorted(key for key in self._growing if key[0] <= before and key[0] != self._newest)
+        before = now - grace
+        ends = sorted(key for key in self._growing if key[0] <= before and key[0] != now)
         bars = [self._give(*key) for key in ends]
         self._due = min((end for end, _ in self._growing), default=None)
         return bars
@@ -131,12 +132,16 @@ class Bins(Flow):
         return self._growing.pop((end, symbol)).bar(symbol, end, self.frequency)
 
     def clock(self, now: datetime) -> None:
-        """Give on what has ended by the clock: a finer bar may be reported up to two seconds after its end."""
-        if self._due is not None and now >= self._due + GRACE:
-            grace, self._grace = self._grace, GRACE
-            self.give(self._ended(now))
-            self._grace = grace
+        """Give on what has ended by the clock."""
+        self.give(self._ended(now, self._grace or REPORTED))
         super().clock(now)
+
+    def finish(self, patience: float) -> None:
+        """The stream is over: give on what has ended by its last word."""
+        newest = self._newest
+        ends = sorted(key for key in self._growing if newest is not None and key[0] <= newest)
+        self.give([self._give(*key) for key in ends])
+        super().finish(patience)
 
     def forget(self) -> None:
         """Begin anew."""

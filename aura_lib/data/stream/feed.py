@@ -45,7 +45,7 @@ class Feed:
         symbols: whose.
         frequency: bars of this frequency are made of what comes; None: what comes.
         calendar: whose sessions bars are counted in, and when silence is no cause for worry.
-        stale_after: seconds without a word, while the market is open, after which it is stale; None: never.
+        stale_after: seconds without an event, while the market is open, after which it is stale; None: never.
         capacity: events that may wait for the listeners; when so many do, the stream is heard more slowly.
         loop: start again when the stream ends (a replay).
         place: a file that keeps, for a stream that `settles`, how far it came; read at `start`.
@@ -93,6 +93,7 @@ class Feed:
             Thread(target=self._hearing.run, name=f"{name}-hears", daemon=True),
             Thread(target=self._tell, name=f"{name}-tells", daemon=True),
         )
+        self._listeners: list[Thread] = []
 
     # what flows -----------------------------------------------------------------------------------------------------
     def start(self) -> Self:
@@ -177,11 +178,19 @@ class Feed:
         self._buffer.close()
         self._watch.end("closed")
         until = time.monotonic() + 0.9
-        for thread in self._threads:
+        self._join(self._threads, until)
+        self._root.close()
+        self._join(self._listeners, until)
+        self._over.set()
+
+    def joins(self, thread: Thread) -> None:
+        """A listener has a thread of its own: `close` waits for it too."""
+        self._listeners = [*(known for known in self._listeners if known.is_alive()), thread]
+
+    def _join(self, threads: Sequence[Thread], until: float) -> None:
+        for thread in threads:
             if thread.ident is not None and thread is not current_thread():
                 thread.join(max(until - time.monotonic(), 0.01))
-        self._root.close()
-        self._over.set()
 
     def __enter__(self) -> Self:
         return self
@@ -207,7 +216,10 @@ class Feed:
                 if parcel is None:
                     if self.traits.live:
                         self._root.clock(self._now())
+                        self._root.settle()
                 elif parcel.kind == "end":
+                    self._root.finish(0.5)
+                    self._root.settle()
                     break
                 else:
                     self._handle(parcel)
@@ -249,7 +261,6 @@ class Feed:
     def _finish(self) -> None:
         self._stopped.set()
         self._buffer.close()
-        self._root.finish(0.5)
         self._root.close()
         self._watch.end("the stream is over")
         self._over.set()

@@ -28,14 +28,30 @@ __all__ = ["Flow"]
 class Node(Protocol):
     """A step, or the end of one: what a batch, the clock and a restart are passed on to."""
 
-    def take(self, batch: Batch) -> None: ...
-    def settle(self) -> None: ...
-    def clock(self, now: datetime) -> None: ...
-    def reset(self) -> None: ...
-    def finish(self, patience: float) -> None: ...
-    def close(self) -> None: ...
-    def state(self) -> dict[str, Any]: ...
-    def restore(self, state: Mapping[str, Any]) -> None: ...
+    def take(self, batch: Batch) -> None:
+        """Do with a batch what is to be done with it."""
+
+    def settle(self) -> None:
+        """The batch is through everywhere: make sure that what was sent on has arrived."""
+
+    def clock(self, now: datetime) -> None:
+        """Time goes by though nothing came."""
+
+    def reset(self) -> None:
+        """History starts over."""
+
+    def finish(self, patience: float) -> None:
+        """The stream is over: what waits may be told, for so many seconds."""
+
+    def close(self) -> None:
+        """The feed is over."""
+
+    def state(self) -> dict[str, Any]:
+        """What must be known to go on after a restart."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
 
 
 class Flow:
@@ -71,8 +87,11 @@ class Flow:
             raise InputError(f"keep={keep!r}: say 'all', or 'latest' for the newest event of each symbol only")
         if keep == "latest" and essential:
             raise InputError("an essential listener hears all: leave out keep='latest'")
-        kind = Latest if keep == "latest" else Listener
-        return self.attach(kind(callback, self._feed.trouble, every=every, essential=essential))
+        if keep == "all":
+            return self.attach(Listener(callback, self._feed.trouble, essential=essential))
+        latest = Latest(callback, self._feed.trouble, every=every)
+        self._feed.joins(latest.thread)
+        return self.attach(latest)
 
     def every(self, frequency: str) -> Flow:
         """Bars of a frequency, made of the ticks or finer bars that pass here (see `Bins`)."""

@@ -21,6 +21,7 @@ from aura_lib.data.stream.events import Batch, Event, Reading, identity
 __all__ = ["Guard"]
 
 REMEMBERED = 1_024  # ticks of a symbol
+WRITTEN = 64  # ... that outlast a restart: what was read once more is older, and dropped as too old to tell
 
 
 class _Seen:
@@ -41,13 +42,17 @@ class _Seen:
             return False
         self.order.append(key)
         self.keys.add(key)
-        if len(self.order) > REMEMBERED:
+        if self.latest is None or tick.time > self.latest:
+            self.latest = tick.time
+        self.forget(REMEMBERED)
+        return True
+
+    def forget(self, most: int) -> None:
+        """Keep that many; more, where they are all of the newest moment (a thousand trades may have one stamp)."""
+        while len(self.order) > most and self.order[0][0] != self.latest:
             old = self.order.popleft()
             self.keys.discard(old)
             self.floor = old[0] if self.floor is None else max(old[0], self.floor)
-        if self.latest is None or tick.time > self.latest:
-            self.latest = tick.time
-        return True
 
 
 class Guard:
@@ -125,10 +130,13 @@ class Guard:
 
 def _written(seen: _Seen) -> dict[str, Any]:
     assert seen.latest is not None
-    keys = [[iso(key[0]), *key[1:]] for key in seen.order]
+    short = _Seen()
+    short.order, short.floor, short.latest = seen.order.copy(), seen.floor, seen.latest
+    short.forget(WRITTEN)
+    keys = [[iso(key[0]), *key[1:]] for key in short.order]
     return {
         "latest": iso(seen.latest),
-        "floor": seen.floor and iso(seen.floor),
+        "floor": short.floor and iso(short.floor),
         "sequence": seen.sequence,
         "keys": keys,
     }

@@ -58,7 +58,8 @@ class Hearing:
         while not self._stopped.is_set():
             began, before = time.monotonic(), self.guard.time
             try:
-                self._cut = None if traits.resumes or not traits.live else self.guard.time
+                if traits.live and not traits.resumes and self._cut is None:
+                    self._cut = self.guard.time
                 self._catch_up()
                 self._watch.connected()
                 self._stream.run(self._feed.symbols, self._deliver, self._stopped)
@@ -96,7 +97,7 @@ class Hearing:
 
     # what the stream delivers ---------------------------------------------------------------------------------------
     def _deliver(self, batch: Batch) -> None:
-        self._watch.hear()
+        self._watch.hear(bool(batch))
         if not batch:
             return  # a sign of life
         if self._cut is not None:
@@ -112,20 +113,20 @@ class Hearing:
     # what it did not deliver ----------------------------------------------------------------------------------------
     def _catch_up(self) -> None:
         """Before connecting again: what came since the cut, as far as the stream knows it already."""
-        self._filled = 0
-        if self._cut is not None:
-            found, _ = self._missed(self._feed.symbols, self._cut, self._feed.clock())
-            self._filled = len(found := self.guard.admit(found))
+        if self._cut is not None and self.guard.time is not None:
+            known, _ = self._missed(self._feed.symbols, self.guard.time, self._feed.clock())
+            found = self.guard.admit(known)
+            self._filled += len(found)
             self._pass(found)
 
     def _close_gap(self, first: Event) -> None:
         """With the first event after a cut: what came between the last that is known and this one."""
         cut, self._cut = self._cut, None
         assert cut is not None and self.guard.time is not None
-        found, reason = self._missed(self._feed.symbols, self.guard.time, first.time)
-        found = self.guard.admit(found)
-        lost = None if reason else 0
-        self._feed.gaps.append(Gap(self._feed.symbols, cut, first.time, self._filled + len(found), lost, reason))
+        known, reason = self._missed(self._feed.symbols, self.guard.time, first.time)
+        found = self.guard.admit(known)
+        filled, self._filled = self._filled + len(found), 0
+        self._feed.gaps.append(Gap(self._feed.symbols, cut, first.time, filled, None if reason else 0, reason))
         self._pass(found)
 
     def _missed(self, symbols: Sequence[str], after: datetime, until: datetime) -> tuple[Sequence[Event], str]:

@@ -52,7 +52,7 @@ def _client() -> Any:
     try:
         import confluent_kafka
     except ImportError as error:
-        raise InputError("streams over Kafka need the client: pip install aura[kafka]") from error
+        raise InputError("streams over Kafka need the client: pip install 'aura-lib[kafka]'") from error
     return confluent_kafka
 
 
@@ -137,6 +137,7 @@ class Topic:
     def run(self, symbols: Sequence[str], deliver: Deliver, stopped: Flag) -> None:
         """Deliver what is published; a batch is counted as read when `deliver` has returned."""
         own = {"group.id": self.group, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        own |= {"topic.metadata.refresh.interval.ms": 10_000}  # a topic that is made later is noticed, not in minutes
         static = {"group.instance.id": self.member} if self.member else {}
         consumer = _made(_client().Consumer, {**own, **static, **self._config})
         wanted = frozenset(symbols)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from threading import Condition, Thread, current_thread
+from threading import Condition, Thread
 from typing import Any
 
 from aura_lib.data.stream.events import Batch, Event
@@ -23,7 +23,7 @@ class EssentialFailed(Exception):
 class Listener:
     """Calls a function with each event, on the feed's thread."""
 
-    def __init__(self, callback: Callable[[Any], object], tell: Tell, every: float = 0.0, essential: bool = False):
+    def __init__(self, callback: Callable[[Any], object], tell: Tell, essential: bool = False) -> None:
         self.name = getattr(callback, "__qualname__", None) or type(callback).__name__
         self.closed = False
         self.heard = 0
@@ -31,8 +31,8 @@ class Listener:
         self.essential = essential
         self._callback = callback
         self._settle: Callable[[], object] | None = getattr(callback, "settle", None)
+        self._end: Callable[[], object] | None = getattr(callback, "finish", None)
         self._tell = tell
-        self._every = every
         self._errors = 0
 
     def take(self, batch: Batch) -> None:
@@ -55,7 +55,7 @@ class Listener:
         dropped = self._errors >= ERRORS and not self.essential
         self._tell(self.name, f"{what}; dropped after {ERRORS} errors in a row" if dropped else what, error)
         if dropped:
-            self.closed = True
+            self.close()
         if self.essential:
             raise EssentialFailed(f"{self.name}: {what}") from error
 
@@ -78,8 +78,15 @@ class Listener:
         """Nothing waits: what was taken was told."""
 
     def close(self) -> None:
-        """Hear no more."""
+        """Hear no more. One that keeps something back has a method `finish`, and is told so."""
+        if self.closed:
+            return
         self.closed = True
+        if self._end is not None:
+            try:
+                self._end()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._tell(self.name, repr(error), error)
 
     def state(self) -> dict[str, Any]:
         """A listener keeps nothing."""
@@ -92,12 +99,14 @@ class Listener:
 class Latest(Listener):
     """Calls a function with the newest event of each symbol, on a thread of its own. At most one waits a symbol."""
 
-    def __init__(self, callback: Callable[[Any], object], tell: Tell, every: float = 0.0, essential: bool = False):
-        super().__init__(callback, tell, every, essential)
+    def __init__(self, callback: Callable[[Any], object], tell: Tell, every: float = 0.0) -> None:
+        super().__init__(callback, tell)
+        self._every = every
         self._waiting: dict[str, Event] = {}
+        self._busy = False
         self._changed = Condition()
-        self._thread = Thread(target=self._run, name=f"aura-listener-{self.name}", daemon=True)
-        self._thread.start()
+        self.thread = Thread(target=self._run, name=f"aura-listener-{self.name}", daemon=True)
+        self.thread.start()
 
     def take(self, batch: Batch) -> None:
         """Keep the newest."""
@@ -115,10 +124,11 @@ class Latest(Listener):
                     self._changed.wait()
                 if self.closed:
                     return
-                newest, self._waiting = self._waiting, {}
+                newest, self._waiting, self._busy = self._waiting, {}, True
             began = time.monotonic()
             for event in newest.values():
                 self._call(event)
+            self._busy = False
             rest = self._every - (time.monotonic() - began)
             if rest > 0:
                 with self._changed:
@@ -130,13 +140,11 @@ class Latest(Listener):
     def finish(self, patience: float) -> None:
         """Let what waits be heard, as long as patience lasts."""
         until = time.monotonic() + patience
-        while self._waiting and time.monotonic() < until:
+        while (self._waiting or self._busy) and time.monotonic() < until:
             time.sleep(0.005)
 
     def close(self) -> None:
-        """Hear no more; the thread ends."""
+        """Hear no more; the thread ends with the call that it is in."""
         with self._changed:
             self.closed = True
             self._changed.notify()
-        if self._thread is not current_thread():
-            self._thread.join(1.0)

@@ -40,7 +40,7 @@ def open(
 
         replay:SOURCE   the stored history of any data source (`replay:sample:ohlcv`, `replay:prices.csv`)
         poll:SOURCE     quotes of a source that has them, asked for every few seconds (`poll:yfinance`)
-        kafka:TOPIC     what another process publishes, `kafka:bars,group=signals` (`pip install aura[kafka]`)
+        kafka:TOPIC     what another process publishes, `kafka:bars,group=signals` (`pip install 'aura-lib[kafka]'`)
         NAME            the vendor's own stream (`alpaca`, with options after a colon)
 
     Args:

@@ -1,4 +1,7 @@
-"""How a feed is: when it was heard last, and whether silence is a cause for worry."""
+"""How a feed is: when it was heard last, and whether silence is a cause for worry.
+
+A sign of life (an empty batch) shows that there is a connection; it does not make old prices new.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ class Watch:
 
     def __init__(self, calendar: str, stale_after: float | None, now: Callable[[], datetime]) -> None:
         self.heard: datetime | None = None
+        self._event: datetime | None = None
         self._since: datetime | None = None
         self._now = now
         self._calendar = calendar
@@ -32,9 +36,11 @@ class Watch:
         self._since = None
         self._say("reconnecting", why)
 
-    def hear(self) -> None:
-        """Something came."""
+    def hear(self, event: bool) -> None:
+        """Something came: an event, or a sign of life."""
         self.heard = self._now()
+        if event:
+            self._event = self.heard
         if self._state == "reconnecting":
             self._say("live", "")
 
@@ -68,14 +74,14 @@ class Watch:
             return self._why
         silence = self._silence()
         if silence is not None:
-            return f"nothing heard for {silence:.0f} s while {self._calendar} is open"
+            return f"no price for {silence:.0f} s while {self._calendar} is open"
         if self._sessions is not None and not self._sessions.open_at(self._now()):
             return f"connected; {self._calendar} is closed"
         return "live" if self._stale_after is not None else "running"
 
     def _silence(self) -> float | None:
         """Seconds of silence, when they are too many."""
-        since = self.heard or self._since
+        since = self._event or self._since
         if self._stale_after is None or self._sessions is None or since is None:
             return None
         now = self._now()

@@ -60,5 +60,6 @@ class Facts:
     frequencies: tuple[str, ...] = ("1d",)  # that `symbols` are served in
     unknown: str = "NO-SUCH"
     package: str = ""  # without it there is nothing; "": it needs none
+    called: str = ""  # where its name is another than its module's
     page: int = 0  # symbols in one question for quotes; 0: it has none
     server: Server | None = None

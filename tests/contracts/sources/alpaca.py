@@ -36,8 +36,10 @@ def stock(server: Alpaca, symbol: str, price: float) -> None:
         ]
         server.data.serve(symbol, timeframe, rows)
     ex, split = str(nights[3].date()), str(nights[7].date())
-    server.data.actions["cash_dividends"].append({"symbol": symbol, "ex_date": ex, "rate": 0.5})
-    server.data.actions["forward_splits"].append({"symbol": symbol, "ex_date": split, "new_rate": 2, "old_rate": 1})
+    server.data.actions["cash_dividends"].append({"symbol": symbol, "ex_date": ex, "process_date": split, "rate": 0.5})
+    server.data.actions["forward_splits"].append(
+        {"symbol": symbol, "ex_date": split, "process_date": split, "new_rate": 2, "old_rate": 1}
+    )
     trade = {"t": "2026-01-20T17:59:59.5Z", "p": price, "s": 1}
     server.data.snapshots[symbol] = {"latestTrade": trade, "latestQuote": {}, "dailyBar": {}, "prevDailyBar": {}}
 

@@ -13,6 +13,9 @@ from aura_lib.data.sources.alpaca.door import Door
 from aura_lib.data.store.port import no_actions
 
 MANY = 100  # symbols a request
+# Alpaca finds actions by the day they are processed: of a dividend that is about when it is paid, weeks after prices
+# are without it; of a large one with a due bill some days before.
+EARLIER, LATER = timedelta(days=30), timedelta(days=180)
 # What no split or dividend can tell: kind → the key that names the share it happened to.
 OTHERS = {"spin_offs": "source_symbol", "unit_splits": "old_symbol", "rights_distributions": "source_symbol"}
 
@@ -25,12 +28,12 @@ def actions(
     Only what had happened by `until`: an announced split is none yet.
     """
     tables, remarks = [], []
-    first, last = (start - timedelta(days=1)).date(), until.date()
+    first, last = (start - EARLIER).date(), (until + LATER).date()
     for place in range(0, len(symbols), MANY):
         some = list(symbols[place : place + MANY])
         answer = _asked(door, some, first, last)
         tables.append(_table(answer, set(some), calendar))
-        remarks += _remarks(answer, set(some))
+        remarks += _remarks(answer, set(some), start.date(), until.date())
     table = pd.concat(tables, ignore_index=True) if tables else no_actions()
     known = (table["time"] >= pd.Timestamp(start)) & (table["time"] <= pd.Timestamp(until))
     return table[known].sort_values(["time", "symbol"], ignore_index=True), remarks
@@ -82,11 +85,18 @@ def _effect(kind: str, row: Mapping[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def _remarks(answer: Mapping[str, Sequence[Mapping[str, Any]]], wanted: set[str]) -> list[str]:
-    return [
-        f"{row[key]}: {kind.removesuffix('s').replace('_', ' ')} of {row.get('ex_date') or row.get('effective_date')} "
-        "is neither split nor dividend: prices are not adjusted for it"
+def _remarks(
+    answer: Mapping[str, Sequence[Mapping[str, Any]]], wanted: set[str], start: date, until: date
+) -> list[str]:
+    found = [
+        (kind, row[key], str(row.get("ex_date") or row.get("effective_date") or row.get("process_date")))
         for kind, key in OTHERS.items()
         for row in answer.get(kind, ())
         if row.get(key) in wanted
+    ]
+    return [
+        f"{symbol}: {kind.removesuffix('s').replace('_', ' ')} of {day} is neither split nor dividend: prices are not "
+        "adjusted for it"
+        for kind, symbol, day in found
+        if str(start) <= day <= str(until)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ class Tally:
     unknown_days: int = 0
     twice: int = 0
     not_positive: int = 0
+    spoilt: list[pd.DataFrame] = field(default_factory=list)  # rows as they came, by the moment each began
 
     def remarks(self, calendar: str) -> list[str]:
         """A line each."""
@@ -46,7 +47,7 @@ class Tally:
 
 
 def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
-    """Rows as they came (t, o, h, l, c, v) → columns open … volume by the moment each began, UTC, ascending.
+    """Rows as they came (t, o, h, l, c, v) → columns open … volume by the moment each began, UTC, as they came.
 
     Raises:
         DataError: a row lacks a price, or has something else in its place.
@@ -60,11 +61,19 @@ def frame(rows: Sequence[Mapping[str, Any]], tally: Tally) -> pd.DataFrame:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(f"alpaca: a bar that cannot be read ({what}). Try again later") from None
-    wrong = values[:4] <= 0
-    tally.not_positive += int(wrong.sum())
-    values[:4][wrong] = np.nan
     index = pd.DatetimeIndex(times).tz_localize("UTC")
-    table = pd.DataFrame(values.T, index=index, columns=list(FIELDS)).sort_index(kind="stable")
+    wrong = values[:4] <= 0
+    if wrong.any():
+        tally.not_positive += int(wrong.sum())
+        bad = np.flatnonzero(wrong.any(axis=0))
+        tally.spoilt.append(pd.DataFrame(values.T[bad], index=index[bad], columns=list(FIELDS)))
+        values[:4][wrong] = np.nan
+    return pd.DataFrame(values.T, index=index, columns=list(FIELDS))
+
+
+def whole(parts: Sequence[pd.DataFrame], tally: Tally) -> pd.DataFrame:
+    """The parts as one, ascending; of two bars of one time the last one that came."""
+    table = pd.concat(parts or [frame((), tally)]).sort_index(kind="stable")
     again = table.index.duplicated(keep="last")
     tally.twice += int(again.sum())
     return table[~again]

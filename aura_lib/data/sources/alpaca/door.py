@@ -15,6 +15,8 @@ from aura_lib.core import AuraError, DataError, InputError
 from aura_lib.data.polite import Again, Polite, retry_after
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from alpaca.data.historical import (
         CryptoHistoricalDataClient,
         OptionHistoricalDataClient,
@@ -78,8 +80,18 @@ def client() -> None:
         ) from error
 
 
+def inside(client: object, *names: str) -> Any:
+    """The first of these inner parts of a client; DataError when one of them is not there any more."""
+    missing = [name for name in names if not hasattr(client, name)]
+    if missing:
+        raise DataError(
+            f"this version of alpaca-py has no {type(client).__name__}.{missing[0]}, which 0.44 had: install that one"
+        )
+    return getattr(client, names[0])
+
+
 class Door:
-    """One session with Alpaca's REST services. Not to be shared between threads.
+    """One visit to Alpaca's REST services; a context manager. Not to be shared between threads.
 
     Args:
         access: keys and host.
@@ -95,7 +107,15 @@ class Door:
         self._polite = polite
         self._timeout = timeout
         self._pages: set[str] = set()
+        self._sessions: list[Any] = []
         client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.close()
 
     @cached_property
     def stocks(self) -> StockHistoricalDataClient:
@@ -139,10 +159,9 @@ class Door:
 
     def _opened(self, client: T) -> T:
         """A client whose every request goes through `_politely`; its own retrying then has nothing left to do."""
-        session = getattr(client, "_session", None)
-        if session is None:
-            raise DataError("this alpaca-py keeps its session elsewhere than 0.44 did: install alpaca-py 0.44")
+        session: Any = inside(client, "_session")
         session.request = partial(self._politely, session.request)
+        self._sessions.append(session)
         return client
 
     def ask(self, what: str, call: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aura_lib.core import DataError, Quote
@@ -13,6 +13,7 @@ from aura_lib.data.sources.alpaca.options import Options
 from aura_lib.data.sources.alpaca.symbols import Kind
 
 NAN = float("nan")
+DAY = timedelta(days=1)
 
 
 def quotes(door: Door, kind: Kind, symbols: Sequence[str], options: Options, name: str) -> list[Quote]:
@@ -51,6 +52,8 @@ def _quote(symbol: str, told: Mapping[str, Any], name: str) -> Quote | None:
         price, moment = today.get("c"), today.get("t")
     if not price or not moment:
         return None
+    if today.get("t") and _moment(moment) >= _moment(today["t"]) + DAY:  # before the open the last day is told as today
+        today, before = {}, today
     return Quote(
         symbol,
         time=_moment(moment),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from aura_lib.core import Bars, Calendar, Clock, DataError, InputError, Quote, WallClock, step
 from aura_lib.core.times import utc
 from aura_lib.data.polite import Polite
+from aura_lib.data.quality import Quarantine
 from aura_lib.data.sources.alpaca import bars, quotes
 from aura_lib.data.sources.alpaca.actions import actions as actions_of
 from aura_lib.data.sources.alpaca.door import TIMEOUT, Access, Door
@@ -31,7 +32,8 @@ FIRST = {  # how far back Alpaca goes
 MANY = 100  # symbols a request
 AT_ONCE = 250_000  # rows that alpaca-py may pile up before they become arrays: some 150 MB
 
-VENDOR = Polite("alpaca", per_second=3.0)  # 200 requests a minute, free; all of one process share them
+# 200 requests a minute are free, 10,000 are paid for; all of one process share them.
+FREE, PAID = Polite("alpaca", per_second=3.0), Polite("alpaca", per_second=100.0)
 
 
 class Source:
@@ -61,7 +63,7 @@ class Source:
         self.options = Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)
         self.adjusted = adjusted
-        self._polite = polite or VENDOR
+        self._polite = polite or pace(self.options)
         self._clock = clock or WallClock()
         self._timeout = timeout
         self._url = url
@@ -76,7 +78,8 @@ class Source:
 
     def listings(self) -> pd.DataFrame:
         """What is traded now: symbol, name, exchange (MIC), sector (""), asset_class, currency."""
-        return listings(self._door())
+        with self._door() as door:
+            return listings(door)
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols; what was left out is a warning. Raises what `history` raises."""
@@ -115,8 +118,10 @@ class Source:
             raise InputError(f"{self.name} has bars of {', '.join(self.frequencies)}, not {frequency!r}")
         if len(set(symbols)) < len(symbols):
             raise InputError(f"{self.name}: a symbol is named twice in {', '.join(symbols)}")
-        call = Call(self.options, self._door(), calendar, frequency, utc(self._clock.now()))
-        return call.history(list(symbols), None if start is None else utc(start, "start"), progress)
+        since = None if start is None else utc(start, "start")
+        with self._door() as door:
+            call = Call(self.options, door, calendar, frequency, utc(self._clock.now()))
+            return call.history(list(symbols), since, progress)
 
     def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
         """A quote of each symbol that has one, in the order asked for; stocks and crypto may be mixed.
@@ -125,11 +130,12 @@ class Source:
         """
         if not symbols:
             raise InputError(f"{self.name}: an empty list of symbols; name at least one, such as AAPL or BTC/USD")
-        door, found = self._door(), {}
-        for kind, some in by_kind(symbols).items():
-            for page in pages(some, MANY):
-                for quote in quotes.quotes(door, kind, page, self.options, self.name):
-                    found[quote.symbol] = quote
+        found: dict[str, Quote] = {}
+        with self._door() as door:
+            for kind, some in by_kind(symbols).items():
+                for page in pages(some, MANY):
+                    told = quotes.quotes(door, kind, page, self.options, self.name)
+                    found.update({quote.symbol: quote for quote in told})
         return tuple(found[s] for s in symbols if s in found)
 
     def _door(self) -> Door:
@@ -146,17 +152,17 @@ class Call:
         self.made_from = bars.MADE_FROM[calendar.name][frequency]
         if self.extended and frequency == "1h":
             self.made_from = "1Hour"  # the clock's hours: there is no open to count from before it
-        self.tally = bars.Tally()
+        self.tally, self.aside = bars.Tally(), Quarantine()
 
     def history(
         self, symbols: list[str], start: datetime | None, progress: Callable[[int, int], None] | None
     ) -> History:
         """Bars, actions and remarks."""
-        rows = self._rows(symbols, start, progress)
+        parts = self._parts(symbols, start, progress)
         known, told = assets(self.door, symbols)
-        self._missing(symbols, rows, known, told, start)
+        self._missing(symbols, parts, known, told, start)
         actions, remarks = self._actions(symbols, start)
-        frames = {s: self._frame(rows.get(s, []), start) for s in symbols}
+        frames = {s: self._closed(parts.get(s, []), start) for s in symbols}
         self._none_closed(frames, start)
         if not told:
             remarks.append("venues and lots are not known: these keys may not ask for assets")
@@ -168,31 +174,42 @@ class Call:
             ),
             actions=actions,
             remarks=(*self.tally.remarks(self.calendar.name), *self._withheld(), *remarks),
+            aside=self.aside,
         )  # fmt: skip
+
+    def _set_aside(self, symbol: str) -> None:
+        """Keep the rows of a symbol that cannot be, as they came."""
+        words = {"source": str(self.options), "frequency": self.frequency, "symbol": symbol, "check": "not positive"}
+        for table in self.tally.spoilt:
+            detail = f"a price of the bar that began then ({self.made_from}) is not positive"
+            self.aside += Quarantine.from_table(table, table.index, detail=detail, **words)
+        self.tally.spoilt.clear()
 
     def frames(self, symbols: list[str], start: datetime) -> dict[str, pd.DataFrame]:
         """The bars of each symbol that closed at or after `start`, and nothing else."""
-        rows = self._rows(symbols, start, None)
-        return {s: self._frame(rows.get(s, []), start) for s in symbols}
+        parts = self._parts(symbols, start, None)
+        return {s: self._closed(parts.get(s, []), start) for s in symbols}
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _rows(
+    def _parts(
         self, symbols: list[str], start: datetime | None, progress: Callable[[int, int], None] | None
-    ) -> dict[str, list[Any]]:
-        rows: dict[str, list[Any]] = {}
+    ) -> dict[str, list[pd.DataFrame]]:
+        """The rows of each symbol that has any, as tables: as dicts they would be ten times as large."""
+        parts: dict[str, list[pd.DataFrame]] = {}
         done = 0
         for kind, some in by_kind(symbols).items():
             begin = FIRST[kind] if start is None else max(FIRST[kind], start - step(self.frequency))
-            many, windows = _parts(begin, self.until, bars.A_DAY[self.made_from])
+            many, windows = _questions(begin, self.until, bars.A_DAY[self.made_from])
             for page in pages(some, many):
                 for first, last in windows:
-                    for symbol, more in self._asked(kind, page, first, last).items():
-                        rows.setdefault(symbol, []).extend(more)
+                    for symbol, rows in self._asked(kind, page, first, last).items():
+                        parts.setdefault(symbol, []).append(bars.frame(rows, self.tally))
+                        self._set_aside(symbol)
                 done += len(page)
                 if progress:
                     progress(done, len(symbols))
-        return {s: some for s, some in rows.items() if some}
+        return parts
 
     def _asked(self, kind: Kind, symbols: list[str], start: datetime, end: datetime) -> dict[str, list[Any]]:
         """All rows of [start, end]; pages are turned by the client."""
@@ -209,7 +226,7 @@ class Call:
             answer = door.ask(what, lambda: door.crypto.get_crypto_bars(CryptoBarsRequest(**words)))
         else:
             answer = door.ask(what, lambda: door.options.get_option_bars(OptionBarsRequest(**words)))
-        return {s: some for s, some in answer.items() if s in symbols and isinstance(some, list)}
+        return {s: some for s, some in answer.items() if s in symbols and some}
 
     def _actions(self, symbols: list[str], start: datetime | None) -> tuple[pd.DataFrame, list[str]]:
         stocks = [s for s in symbols if kind_of(s) is Kind.STOCK]
@@ -219,9 +236,8 @@ class Call:
 
     # ── making bars ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _frame(self, rows: list[Any], start: datetime | None) -> pd.DataFrame:
-        table = bars.frame(rows, self.tally)
-        rows.clear()  # 600 bytes a row, and there may be millions
+    def _closed(self, parts: list[pd.DataFrame], start: datetime | None) -> pd.DataFrame:
+        table = bars.whole(parts, self.tally)
         table = bars.closed(table, self.calendar, self.frequency, self.extended, self.tally)
         table = table[table.index <= pd.Timestamp(self.until)]
         return table if start is None else table[table.index >= pd.Timestamp(start)]
@@ -229,9 +245,14 @@ class Call:
     # ── what is not there ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _missing(
-        self, symbols: list[str], rows: dict[str, list[Any]], known: dict[str, Any], told: bool, start: datetime | None
+        self,
+        symbols: list[str],
+        parts: Mapping[str, Any],
+        known: Mapping[str, Any],
+        told: bool,
+        start: datetime | None,
     ) -> None:
-        empty = [s for s in symbols if s not in rows]
+        empty = [s for s in symbols if s not in parts]
         unknown = [s for s in empty if told and s not in known and kind_of(s) is not Kind.OPTION]
         if unknown or (empty and start is None and not told):
             raise InputError(f"{self.options}: Alpaca has no {', '.join(unknown or empty)}: look up how it writes them")
@@ -254,13 +275,18 @@ class Call:
             yield "the last 16 minutes are left out: feed=iex or feed=sip have them"
 
 
+def pace(options: Options) -> Polite:
+    """How fast these options may ask."""
+    return PAID if options.feed == "sip" else FREE
+
+
 def pages(symbols: Sequence[str], many: int) -> Iterator[list[str]]:
     """The symbols, so many at a time."""
     for place in range(0, len(symbols), many):
         yield list(symbols[place : place + many])
 
 
-def _parts(start: datetime, end: datetime, rows_a_day: int) -> tuple[int, list[tuple[datetime, datetime]]]:
+def _questions(start: datetime, end: datetime, rows_a_day: int) -> tuple[int, list[tuple[datetime, datetime]]]:
     """How many symbols to ask for at once, and the stretches of time, so that AT_ONCE rows come at most."""
     days = max((end - start) / timedelta(days=1), 1.0)
     many = int(min(max(AT_ONCE / (rows_a_day * days), 1), MANY))

@@ -64,7 +64,7 @@ class Stream:
         self.options = Options.parse(options) if isinstance(options, str) else options
         self.name = str(self.options)
         self.frequency = "1m" if self.options.live == "bars" else None
-        self._polite = polite or source.VENDOR
+        self._polite = polite or source.pace(self.options)
         self._clock = clock or WallClock()
         self._timeout = timeout
         self._url = url
@@ -82,6 +82,7 @@ class Stream:
             DataError: alpaca-py is not installed, the connection is lost, or what comes cannot be read.
         """
         kind, calendar = _streamed(symbols)
+        _no_loop()
         access = Access.from_environment(self._url)
         hours = calendar if self.options.hours == "regular" and kind is Kind.STOCK else None
         messages = Messages(symbols, None if hours is None else Calendar.of(hours))
@@ -123,16 +124,17 @@ class Stream:
         kind, name = _streamed(symbols)
         calendar, after, until = Calendar.of(name), utc(after, "after"), utc(until, "until")
         options = replace(self.options, feed=self.options.live_feed)
-        opened = Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT))
         found: list[Tick | Bar] = []
-        if self.options.live == "trades":
-            extended = options.hours == "extended" or kind is Kind.CRYPTO
-            found += trades(opened, kind, symbols, after, until, options, None if extended else calendar)
-        else:
-            call = source.Call(options, opened, calendar, "1m", min(utc(self._clock.now()), until))
-            for symbol, table in call.frames(list(symbols), after + timedelta(microseconds=1)).items():
-                rows = zip(table.index, table.to_numpy().tolist(), strict=True)
-                found += [Bar(symbol, utc(moment), o, h, low, c, v) for moment, (o, h, low, c, v) in rows]
+        with Door(Access.from_environment(self._url), self._polite, max(self._timeout, TIMEOUT)) as opened:
+            if self.options.live == "trades":
+                hours = calendar if options.hours == "regular" and kind is Kind.STOCK else None
+                found += trades(opened, kind, symbols, after, until, options, hours)
+            else:
+                now = min(utc(self._clock.now()), until)
+                call = source.Call(options, opened, calendar, "1m", now)
+                for symbol, table in call.frames(list(symbols), after + timedelta(microseconds=1)).items():
+                    rows = zip(table.index, table.to_numpy().tolist(), strict=True)
+                    found += [Bar(symbol, utc(moment), o, h, low, c, v) for moment, (o, h, low, c, v) in rows]
         return sorted(found, key=lambda event: event.time)
 
 
@@ -147,6 +149,15 @@ def _streamed(symbols: Sequence[str]) -> tuple[Kind, str]:
     return next(iter(kinds)), calendar
 
 
+def _no_loop() -> None:
+    """InputError in a thread that runs an event loop, as a notebook's cells do."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise InputError("alpaca: this thread has an event loop: use data.stream.open, or call run in a thread of its own")
+
+
 async def _unheard(message: Any) -> None:
     """alpaca-py wants a handler for each subscription; the messages are read before it would call one."""
 
@@ -155,6 +166,7 @@ class _Line:
     """One connection."""
 
     def __init__(self, client: StockDataStream | CryptoDataStream, timeout: float) -> None:
+        door.inside(client, "_start_ws", "_send_subscribe_msg", "_ws")
         self._client, self._timeout = client, timeout
 
     async def listen(self, messages: Messages, deliver: Deliver, stopped: Event) -> None:

@@ -33,6 +33,9 @@ class Kind(StrEnum):
     CRYPTO = "crypto"
 
 
+CLASSES = {Kind.STOCK: "us_equity", Kind.CRYPTO: "crypto"}  # not told, Alpaca takes the first
+
+
 def kind_of(symbol: str) -> Kind:
     """Stock (AAPL), crypto pair (BTC/USD) or option (AAPL240119C00190000); InputError for what is none."""
     if PAIR.fullmatch(symbol):
@@ -116,7 +119,8 @@ def assets(door: Door, symbols: Sequence[str]) -> tuple[dict[str, Mapping[str, A
     wanted = [s for s in symbols if kind_of(s) is not Kind.OPTION]
     try:
         if len(wanted) > FEW:
-            everything = {row["symbol"]: row for row in _everything(door)}
+            classes = {CLASSES[kind_of(s)] for s in wanted}
+            everything = {row["symbol"]: row for name in sorted(classes) for row in _everything(door, name)}
             return {s: everything[s] for s in wanted if s in everything}, True
         return {s: row for s in wanted if (row := _asset(door, s)) is not None}, True
     except NotAllowed:  # keys for data only, or of another kind of account
@@ -131,19 +135,20 @@ def _asset(door: Door, symbol: str) -> Mapping[str, Any] | None:
     return dict(row)
 
 
-def _everything(door: Door, active: bool = False) -> list[Mapping[str, Any]]:
-    """All assets; one that is traded comes after one of the same symbol that is not any more."""
+def _everything(door: Door, name: str, active: bool = False) -> list[Mapping[str, Any]]:
+    """All assets of a class; one that is traded comes after one of the same symbol that is not any more."""
+    from alpaca.trading.enums import AssetClass as Class
     from alpaca.trading.enums import AssetStatus
     from alpaca.trading.requests import GetAssetsRequest
 
-    wanted = GetAssetsRequest(status=AssetStatus.ACTIVE if active else None)
+    wanted = GetAssetsRequest(asset_class=Class(name), status=AssetStatus.ACTIVE if active else None)
     rows: Any = door.ask("the list of assets", lambda: door.trading.get_all_assets(wanted))
     return door.ask("the list of assets", lambda: sorted(rows, key=lambda row: row["status"] == "active"))
 
 
 def listings(door: Door) -> pd.DataFrame:
     """What is traded: columns LISTED; no sector is told (""). NotAllowed for keys that are for data only."""
-    rows = [row for row in _everything(door, active=True) if row.get("class") in ("us_equity", "crypto")]
+    rows = [row for name in CLASSES.values() for row in _everything(door, name, active=True)]
     table = pd.DataFrame([_listed(row) for row in rows], columns=list(LISTED), dtype="str")
     return table.sort_values("symbol", ignore_index=True)
 

@@ -40,7 +40,8 @@ LATE = pd.Timedelta(minutes=10)  # that a price may be after the hour or midnigh
 FINE = Decimal("1E-12")  # some coins cost a millionth of a cent
 STEPS = {"1h": "h", "1d": "D"}
 
-_vendor = Polite("coingecko", per_second=0.5)  # 30 a minute without a paid plan
+_free = Polite("coingecko", per_second=0.5, first_wait=4.0)  # 30 a minute, less when it is busy
+_paid = Polite("coingecko", per_second=4.0)
 
 
 class Source:
@@ -67,7 +68,7 @@ class Source:
         base_url: str | None = None,
     ) -> None:
         self.adjusted = adjusted
-        self._polite = polite or _vendor
+        self._polite = polite or (_paid if client.paid() else _free)
         self._clock = clock or WallClock()
         self._connection = timeout, base_url
 
@@ -266,9 +267,10 @@ def _points(rows: Sequence[Sequence[float]]) -> pd.Series[float]:
 
 
 def _bars(found: Mapping[str, pd.DataFrame], frequency: str, instruments: Mapping[str, Instrument]) -> Bars:
-    times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in found.values()))), tz="UTC").as_unit("us")
-    if len(times):
-        times = pd.date_range(times[0], times[-1], freq=STEPS[frequency])
+    ends = [moment for frame in found.values() if len(frame) for moment in (frame.index[0], frame.index[-1])]
+    times = pd.DatetimeIndex([], tz="UTC").as_unit("us")
+    if ends:
+        times = pd.date_range(min(ends), max(ends), freq=STEPS[frequency], unit="us")
     frames = {symbol: frame.reindex(times) for symbol, frame in found.items()}
     fields = {"close": pd.DataFrame({symbol: frame["close"] for symbol, frame in frames.items()})}
     if frequency == "1d":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import DataError, InputError
@@ -38,11 +38,31 @@ def connect(timeout: float, base_url: str | None = None) -> Coingecko:
             f"the coingecko source needs coingecko-sdk, which cannot be imported ({error}): "
             "pip install 'aura-lib[coingecko]'"
         ) from error
-    where: dict[str, Any] = {"environment": "pro" if paid() else "demo"}
-    if base_url or os.environ.get("COINGECKO_BASE_URL"):
-        where = {"base_url": base_url or os.environ["COINGECKO_BASE_URL"]}
-    key = {"pro_api_key": os.environ[PAID]} if paid() else {"demo_api_key": os.environ.get(DEMO)}
-    return Coingecko(max_retries=0, timeout=timeout, **key, **where)
+    address = base_url or os.environ.get("COINGECKO_BASE_URL")
+    key = os.environ[PAID] if paid() else os.environ.get(DEMO)
+    return _opened(Coingecko, key, paid(), address, timeout)
+
+
+@lru_cache(maxsize=4)
+def _opened(kind: type[Coingecko], key: str | None, paid_plan: bool, address: str | None, timeout: float) -> Coingecko:
+    """One client for all that ask alike: it keeps its connections, and threads may share it."""
+    where: dict[str, Any] = {"base_url": address} if address else {"environment": "pro" if paid_plan else "demo"}
+    known: dict[str, Any] = {"pro_api_key" if paid_plan else "demo_api_key": key}
+    return kind(max_retries=0, timeout=timeout, http_client=_transport(timeout), **known, **where)
+
+
+def _transport(timeout: float) -> Any:
+    from coingecko_sdk import DefaultHttpxClient
+
+    return DefaultHttpxClient(verify=_trusted(), timeout=timeout)
+
+
+@cache
+def _trusted() -> Any:
+    """The certificates that are trusted; reading them takes a tenth of a second."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def ask(polite: Polite, what: str, method: Callable[..., Any], *names: str, **query: Any) -> Any:

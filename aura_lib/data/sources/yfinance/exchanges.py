@@ -11,7 +11,7 @@ from aura_lib.core import AssetClass, DataError, Instrument
 TICK = Decimal("0.0001")  # adjusted prices are no multiples of a cent
 FINE = {AssetClass.CRYPTO: Decimal("0.00000001"), AssetClass.FX: Decimal("0.000001")}
 
-# Yahoo's code of an exchange → its calendar and venue (ISO 10383). There is no calendar XNSE; XBOM has its hours.
+# Yahoo's code of an exchange → its calendar and venue (ISO 10383).
 OWN_CALENDAR = {  # … where both have one name
     **dict.fromkeys(("LSE", "IOB", "FGI"), "XLON"),
     **dict.fromkeys(("JPX", "OSA"), "XTKS"),
@@ -26,7 +26,7 @@ EXCHANGES = {
     "ASE": ("XNYS", "XASE"),
     "PCX": ("XNYS", "ARCX"),
     "BTS": ("XNYS", "BATS"),
-    "NSI": ("XBOM", "XNSE"),
+    "NSI": ("XNSE", "XNSE"),
     "BSE": ("XBOM", "XBOM"),
     "CCC": ("24/7", "24/7"),  # coins
     "CCY": ("24/5", "24/5"),  # currencies

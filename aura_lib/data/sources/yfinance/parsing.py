@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Quote
+from aura_lib.core import AssetClass, Bars, Calendar, DataError, InputError, Instrument, Quote
 from aura_lib.core.frequency import INTRADAY
 from aura_lib.core.market_data import FIELDS
+from aura_lib.data.quality import Quarantine
 from aura_lib.data.sources.yfinance.exchanges import HUNDREDTHS, described, unit
 from aura_lib.data.vendor import History
 
@@ -29,39 +30,56 @@ def history(
     remarks: Iterable[str] = (),
 ) -> History:
     """What yfinance found of each symbol as one panel of bars that have closed by now, at or after start."""
-    instruments, calendars = {}, {}
-    for symbol, (_, meta) in found.items():
-        instruments[symbol], calendars[symbol] = described(symbol, meta)
-    if len(set(calendars.values())) > 1:
-        listed = ", ".join(f"{symbol} {calendar}" for symbol, calendar in calendars.items())
-        raise InputError(f"these symbols follow different calendars ({listed}): load those of one exchange at a time")
-    calendar = Calendar.of(next(iter(calendars.values())))
-    told, raw, actions = list(remarks), {}, []
+    instruments, calendar = _described(found)
+    told, raw, actions, aside = list(remarks), {}, [], [Quarantine()]
     for symbol, (frame, meta) in found.items():
         if instruments[symbol].asset_class is AssetClass.FX and frequency == "1d":
-            over = pd.DatetimeIndex(frame.index) + pd.Timedelta(days=1) <= pd.Timestamp(now)
-            frame = frame[over]  # Yahoo's day of a currency is London's
-        bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told)
+            frame = _days_over(frame, now)
+        bars, events = _traded(symbol, frame, frequency, calendar, unit(meta["currency"]), told, aside)
         bars = bars[bars.index <= pd.Timestamp(now)]
         if bars.empty and start is None:
             why = f" on a session of {calendar.name} that has closed" if len(frame) else ": it has no bars"
             raise DataError(f"yfinance: Yahoo gave no prices of {symbol}{why}")
-        actions.append(_reached(events, bars, calendar))
+        events = _reached(events, bars, calendar, told)
+        if start is not None:
+            bars, events = bars[bars.index >= pd.Timestamp(start)], events[events["time"] >= pd.Timestamp(start)]
         raw[symbol] = bars
-    if start is not None:
-        raw = {symbol: bars[bars.index >= pd.Timestamp(start)] for symbol, bars in raw.items()}
-        actions = [events[events["time"] >= pd.Timestamp(start)] for events in actions]
+        actions.append(events)
     fields = _panel(raw, calendar, frequency)
-    bars_of = Bars(fields, "yfinance", frequency, calendar=calendar.name, adjustment="", instruments=instruments)
-    return History(bars_of, pd.concat(actions, ignore_index=True), tuple(told))
+    panel = Bars(fields, "yfinance", frequency, calendar=calendar.name, adjustment="", instruments=instruments)
+    return History(panel, pd.concat(actions, ignore_index=True), tuple(told), sum(aside[1:], aside[0]))
+
+
+def _described(found: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]]) -> tuple[dict[str, Instrument], Calendar]:
+    """What the symbols are, and the one calendar that they follow."""
+    known = {symbol: described(symbol, meta) for symbol, (_, meta) in found.items()}
+    calendars = {symbol: calendar for symbol, (_, calendar) in known.items()}
+    if len(set(calendars.values())) > 1:
+        listed = ", ".join(f"{symbol} {calendar}" for symbol, calendar in calendars.items())
+        raise InputError(f"these symbols follow different calendars ({listed}): load those of one exchange at a time")
+    instruments = {symbol: instrument for symbol, (instrument, _) in known.items()}
+    return instruments, Calendar.of(next(iter(calendars.values())))
+
+
+def _days_over(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Without the day that is not over where Yahoo counts it: of a currency, in London."""
+    if frame.empty:
+        return frame
+    over: pd.DataFrame = frame[pd.DatetimeIndex(frame.index) + pd.Timedelta(days=1) <= pd.Timestamp(now)]
+    return over
 
 
 def _traded(
-    symbol: str, frame: pd.DataFrame, frequency: str, calendar: Calendar, scale: float, told: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bars by their close and events of a symbol, as they were on the day; what was left out is added to `told`."""
+    symbol: str, frame: pd.DataFrame, frequency: str, calendar: Calendar, scale: float, told: list[str],
+    aside: list[Quarantine],
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Bars by their close and events of a symbol, as they were on the day.
+
+    What was left out is added to `told`, and as Yahoo gave it to `aside`.
+    """
     if frame.empty:
         return pd.DataFrame(columns=list(FIELDS), index=pd.DatetimeIndex([], tz="UTC"), dtype="float64"), _events()
+    frame = _with_gains(symbol, frame, told)
     ratio = frame["Stock Splits"].where(frame["Stock Splits"] > 0, 1.0)
     later = ratio[::-1].cumprod()[::-1] / ratio  # the splits after the row
     events = _paid(symbol, frame, later * scale, calendar)
@@ -69,16 +87,40 @@ def _traded(
     wrong = (yahoo[list(FIELDS[:4])] <= 0).any(axis=1)
     if wrong.any():
         told.append(f"{symbol}: {_days(frame.index[wrong])} with a price that is not positive: taken as missing")
+        words = {"source": "yfinance", "frequency": frequency, "symbol": symbol}
+        session, closes = _closes(pd.DatetimeIndex(yahoo.index[wrong]), frequency, calendar)
+        moments = closes.where(session >= 0, pd.DatetimeIndex(yahoo.index[wrong]).tz_convert("UTC"))
+        detail = "a price is not positive"
+        aside.append(Quarantine.from_table(yahoo[wrong], moments, check="not positive", detail=detail, **words))
         yahoo = yahoo.where(~wrong)
     bars = yahoo[list(FIELDS[:4])].mul(later * scale, axis=0).assign(volume=yahoo["volume"] / later)
     bars = bars[bars["close"].notna()]
     session, closes = _closes(pd.DatetimeIndex(bars.index), frequency, calendar)
     outside = session < 0
     if outside.any():
+        words = {"source": "yfinance", "frequency": frequency, "symbol": symbol}
+        moments = pd.DatetimeIndex(bars.index[outside]).tz_convert("UTC")
+        detail = f"no session of {calendar.name}"
+        aside.append(Quarantine.from_table(bars[outside], moments, check="unexpected bar", detail=detail, **words))
         since = f"{calendar.name} (known from {calendar.sessions[0].date()} on)"
         told.append(f"{symbol}: {_days(bars.index[outside])} without a session of {since}: left out")
     bars = bars[~outside].set_axis(closes[~outside], axis=0)
     return bars[~bars.index.duplicated()], events
+
+
+def _with_gains(symbol: str, frame: pd.DataFrame, told: list[str]) -> pd.DataFrame:
+    """Dividends with the capital gains that a fund paid out.
+
+    Yahoo tells gains apart, and since 2025 within the dividend as well (yfinance issue 2666). A dividend that is no
+    less than the gain is taken to hold it; any other has it added.
+    """
+    gains = frame["Capital Gains"] if "Capital Gains" in frame else pd.Series(0.0, frame.index)
+    paid = gains > 0
+    if not paid.any():
+        return frame
+    told.append(f"{symbol}: capital gains paid on {_days(frame.index[paid])}: added to a smaller dividend only")
+    apart = paid & (frame["Dividends"] < gains)
+    return frame.assign(Dividends=frame["Dividends"] + gains.where(apart, 0.0))
 
 
 def _closes(times: pd.DatetimeIndex, frequency: str, calendar: Calendar) -> tuple[Places, pd.DatetimeIndex]:
@@ -120,12 +162,20 @@ def _events(table: Mapping[str, Any] | None = None) -> pd.DataFrame:
     return pd.DataFrame(table or empty).reset_index(drop=True).astype(kinds)
 
 
-def _reached(events: pd.DataFrame, bars: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
-    """The events of sessions that have a bar by now."""
+def _reached(events: pd.DataFrame, bars: pd.DataFrame, calendar: Calendar, told: list[str]) -> pd.DataFrame:
+    """The events of sessions that have a bar by now, without dividends that cannot be; these are added to `told`."""
     if bars.empty:
         return events.iloc[:0]
     opens = calendar.opens[calendar.closes.get_indexer(pd.Index(events["time"]))]
-    reached: pd.DataFrame = events[opens < bars.index[-1]]
+    row = bars.index.searchsorted(opens, side="right")  # the first bar with it
+    before = np.append(np.inf, bars["close"].to_numpy())[row]  # nothing is before the first bar
+    worth = events["dividend"] * events["split"].where(events["split"] > 0, 1.0)
+    wrong = (worth < 0) | (worth >= before)
+    for _, odd in events[wrong].iterrows():
+        day = f"{odd['time']:%Y-%m-%d}"
+        told.append(f"{odd['symbol']}: a dividend of {odd['dividend']:g} on {day}, which the price forbids: left out")
+    events = events.assign(dividend=events["dividend"].where(~wrong, 0.0))
+    reached: pd.DataFrame = events[(row < len(bars)) & ((events["dividend"] > 0) | (events["split"] > 0))]
     return reached
 
 
@@ -134,11 +184,18 @@ def _days(days: pd.Index) -> str:
 
 
 def _panel(frames: Mapping[str, pd.DataFrame], calendar: Calendar, frequency: str) -> dict[str, pd.DataFrame]:
-    """Field → frame; of days on every session from the first bar to the last. NaN where a symbol has none."""
-    times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in frames.values()))), tz="UTC").as_unit("us")
-    if frequency == "1d" and len(times):
-        times = calendar.closes_between(times[0], times[-1])
+    """Field → frame; NaN where a symbol has no bar."""
+    times = _times([pd.DatetimeIndex(frame.index).as_unit("us") for frame in frames.values()], calendar, frequency)
     return {field: pd.DataFrame({s: frame[field].reindex(times) for s, frame in frames.items()}) for field in FIELDS}
+
+
+def _times(each: Iterable[pd.DatetimeIndex], calendar: Calendar, frequency: str) -> pd.DatetimeIndex:
+    """Of days every session from the first bar to the last, of minutes and hours those that there are."""
+    some = [times for times in each if len(times)]
+    if some and frequency == "1d":
+        return calendar.closes_between(min(times[0] for times in some), max(times[-1] for times in some))
+    moments = np.unique(np.concatenate([times.asi8 for times in some])) if some else np.array([], dtype="int64")
+    return pd.DatetimeIndex(moments.astype("datetime64[us]"), tz="UTC")
 
 
 def quotes(answers: Iterable[Mapping[str, Any]]) -> list[Quote]:

@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import AuraError, DataError, InputError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Connection = Plain[tuple[Any, ...]]
 
-__all__ = ["Server"]
+__all__ = ["Server", "server"]
 
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 EXPECTED = (
@@ -27,10 +28,14 @@ EXPECTED = (
 DEFAULTS = {
     "connect_timeout": "10",  # seconds
     "application_name": "aura",
+    "client_encoding": "utf8",
     "keepalives_idle": "30",
     "tcp_user_timeout": "60000",  # milliseconds after which a server that does not acknowledge counts as gone
 }
-SESSION = {
+SESSION = {  # whatever the server's own are
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "extra_float_digits": "3",  # numbers that come as text come whole
     "jit": "off",  # compiling a query costs more here than it gives
     "default_transaction_isolation": "read committed",  # a writer that waited sees what the other one made
     "lock_timeout": "10min",  # for a writer of the same series; one that is stuck is told, not waited for for ever
@@ -70,6 +75,12 @@ def driver() -> Any:
     except ImportError:
         raise InputError("bars in PostgreSQL need a driver: pip install 'aura-lib[postgres]'") from None
     return psycopg
+
+
+@lru_cache(maxsize=8)
+def server(url: str) -> Server:
+    """The server at an address: one for all stores of this process, so that they share what is connected."""
+    return Server(url)
 
 
 class Server:
@@ -130,6 +141,8 @@ class Server:
         settings = dict(SESSION)
         if connection.info.server_version >= IDLE[2]:
             settings[IDLE[0]] = IDLE[1]
+        if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            settings["synchronous_commit"] = "on"  # what is told kept is on the server's disk
         asked = ", ".join("set_config(%s, %s, false)" for _ in settings)
         connection.execute(f"SELECT {asked}", [part for pair in settings.items() for part in pair])
         return connection

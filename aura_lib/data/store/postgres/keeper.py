@@ -21,8 +21,9 @@ from aura_lib.data.store.panel import panel
 from aura_lib.data.store.port import Held, Series, Version
 from aura_lib.data.store.postgres import catalog, checking, schema, wire
 from aura_lib.data.store.postgres.catalog import Kept, Logged
-from aura_lib.data.store.postgres.connection import Server
+from aura_lib.data.store.postgres.connection import server
 from aura_lib.data.store.postgres.draft import Draft
+from aura_lib.data.store.postgres.needed import needed
 
 if TYPE_CHECKING:
     from aura_lib.data.store.postgres.connection import Connection
@@ -36,12 +37,15 @@ NOTHING = Rows(np.empty(0, "i8"), {})
 class Store:
     """Bars in the database at `postgresql://user:password@host/database`; the tables are made when it is first used.
 
+    They belong to who used it first. Others need USAGE on the schema `aura_data` and, on all its tables, SELECT to
+    read, INSERT and UPDATE to write too. Nobody needs DELETE.
+
     Without a clock, versions are recorded at the time of the server, which is one for a whole team. Every method raises
     DataError when the server cannot be reached or breaks off, InputError when it refuses the user or what they want.
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self._server, self._clock = Server(url), clock
+        self._server, self._clock = server(url), clock
         self._made = False
 
     # ── keeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,25 +151,32 @@ class Store:
         with self._session() as connection:
             return tuple(map(self._version, catalog.log(connection, source, frequency)))
 
+    def leaves(self, snapshot: str) -> dict[str, str]:
+        """What the bars of each symbol hash to: of two versions the same when they are the same."""
+        with self._session() as connection:
+            found = self._found(connection, snapshot)
+            return {name: kept.leaf.hash for name, kept in catalog.symbols(connection, found.id, found.number).items()}
+
     def query(self, statement: str, snapshot: str) -> pd.DataFrame:
         """SQL (DuckDB's) over `bars` (symbol, time, fields), `actions` and `instruments` of a version; only reads.
 
-        An unknown value is NULL. Bars are fetched when the question names them. Raises InputError when it cannot be
-        answered.
+        An unknown value is NULL. Only those symbols, times and fields are fetched that the question needs, as far as
+        its plan tells. Raises InputError when it cannot be answered.
         """
         import pyarrow as pa
 
         with self._session() as connection:
             found = self._found(connection, snapshot)
             held = catalog.symbols(connection, found.id, found.number)
-            rows = self._rows(connection, found, held if _names_bars(statement) else {}, found.fields)
             actions = catalog.actions(connection, found.id, found.number)
-        tables = {
-            "bars": _long(rows, found.fields),
-            "actions": pa.Table.from_pandas(actions, preserve_index=False),
-            "instruments": sql.instruments_table({name: kept.instrument for name, kept in held.items()}),
-        }
-        return sql.select(statement, tables)
+            tables = {
+                "actions": pa.Table.from_pandas(actions, preserve_index=False),
+                "instruments": sql.instruments_table({name: kept.instrument for name, kept in held.items()}),
+            }
+            need = needed(statement, found.fields, tables)
+            wanted = {n: kept for n, kept in held.items() if need.any and (need.symbols is None or n in need.symbols)}
+            rows = self._rows(connection, found, wanted, need.fields, need.low, need.high)
+        return sql.select(statement, {**tables, "bars": _long(rows, need.fields)})
 
     # ── looking after it ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,7 +186,7 @@ class Store:
             return tuple(f"{self._server.name}: {problem}" for problem in checking.problems(connection))
 
     def close(self) -> None:
-        """Give up the connections that are kept for the next call."""
+        """Give up what stays connected for the next call."""
         self._server.close()
 
     @contextmanager
@@ -284,11 +295,6 @@ def _known(wanted: Sequence[str] | None, known: Sequence[str], where: str, kind:
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise InputError(f"{where} has no {unknown or f'empty list of {kind}'}; it has {', '.join(known[:20])}")
-
-
-def _names_bars(statement: str) -> bool:
-    """Whether a question may be about bars; when in doubt it is."""
-    return re.search(r"bars|\bfrom\s+query|\$", statement, re.IGNORECASE) is not None
 
 
 def _long(rows: Mapping[str, Rows], fields: Sequence[str]) -> Any:

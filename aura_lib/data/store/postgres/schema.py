@@ -107,15 +107,22 @@ def _make(connection: Connection) -> None:
 
 
 def _timescale(connection: Connection) -> str:
-    """The schema that TimescaleDB's functions are in, quoted; empty where it is not, or this user may not use it."""
+    """The schema that TimescaleDB's functions are in, quoted; empty where it is not, or this user may not use it.
+
+    It is asked for only where its library is loaded, which a setting of its own tells: otherwise CREATE EXTENSION ends
+    the connection.
+    """
     import psycopg
 
-    offered = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
+    offered = connection.execute(
+        "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
+        " AND installed_version IS NULL AND current_setting('timescaledb.disable_load', true) IS NOT NULL"
+    ).fetchone()
     if offered:
         try:
             with connection.transaction():
                 connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-        except psycopg.Error:  # not preloaded, or the user has no right to: a plain table does as well
+        except psycopg.errors.InsufficientPrivilege:
             return ""
     row = connection.execute(
         "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from statistics import median
 from threading import Event
 
@@ -22,8 +23,8 @@ SYMBOLS, MINUTES = 50, 4_000
 RATE = 2_000  # bars a second, for the latency
 
 
-def rows() -> Iterator[Row]:
-    """The suite `stream`; joined to `data`."""
+def rows(folder: Path) -> Iterator[Row]:  # nothing is kept in the folder
+    """Part of the suite `data`."""
     bars = market()
     speeds, cores = zip(*(through(bars) for _ in range(3)), strict=True)
     bare = median(indicators_alone(bars) for _ in range(3))
