@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from aura_lib.core import Bar, Bars, Quote, Tick, utc
-from aura_lib.data.stream.grid import Grid
+from aura_lib.data.stream import Grid
 
 SPARK = 60  # closes of the small line beside a symbol
 YEAR = 252  # sessions whose highest and lowest price are shown

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from aura_lib.core import Bar, Tick, utc
-from aura_lib.data.stream.grid import Grid
+from aura_lib.data.stream import Grid
 
 NAN = float("nan")
 

@@ -283,6 +283,7 @@ def _quality(report: Quality | None, one: Listing) -> str:
     if not report.findings:
         return f'<p class="aura-note">Checked: nothing odd in {report.bars:,} bars.</p>'
     counts = f"{len(report.errors)} errors, {len(report.findings) - len(report.errors)} warnings"
+    counts += f", {len(report.quarantine)} rows set aside" if len(report.quarantine) else ""
     table = report.table()[["severity", "check", "count", "first", "detail"]].head(TOLD)
     more = (
         f'<p class="aura-note">{len(report.findings)} in all: aura data verify.</p>'
