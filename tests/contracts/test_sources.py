@@ -61,8 +61,11 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def scene(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> Scene:
-    return Scene(name, folder, monkeypatch, rng)
+def scene(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, request: pytest.FixtureRequest
+) -> Scene:
+    slow = "slow" in request.node.name  # what is slow takes 2.5 s
+    return Scene(name, folder, monkeypatch, rng, patience=1.0 if slow else 10.0)
 
 
 @pytest.fixture

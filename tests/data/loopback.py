@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "500":
                 self._send(500, b"<html>oops</html>")
             case "slow":
-                time.sleep(0.5)
+                time.sleep(2.5)
                 self.close_connection = True
             case "cut":
                 self._send(200, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})

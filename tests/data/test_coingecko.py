@@ -27,7 +27,7 @@ def gecko() -> Iterator[Gecko]:
 
 def fresh(gecko: Gecko, rng: np.random.Generator) -> adapter.Source:
     polite = Polite("coingecko", per_second=1e9, attempts=3, sleep=lambda seconds: None, rng=rng)
-    return adapter.Source(polite=polite, clock=SimulatedClock(NOW), timeout=0.25, base_url=gecko.url)
+    return adapter.Source(polite=polite, clock=SimulatedClock(NOW), timeout=10.0, base_url=gecko.url)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def polite(waits: Waits, rng: np.random.Generator) -> Polite:
 
 @pytest.fixture
 def source(polite: Polite) -> adapter.Source:
-    return adapter.Source(polite=polite, timeout=0.25)
+    return adapter.Source(polite=polite, timeout=10.0)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "401":
                 self._send(401, b'{"finance": {"result": null, "error": {"code": "Unauthorized"}}}')
             case "slow":
-                time.sleep(0.5)
+                time.sleep(2.5)
                 self.close_connection = True
             case "cut":
                 self._send(200, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})

@@ -29,12 +29,13 @@ class Scene:
     folder: Path  # the same for all tests of a process
     patch: pytest.MonkeyPatch
     rng: np.random.Generator
+    patience: float = 10.0  # seconds for one answer
     waits: list[float] = field(default_factory=list)
 
     def words(self, now: datetime) -> dict[str, Any]:
         """What each adapter of a vendor takes: how to ask, by which clock, for how long."""
         polite = Polite(self.name, per_second=1e9, attempts=3, sleep=self.waits.append, rng=self.rng)
-        return {"polite": polite, "clock": SimulatedClock(now), "timeout": 0.25}
+        return {"polite": polite, "clock": SimulatedClock(now), "timeout": self.patience}
 
 
 @dataclass(frozen=True)

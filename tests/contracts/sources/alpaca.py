@@ -19,7 +19,7 @@ FAULTS = {
     "429": Fault(429, b'{"message":"too many requests."}', {"Retry-After": "7"}),
     "an hour": Fault(429, b'{"message":"too many requests."}', {"Retry-After": "3600"}),
     "500": Fault(500, b"<html>oops</html>"),
-    "slow": Fault(delay=1.0),
+    "slow": Fault(delay=2.5),
     "cut": Fault(cut=True),
     "malformed": Fault(200, b"{ this is no json"),
 }
