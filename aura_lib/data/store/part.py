@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,7 @@ MEND = "fetching its source again (a file: loading it again) writes it anew"
 GROUP_ROWS = 4096  # a row group ends with the symbol that fills it
 GROUP_MOST = 131_072  # ... or within a symbol that is longer than this
 PART_ROWS = 1_000_000  # a part ends with the symbol that fills it
+AT_ONCE = 2  # parts that are made at the same time
 SMALL_ROWS = 100_000  # parts of at most so many rows are kept decoded
 NAME_BYTES = 16
 TAIL = 1 << 18  # bytes; more than most footers
@@ -84,20 +87,44 @@ _decoded: Cache[Table] = Cache(64 << 20, lambda table: float(sum(values.nbytes f
 def write(
     blobs: Blobs, frequency: str, fields: Sequence[str], rows: Iterable[tuple[str, Rows, Leaf | None]]
 ) -> tuple[PartRef, ...]:
-    """Parts of the rows of symbols (ascending); a leaf that is not known yet is computed."""
-    found = []
-    making: _Making | None = None
-    for symbol, held, known in rows:
-        if not len(held):
-            continue
-        making = making or _Making(frequency, fields)
-        making.take(symbol, held, known or leaf(frequency, held))
-        if making.rows >= PART_ROWS:
-            found.append(making.finish(blobs))
-            making = None
-    if making is not None:
-        found.append(making.finish(blobs))
+    """Parts of the rows of symbols (ascending); a leaf that is not known yet is computed.
+
+    Two are made at once: encoding, packing and waiting for the disk let other threads run.
+    """
+    found: list[PartRef] = []
+    making: deque[Future[PartRef]] = deque()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for some in _portions(rows):
+            making.append(pool.submit(_made, blobs, frequency, fields, some))
+            if len(making) == AT_ONCE:
+                found.append(making.popleft().result())
+        found += [future.result() for future in making]
     return tuple(found)
+
+
+def _portions(rows: Iterable[tuple[str, Rows, Leaf | None]]) -> Iterator[list[tuple[str, Rows, Leaf | None]]]:
+    """Symbols by the part that they go into."""
+    some: list[tuple[str, Rows, Leaf | None]] = []
+    count = 0
+    for row in rows:
+        if not len(row[1]):
+            continue
+        some.append(row)
+        count += len(row[1])
+        if count >= PART_ROWS:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
+
+
+def _made(
+    blobs: Blobs, frequency: str, fields: Sequence[str], some: Iterable[tuple[str, Rows, Leaf | None]]
+) -> PartRef:
+    making = _Making(frequency, fields)
+    for symbol, held, known in some:
+        making.take(symbol, held, known or leaf(frequency, held))
+    return making.finish(blobs)
 
 
 class _Making:
