@@ -62,15 +62,20 @@ def save(
         source: where the prices of plain symbols come from.
         settings: where AURA_HOME is; from the environment when not given.
 
-    Raises InputError for a bad name, a symbol that is no text, or one that is on the list twice.
+    Raises InputError for a bad name, a symbol that is no text, one that is on the list twice, a full disk.
     """
     path = _path(name, settings)
     watched = _checked(symbols, source)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *watched])
     (settings or Settings.load()).ensure_home()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, text.getvalue())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}): what was kept before is there"
+        ) from error
     return watched
 
 
@@ -102,7 +107,11 @@ def _unknown(name: str, settings: Settings | None) -> str:
 def _checked(symbols: Iterable[str | tuple[str, str]], source: str) -> tuple[Watched, ...]:
     if isinstance(symbols, str):
         raise InputError(f"symbols must be a list such as ['AAPL', 'MSFT'], not the text {symbols!r}")
-    found = [Watched(item, source) if isinstance(item, str) else Watched(*item) for item in symbols]
+    given = [(item, source) if isinstance(item, str) else item for item in symbols]
+    odd = [item for item in given if not isinstance(item, tuple | list) or len(item) != len(COLUMNS)]
+    if odd:
+        raise InputError(f"{odd[0]!r} is no symbol: give texts, or pairs (symbol, source)")
+    found = [Watched(*item) for item in given]
     for item in found:
         if not all(isinstance(part, str) and part and part == " ".join(part.split()) for part in item):
             raise InputError(f"{tuple(item)} is no symbol with its source: both must be texts without spaces around")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aura_lib.core import DataError, InputError
+from aura_lib.core import DataError, InputError, Settings
 from aura_lib.data import watchlists
 
 
@@ -112,3 +112,15 @@ def test_a_writer_that_is_killed_leaves_the_old_list(home: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", killed], check=False, cwd=Path(__file__).parents[2]).returncode == 9
     assert watchlists.get("mine") == (("KO", "sample"),) and watchlists.names() == ("mine",)
+
+
+@pytest.mark.parametrize("item", [("AAPL", "sample", "third"), ("AAPL",), 7, None])
+def test_what_is_neither_a_symbol_nor_a_pair_is_refused(item: object, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no symbol: give texts, or pairs"):
+        watchlists.save("mine", [item], settings=Settings(tmp_path, ""))  # type: ignore[list-item]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "watchlists").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        watchlists.save("mine", ["AAPL"], settings=Settings(tmp_path, ""))

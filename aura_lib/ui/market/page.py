@@ -146,7 +146,7 @@ class Market:
         try:
             self._trouble = ""
             self._ask(name, value)
-        except (AuraError, OSError) as error:  # a disk that is full, a folder that cannot be written
+        except AuraError as error:
             self._trouble = str(error)
             self.refresh()
 
