@@ -89,8 +89,10 @@ def test_a_new_strategy_runs_at_once_on_a_file_of_ones_own(project: Path, aura_h
     assert months - 12 <= found["statistics"]["n_slots"] <= months - 8
     _on_paper(project)
     kept = Store(aura_home)
-    (snapshot,) = kept.of("prices.csv")
-    assert kept.get(snapshot).close.to_numpy().tobytes() == prices.to_numpy(dtype="float64", copy=True).tobytes()
+    (version,) = kept.versions("prices.csv")
+    assert (
+        kept.get(version.snapshot).close.to_numpy().tobytes() == prices.to_numpy(dtype="float64", copy=True).tobytes()
+    )
 
 
 def _on_paper(project: Path) -> None:

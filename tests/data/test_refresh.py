@@ -14,6 +14,7 @@ import pytest
 
 from aura_lib import data
 from aura_lib.core import Bars, Calendar, DataError, InputError, Instrument, Settings, WallClock, utc
+from aura_lib.data.answering import answering
 from aura_lib.data.vendor import History
 
 CALENDAR = Calendar.of("XNYS")
@@ -223,3 +224,13 @@ def test_an_address_of_no_store_is_refused_without_what_may_be_a_password(tmp_pa
     with pytest.raises(InputError, match="AURA_DATA_URL is postgress:") as refused:
         data.load(["KO"], settings=Settings(tmp_path, "", data_url="postgress://me:hunter2@host/db"))
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_newest_version_that_has_all_symbols_answers(settings: Settings) -> None:
+    keeper = data.fetching.kept(settings)
+    rows = {s: np.arange(1.0, 4.0) for s in ("A", "B")}
+    both = keeper.put(Bars({"close": pd.DataFrame(rows, CLOSES[:3])}, "whole")).snapshot
+    one = keeper.put(Bars({"close": pd.DataFrame({"A": rows["A"]}, CLOSES[:3])}, "whole")).snapshot
+    kept = keeper.versions("whole")
+    assert [answering(kept, some).snapshot for some in (["A"], ["A", "B"], [])] == [one, both, one]  # type: ignore[union-attr]
+    assert answering(kept, ["C"]) is None

@@ -269,7 +269,6 @@ def test_going_back_to_an_earlier_state_is_a_version_of_its_own_with_the_old_nam
     assert [version.snapshot for version in store.versions()] == [one, two, one]
     assert store.version(one).number == 1
     assert store.latest("test", "1d") == one
-    assert store.of("test") == (two, one)
 
 
 def test_a_clock_that_was_set_back_does_not_turn_the_order(tmp_path: Path) -> None:
@@ -331,7 +330,6 @@ def test_splits_and_dividends_belong_to_a_version(tmp_path: Path) -> None:
 def test_an_empty_store_has_nothing_to_tell(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.latest("test", "1d") is None
-    assert store.newest("test", "1d", [], "") is None
     assert store.snapshots() == store.versions() == store.verify() == ()
     with pytest.raises(InputError, match="there is: none"):
         store.get("0" * 24)
@@ -360,15 +358,6 @@ def test_names_that_look_alike_on_disk_are_different_series(tmp_path: Path) -> N
     store = Store(tmp_path)
     one, two = store.put(made(source="a/b")).snapshot, store.put(made(source="a b")).snapshot
     assert (store.latest("a/b", "1d"), store.latest("a b", "1d")) == (one, two)
-
-
-def test_the_newest_version_that_has_all_symbols_is_found(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    both, one = store.put(made()).snapshot, store.put(made(symbols=("A",))).snapshot
-    assert store.newest("test", "1d", ["A", "B"], "splits and dividends") == both
-    assert store.newest("test", "1d", ["A"], "splits and dividends") == one
-    assert store.newest("test", "1d", ["C"], "splits and dividends") is None
-    assert store.newest("test", "1d", [], "") is None
 
 
 # ── what others read and find ───────────────────────────────────────────────────────────────────────────────────────

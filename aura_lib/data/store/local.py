@@ -107,14 +107,3 @@ class Store(ParquetKeeper):
         newest = max(found, key=lambda head: (head.recorded, head.series))
         self._manifest(newest.snapshot)
         return newest.snapshot
-
-    def of(self, source: str) -> tuple[str, ...]:
-        """The snapshots of one source, each once, the newest last."""
-        return tuple(reversed(dict.fromkeys(version.snapshot for version in reversed(self.versions(source)))))
-
-    def newest(self, source: str, frequency: str, symbols: Sequence[str], adjustment: str) -> str | None:
-        """The newest snapshot of a source that has all these symbols, None when there is none."""
-        for version in reversed(self.versions(source, frequency)):
-            if version.series.adjustment == adjustment and version.held.keys() >= set(symbols):
-                return version.snapshot
-        return None
