@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -33,3 +34,9 @@ class History:
     def adjusted(self) -> Bars:
         """The same bars, adjusted for splits and dividends."""
         return adjust.adjusted(self.raw, self.actions)
+
+    def given(self, adjusted: bool) -> Bars:
+        """The bars, adjusted or as they traded; what was left out is a warning of who asked the source for them."""
+        if self.remarks:
+            warnings.warn("\n  ".join([f"{self.raw.source}:", *self.remarks]), stacklevel=3)
+        return self.adjusted if adjusted else self.raw

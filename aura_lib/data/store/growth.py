@@ -19,12 +19,12 @@ from aura_lib.data.store.port import Series
 from aura_lib.data.store.runs import BATCH, NOTHING
 from aura_lib.data.store.runs import rows as rows_in
 
-__all__ = ["described", "different", "over", "series_of"]
+__all__ = ["described", "different", "over"]
 
 
 def described(bars: Bars, actions: str) -> Manifest:
     """The version that is exactly these bars; its runs are still to be made."""
-    series = series_of(bars)
+    series = Series.of(bars)
     with ThreadPoolExecutor(2) as pool:  # hashing lets other threads run
         found = pool.map(lambda pair: (pair[0], _entry(series, bars.instruments[pair[0]], pair[1])), rows_of(bars))
         return Manifest(series, _fields(bars), (), dict(found), empty_times(bars), actions)
@@ -32,7 +32,7 @@ def described(bars: Bars, actions: str) -> Manifest:
 
 def over(blobs: Blobs, base: Manifest | None, bars: Bars, actions: str) -> tuple[Manifest, dict[str, Rows]]:
     """A version with bars over it (its runs are still to be made), and the rows that are new or different."""
-    series = series_of(bars)
+    series = Series.of(bars)
     symbols = dict(base.symbols) if base else {}
     changed: dict[str, Rows] = {}
     for batch in _batches(rows_of(bars)):
@@ -90,11 +90,6 @@ def _ends(blobs: Blobs, base: Manifest | None, batch: Mapping[str, Rows]) -> dic
     for symbol, rows in rows_in(blobs, base.runs, list(lows), low=min(lows.values(), default=None)).items():
         found[symbol] = (base.symbols[symbol].leaf.stem, rows.take(rows.times >= lows[symbol]))
     return found
-
-
-def series_of(bars: Bars) -> Series:
-    """What bars are versioned with."""
-    return Series(bars.source, bars.frequency, bars.calendar, bars.adjustment)
 
 
 def _fields(bars: Bars) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Store(ParquetKeeper):
 
     def add(self, bars: Bars, actions: pd.DataFrame | None = None, notes: Mapping[str, Any] | None = None) -> Version:
         """The newest version is what it was, and these bars over it; what an older Aura kept is taken over first."""
-        series = Series(bars.source, bars.frequency, bars.calendar, bars.adjustment)
+        series = Series.of(bars)
         if log.head(self.blobs, series) is None:
             before = self._old.latest(bars.source, bars.frequency)
             if before is not None and self._old.version(before).series == series:

@@ -53,7 +53,7 @@ class ParquetKeeper:
         """
         if not len(bars):
             raise InputError(f"bars of {bars.source} without a single row cannot be kept")
-        series, table = growth.series_of(bars), acts.plain(actions)
+        series, table = Series.of(bars), acts.plain(actions)
         wanted = growth.described(bars, actions_leaf(table))
         self.blobs.sweep()
         log.mend(self.blobs, series)
@@ -69,7 +69,7 @@ class ParquetKeeper:
 
         Raises InputError when the place cannot be written or is full, or when there is nothing to begin with.
         """
-        series, table = growth.series_of(bars), acts.plain(actions)
+        series, table = Series.of(bars), acts.plain(actions)
         self.blobs.sweep()
         while True:
             last, newest = log.head(self.blobs, series), log.newest(self.blobs, log.folder(series))

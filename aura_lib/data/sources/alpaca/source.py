@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -83,10 +82,7 @@ class Source:
 
     def fetch(self, symbols: Sequence[str], frequency: str = "1d") -> Bars:
         """All bars of the symbols; what was left out is a warning. Raises what `history` raises."""
-        history = self.history(symbols, frequency)
-        if history.remarks:
-            warnings.warn("\n  ".join([f"{self.name}:", *history.remarks]), stacklevel=2)
-        return history.adjusted if self.adjusted else history.raw
+        return self.history(symbols, frequency).given(self.adjusted)
 
     def history(
         self,

@@ -12,7 +12,6 @@ How far back: days 365, or as far as there are any with the key of a paid plan; 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -106,10 +105,7 @@ class Source:
             InputError: CoinGecko has not got a coin, a currency or a frequency; a symbol means several coins.
             DataError: the package is not installed, CoinGecko cannot be reached or answers nonsense.
         """
-        history = self.history(symbols, frequency)
-        if history.remarks:
-            warnings.warn("\n  ".join([f"{self.name}:", *history.remarks]), stacklevel=2)
-        return history.adjusted if self.adjusted else history.raw
+        return self.history(symbols, frequency).given(self.adjusted)
 
     def history(
         self,

@@ -11,7 +11,6 @@ How far back Yahoo goes: days as far as it has them, hours 730 days, 15 and 5 mi
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -73,10 +72,7 @@ class Source:
             InputError: Yahoo has not got a symbol or a frequency, or the symbols follow different calendars.
             DataError: yfinance is not installed, Yahoo cannot be reached or answers nonsense.
         """
-        history = self.history(symbols, frequency)
-        if history.remarks:
-            warnings.warn("\n  ".join([f"{self.name}:", *history.remarks]), stacklevel=2)
-        return history.adjusted if self.adjusted else history.raw
+        return self.history(symbols, frequency).given(self.adjusted)
 
     def history(
         self,

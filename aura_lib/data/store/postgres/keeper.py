@@ -86,7 +86,7 @@ class Store:
     @contextmanager
     def _draft(self, bars: Bars) -> Iterator[Draft]:
         """The next version of the bars' series, in a transaction; other writers of the series wait for its end."""
-        series = Series(bars.source, bars.frequency, bars.calendar, bars.adjustment)
+        series = Series.of(bars)
         words = [series.source, series.frequency, series.calendar, series.adjustment]
         if any("\0" in word for word in [*words, *bars.symbols]):
             raise InputError(
