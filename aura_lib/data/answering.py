@@ -43,26 +43,42 @@ def answering(
 
     - Asked for nothing more, the newest that holds all the symbols.
     - `known`: the newest that had been recorded by then.
-    - `as_of`: what a run at that moment got: the newest version recorded by then which reached it, or else the first
+    - `as_of`: what a run at that moment got: the newest version recorded by then if it reached it, or else the first
       that did. Later revisions do not change the answer.
 
     Raises InputError when nothing had been recorded by `known`.
     """
-    holding = [version for version in versions if all(symbol in version.held for symbol in symbols)]
-    if known is not None and holding:
-        by = [version for version in holding if version.recorded <= _moment(version, known, "known")]
-        if not by:
-            raise InputError(
-                f"known={known}: nothing of {holding[0].series.source} was recorded by then; the first version is of "
-                f"{holding[0].recorded.isoformat(timespec='seconds')}"
-            )
-        holding = by
-    if as_of is None or not holding:
-        return holding[-1] if holding else None
-    moment = _moment(holding[-1], as_of, "as_of")
-    reaching = [version for version in holding if _reaches(version, symbols, moment)]
-    in_time = [version for version in reaching if version.recorded <= moment]
-    return (in_time[-1:] or reaching[:1] or holding[-1:])[0]
+    holding = (version for version in reversed(versions) if _holds(version, symbols))
+    if as_of is None and known is None:
+        return next(holding, None)
+    newest_of_all = next(holding, None)  # looked at one by one: what a version holds may have to be read
+    if newest_of_all is None:
+        return None
+    by = versions if known is None else _known(versions, symbols, _moment(newest_of_all, known, "known"), known)
+    if as_of is None:
+        return by[-1]
+    moment = _moment(newest_of_all, as_of, "as_of")
+    before = next((v for v in reversed(by) if v.recorded <= moment and _holds(v, symbols)), None)
+    if before is not None and _reaches(before, symbols, moment):
+        return before
+    after = (v for v in by if v.recorded > moment and _holds(v, symbols) and _reaches(v, symbols, moment))
+    return next(after, None) or next(v for v in reversed(by) if _holds(v, symbols))
+
+
+def _known(versions: Sequence[Version], symbols: Sequence[str], moment: datetime, told: When) -> Sequence[Version]:
+    """The versions up to the last one with these symbols that had been recorded by a moment."""
+    for place in range(len(versions), 0, -1):
+        if versions[place - 1].recorded <= moment and _holds(versions[place - 1], symbols):
+            return versions[:place]
+    first = next(version for version in versions if _holds(version, symbols))
+    raise InputError(
+        f"known={told}: nothing of {first.series.source} was recorded by then; the first version is of "
+        f"{first.recorded.isoformat(timespec='seconds')}"
+    )
+
+
+def _holds(version: Version, symbols: Sequence[str]) -> bool:
+    return all(symbol in version.held for symbol in symbols)
 
 
 def _reaches(version: Version, symbols: Sequence[str], moment: datetime) -> bool:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aura_lib.core import InputError, Settings
 from aura_lib.data import sources, store
+from aura_lib.data.answering import answering
 from aura_lib.data.store import Version
 from aura_lib.data.store.diff import Diff
 from aura_lib.data.store.diff import diff as difference
@@ -59,10 +60,9 @@ def sql(
     settings = settings or Settings.load()
     keeper = store.at(settings)
     if snapshot is None:
-        held = [v for v in versions(source, frequency, settings=settings) if set(symbols or ()) <= set(v.held)]
-        if not held:
-            raise InputError(
-                f"nothing of {source} {frequency} is kept{' with these symbols' if symbols else ''}: load it first"
-            )
-        snapshot = held[-1].snapshot
+        found = answering(versions(source, frequency, settings=settings), symbols or ())
+        if found is None:
+            which = " with these symbols" if symbols else ""
+            raise InputError(f"nothing of {source} {frequency} is kept{which}: load it first")
+        snapshot = found.snapshot
     return keeper.query(query, snapshot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from aura_lib import data
 from aura_lib.core import Bars, Calendar, DataError, InputError, Instrument, Settings, WallClock, utc
 from aura_lib.data.answering import answering
+from aura_lib.data.store import Version
 from aura_lib.data.vendor import History
 
 CALENDAR = Calendar.of("XNYS")
@@ -234,3 +235,27 @@ def test_the_newest_version_that_has_all_symbols_answers(settings: Settings) -> 
     kept = keeper.versions("whole")
     assert [answering(kept, some).snapshot for some in (["A"], ["A", "B"], [])] == [one, both, one]  # type: ignore[union-attr]
     assert answering(kept, ["C"]) is None
+
+
+def test_the_newest_version_answers_without_a_look_into_the_older_ones(
+    settings: Settings, at: Callable[[object], datetime]
+) -> None:
+    source, looked = vendor(), list[int]()
+    for session in range(20, 26):
+        at(session)
+        data.fetch(source, symbols=["A", "B"], settings=settings)
+
+    class Held(dict[str, object]):
+        def __init__(self, version: Version) -> None:
+            super().__init__(version.held)
+            self.number = version.number
+
+        def __contains__(self, symbol: object) -> bool:
+            looked.append(self.number)
+            return super().__contains__(symbol)
+
+    kept = [replace(version, held=Held(version)) for version in data.fetching.kept(settings).versions("told")]
+    assert [version.number for version in kept] == [1, 2, 3, 4, 5, 6]
+    assert answering(kept, ["A", "B"]) is kept[-1]
+    assert set(looked) == {6}
+    assert answering(kept, ["A"], as_of=CLOSES[22].to_pydatetime()) is kept[2]
