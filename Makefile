@@ -21,7 +21,7 @@ demo: $(READY) ## the whole journey on real data: research, promotion, twelve sc
 up: $(READY) ## JupyterLab and the dashboards behind one address on this machine (Ctrl-C stops it)
 	@$(BIN)/aura up
 
-test: $(READY) ## the tests, in random order on two cores (ten minutes at most)
+test: $(READY) ## the tests, in random order on two cores (ten to twenty minutes)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(PYTEST_ARGS)
 
 soak: $(READY) ## the long tests
