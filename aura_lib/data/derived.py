@@ -165,9 +165,9 @@ def _name(function: Any) -> str:
 
 # ---- kept ----------------------------------------------------------------------------------------------------------
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """What is kept, None when there is nothing, or nothing whole."""
+    """What is kept, None when there is nothing, or nothing whole. Mapped, not copied: who writes to it gets a copy."""
     try:
-        values: np.ndarray = np.load(path, allow_pickle=False)
+        values: np.ndarray = np.load(path, mmap_mode="c", allow_pickle=False)
         os.utime(path)
     except (OSError, ValueError, EOFError):
         return None

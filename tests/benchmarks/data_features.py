@@ -66,8 +66,9 @@ def main(home: str, snapshot: str) -> None:
     began = time.perf_counter()
     bars = data.fetching.kept(settings).get(snapshot)
     frames = [data.derived(function, bars, settings=settings) for function in features().values()]
+    sums = [np.nansum(frame.to_numpy()) for frame in frames]  # every number is looked at
     taken = time.perf_counter() - began
-    assert len(frames) == 14
+    assert len(sums) == 14
     assert all(frame.shape == (DAYS, SYMBOLS) for frame in frames)
     status = Path("/proc/self/status").read_text()
     print(taken, int(status.partition("VmHWM:")[2].split()[0]) / 1e3)
