@@ -44,6 +44,7 @@ from aura_lib.core.orders import (
 )
 from aura_lib.core.portfolio import Account, Position, fold
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
+from aura_lib.core.progress import Progress, watched
 from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
 from aura_lib.core.ticks import Bar, Quote, Tick
@@ -104,6 +105,7 @@ __all__ = [
     "OutcomeUnknown",
     "PermissionDenied",
     "Position",
+    "Progress",
     "Promotion",
     "Quote",
     "Quoter",
@@ -133,4 +135,5 @@ __all__ = [
     "project_root",
     "step",
     "utc",
+    "watched",
 ]
