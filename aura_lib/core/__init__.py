@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aura_lib.core.booking import Booking, BookingKind
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -42,7 +43,7 @@ from aura_lib.core.orders import (
     Side,
     TimeInForce,
 )
-from aura_lib.core.portfolio import Account, Position, fold
+from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
 from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
@@ -78,6 +79,9 @@ __all__ = [
     "Bars",
     "Basket",
     "Binding",
+    "Booking",
+    "BookingKind",
+    "Books",
     "Broker",
     "BrokerError",
     "BrokerOrder",
@@ -132,6 +136,7 @@ __all__ = [
     "fold",
     "iso",
     "project_root",
+    "rate",
     "step",
     "utc",
 ]
