@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -15,6 +16,8 @@ __all__ = [
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "from_orders",
+    "from_weights",
     "parity",
     "replay",
     "run",

@@ -82,7 +82,7 @@ def replay(
     bars: Bars,
     mandate: Mandate,
     *,
-    slots: Sequence[datetime],
+    slots: Sequence[datetime] | pd.DatetimeIndex,
     params: Mapping[str, Any] | None = None,
     costs: Costs | None = None,
     limits: Limits | None = None,
@@ -142,7 +142,7 @@ def replay(
     )
 
 
-def _ascending(slots: Sequence[datetime]) -> list[datetime]:
+def _ascending(slots: Sequence[datetime] | pd.DatetimeIndex) -> list[datetime]:
     if isinstance(slots, pd.DatetimeIndex) and slots.tz is not None:
         moments = slots.tz_convert("UTC").to_pydatetime().tolist()
     else:
