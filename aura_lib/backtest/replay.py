@@ -14,7 +14,7 @@ import pandas as pd
 from aura_lib.backtest.curve import Changes, changes_of
 from aura_lib.backtest.desk import Desk, SlotResult
 from aura_lib.backtest.trades import Trades
-from aura_lib.backtest.watch import Progress, Watch
+from aura_lib.backtest.watch import Progress, Stop
 from aura_lib.core import TERMINAL, Account, Bars, DataError, Fill, InputError, Mandate, Order, iso, utc
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Costs, Exchange
@@ -116,15 +116,13 @@ def replay(
     desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, delay)
     given = dict(params or {})
     stopped = None
-    with Watch(len(moments), progress) as watch:
+    with Stop() as stop:
         for done, (slot, end) in enumerate(zip(moments, ends, strict=True), start=1):
             desk.run_to(end)
-            try:
-                desk.decide(decide, slot, end, given)
-                go_on = watch.done(done)
-            except KeyboardInterrupt:  # from inside the strategy or its progress: nothing is half done here
-                go_on = watch.interrupted = False
-            if not go_on:
+            desk.decide(decide, slot, end, given)
+            if progress is not None:
+                progress(done, len(moments))
+            if stop.wished:
                 stopped = slot
                 break
         else:
