@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aura_lib.backtest.doors import from_orders, from_weights
+from aura_lib.backtest.keeping import load
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -18,6 +19,7 @@ __all__ = [
     "SlotResult",
     "from_orders",
     "from_weights",
+    "load",
     "parity",
     "replay",
     "run",
