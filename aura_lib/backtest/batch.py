@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from aura_lib.backtest.trades import Trades
 from aura_lib.exchange import Costs
@@ -56,7 +57,7 @@ class Batch:
     def __post_init__(self) -> None:
         self.symbols = sorted(self.mandate.universe)
         instruments = [self.bars.instruments[s] for s in self.symbols]
-        self.places = np.asarray(self.bars.close.columns.get_indexer(self.symbols))
+        self.places = np.asarray(self.bars.close.columns.get_indexer(pd.Index(self.symbols)))
         self.multiplier = np.array([float(i.multiplier) for i in instruments])
         self.lot = np.array([float(i.lot) for i in instruments])
         banned = set(self.mandate.restricted) | set(self.limits.restricted)
@@ -94,7 +95,8 @@ class Batch:
         self.trade(row, change, unit, equity)
 
     def _whole_lots(self, change: Floats) -> Floats:
-        return np.rint(change / self.lot) * self.lot
+        whole: Floats = np.rint(change / self.lot) * self.lot
+        return whole
 
     def _afford(self, change: Floats, price: Floats, cash: float) -> None:
         """The plan scales buys down that cash and sells would not pay for: that is not done here."""

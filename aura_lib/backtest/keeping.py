@@ -29,7 +29,7 @@ from aura_lib.core import (
     iso,
     utc,
 )
-from aura_lib.exchange import Costs
+from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.risk import Limits
 
 VERSION = 1
@@ -75,6 +75,8 @@ def _about(result: Backtest) -> dict[str, Any]:
         "account": encode(replay.account),
         "costs": encode(replay.costs),
         "limits": encode(replay.limits),
+        "fills": encode(replay.fill_model),
+        "terms": encode(replay.terms),
         "stopped": _moment(replay.stopped),
         "bankrupt": _moment(replay.bankrupt),
         "bars": {
@@ -134,6 +136,8 @@ def _replay(folder: Path, known: dict[str, Any]) -> Replay:
         account=decode(Account, known["account"]),
         costs=decode(Costs, known["costs"]),
         limits=decode(Limits, known["limits"]),
+        fill_model=decode(FillModel, known["fills"]),
+        terms=decode(Terms, known["terms"]),
         bookings=nouns("bookings", Booking),
         stopped=None if known["stopped"] is None else utc(known["stopped"]),
         bankrupt=None if known["bankrupt"] is None else utc(known["bankrupt"]),

@@ -15,7 +15,7 @@ from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import PERIODS
 from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
-from aura_lib.exchange import Costs
+from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
@@ -33,6 +33,9 @@ def run(
     end: Moment | None = None,
     warmup: int = 0,
     costs: Costs | None = None,
+    fills: FillModel | None = None,
+    terms: Terms | None = None,
+    actions: pd.DataFrame | None = None,
     limits: Limits | None = None,
     features: Mapping[str, Any] | None = None,
     delay: int = 0,
@@ -61,7 +64,7 @@ def run(
     charged, bounds = costs or Costs(), limits or Limits()
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
-        costs=(charged, bounds), periods=PERIODS.get(bars.frequency),
+        costs=(charged, bounds, fills, terms), periods=PERIODS.get(bars.frequency),
     ) as trial, Bar("backtest") as bar:  # fmt: skip
         result = replay(
             decide,
@@ -70,6 +73,9 @@ def run(
             slots=slots,
             params=params,
             costs=charged,
+            fills=fills,
+            terms=terms,
+            actions=actions,
             limits=bounds,
             features=features,
             delay=delay,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aura_lib.backtest.curve import Changes
-from aura_lib.core import DataError
+from aura_lib.core import Booking, DataError
+from aura_lib.exchange import FillModel, Terms
 
 if TYPE_CHECKING:
     from aura_lib.backtest.replay import Replay
@@ -33,7 +34,9 @@ class Tape:
     costs: Costs
     limits: Limits
     again: Callable[[], Replay]
-    bookings: tuple[Any, ...] = ()
+    fill_model: FillModel = field(default_factory=FillModel)
+    terms: Terms = field(default_factory=Terms)
+    bookings: tuple[Booking, ...] = ()
     stopped: datetime | None = None
     bankrupt: datetime | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
