@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from aura_lib.backtest import folds
+from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.folds import Fold
+from aura_lib.backtest.keeping import load
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -19,6 +21,9 @@ __all__ = [
     "SlotRecord",
     "SlotResult",
     "folds",
+    "from_orders",
+    "from_weights",
+    "load",
     "parity",
     "replay",
     "run",
