@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest import causality, warmup
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -15,8 +16,10 @@ __all__ = [
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "causality",
     "parity",
     "replay",
     "run",
     "statistics",
+    "warmup",
 ]
