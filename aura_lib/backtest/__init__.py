@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_lib.backtest import folds
+from aura_lib.backtest import causality, folds, warmup
 from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
@@ -20,6 +20,7 @@ __all__ = [
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "causality",
     "folds",
     "from_orders",
     "from_weights",
@@ -28,4 +29,5 @@ __all__ = [
     "replay",
     "run",
     "statistics",
+    "warmup",
 ]
