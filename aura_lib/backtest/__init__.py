@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest.counting import family_of, trials
+from aura_lib.backtest.overfitting import (
+    PBO,
+    DeflatedSharpe,
+    EffectiveTrials,
+    Haircut,
+    ProbabilisticSharpe,
+    Superiority,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum_sharpe,
+    haircut_sharpe,
+    minimum_backtest_length,
+    minimum_track_record,
+    pbo,
+    probabilistic_sharpe,
+    reality_check,
+    stepwise,
+    superior_predictive_ability,
+)
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -9,14 +29,33 @@ from aura_lib.backtest.run import run
 from aura_lib.backtest.statistics import statistics
 
 __all__ = [
+    "PBO",
     "Backtest",
+    "DeflatedSharpe",
     "Difference",
+    "EffectiveTrials",
+    "Haircut",
     "Parity",
+    "ProbabilisticSharpe",
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "Superiority",
+    "deflated_sharpe",
+    "effective_trials",
+    "expected_maximum_sharpe",
+    "family_of",
+    "haircut_sharpe",
+    "minimum_backtest_length",
+    "minimum_track_record",
     "parity",
+    "pbo",
+    "probabilistic_sharpe",
+    "reality_check",
     "replay",
     "run",
     "statistics",
+    "stepwise",
+    "superior_predictive_ability",
+    "trials",
 ]
