@@ -36,7 +36,7 @@ def matrix(returns: ArrayLike, *, columns: int = 1, rows: int = 3) -> NDArray[np
     """
     if _on_its_side(returns):
         raise InputError(
-            "the columns of this frame are times: a row a period, a column a trial is needed; transpose it"
+            "the columns of this frame are times: a row must be a period and a column a trial, transpose it"
         )
     values = _numbers(returns)
     if values.ndim != 2:
@@ -50,7 +50,7 @@ def matrix(returns: ArrayLike, *, columns: int = 1, rows: int = 3) -> NDArray[np
     if flat.any():
         where = np.flatnonzero(flat)[:5].tolist()
         raise InputError(
-            f"{int(flat.sum())} column(s) never vary, as {where}: such a trial has no Sharpe ratio, drop it"
+            f"{int(flat.sum())} columns never vary, as {where}: such trials have no Sharpe ratio, drop them"
         )
     if values.shape[1] > values.shape[0]:
         shape = f"{values.shape[1]:,} trials of {values.shape[0]:,} periods each"

@@ -97,7 +97,7 @@ def _correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
         norm = np.sqrt((off**2).sum(axis=0))
         kept = norm > 1e-12 * np.sqrt(len(values)) * np.maximum(np.abs(values).max(axis=0), 1e-300)
         scaled = off[:, kept] / norm[kept]
-        found = scaled.T @ scaled
+        found = np.asarray(scaled.T @ scaled, "float64")
     else:
         found = _pairwise(np.where(there, values, 0.0), there.astype("float64"))
     np.clip(found, -1, 1, out=found)
@@ -113,7 +113,7 @@ def _pairwise(values: NDArray[np.float64], there: NDArray[np.float64]) -> NDArra
         found = covariance / np.sqrt(variance * variance.T)
     found[(count < FEW) | ~np.isfinite(found)] = 0.0
     kept = np.diag(variance) > 0
-    return np.asarray(found[np.ix_(kept, kept)])
+    return np.asarray(found[np.ix_(kept, kept)], "float64")
 
 
 def _maxima(correlation: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:

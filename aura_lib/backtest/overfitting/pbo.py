@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,7 +112,7 @@ def _evaluated(returns: NDArray[np.float64], blocks: int) -> tuple[Split, Split]
     return _joined(one), _joined(other)
 
 
-def _joined(parts: list[tuple[NDArray[np.float64], ...]]) -> Split:
+def _joined(parts: Sequence[tuple[NDArray[np.float64], ...]]) -> Split:
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
@@ -127,7 +127,7 @@ def _masks(blocks: int) -> Iterator[NDArray[np.float64]]:
 def _sums(returns: NDArray[np.float64], blocks: int) -> tuple[NDArray[np.float64], ...]:
     """Sums and sums of squares of each block (blocks × trials), and how long each is."""
     edges = np.linspace(0, len(returns), blocks + 1).round().astype("int64")
-    parts = [returns[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [returns[a:b] for a, b in pairwise(edges.tolist())]
     squares = np.array([np.einsum("tn,tn->n", part, part) for part in parts])
     return np.array([part.sum(axis=0) for part in parts]), squares, np.diff(edges).astype("float64")
 
