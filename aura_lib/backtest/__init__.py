@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from aura_lib.backtest import causality, folds, warmup
+from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
+from aura_lib.backtest.overfitting import (
+    PBO,
+    DeflatedSharpe,
+    EffectiveTrials,
+    Haircut,
+    ProbabilisticSharpe,
+    Superiority,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum_sharpe,
+    haircut_sharpe,
+    minimum_backtest_length,
+    minimum_track_record,
+    pbo,
+    probabilistic_sharpe,
+    reality_check,
+    stepwise,
+    superior_predictive_ability,
+)
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -13,21 +33,40 @@ from aura_lib.backtest.run import run
 from aura_lib.backtest.statistics import statistics
 
 __all__ = [
+    "PBO",
     "Backtest",
+    "DeflatedSharpe",
     "Difference",
+    "EffectiveTrials",
     "Fold",
+    "Haircut",
     "Parity",
+    "ProbabilisticSharpe",
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "Superiority",
     "causality",
+    "deflated_sharpe",
+    "effective_trials",
+    "expected_maximum_sharpe",
+    "family_of",
     "folds",
     "from_orders",
     "from_weights",
+    "haircut_sharpe",
     "load",
+    "minimum_backtest_length",
+    "minimum_track_record",
     "parity",
+    "pbo",
+    "probabilistic_sharpe",
+    "reality_check",
     "replay",
     "run",
     "statistics",
+    "stepwise",
+    "superior_predictive_ability",
+    "trials",
     "warmup",
 ]
