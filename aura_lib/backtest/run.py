@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from aura_lib.backtest.arrays import simulate
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
@@ -32,6 +31,8 @@ def run(
     warmup: int = 0,
     costs: Costs | None = None,
     limits: Limits | None = None,
+    features: Mapping[str, Any] | None = None,
+    delay: int = 0,
     name: str = "book",
     progress: Progress | None = None,
 ) -> Backtest:
@@ -61,16 +62,14 @@ def run(
         params=params,
         costs=costs,
         limits=limits,
+        features=features,
+        delay=delay,
         name=name,
         progress=progress,
     )
-    replayed = perf_counter()
-    window = history.between(first, last)
-    traded = {fill.symbol for fill in result.fills}
-    symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
-    arrays = simulate(result.fills, window, symbols, mandate.capital)
-    timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
-    return Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
+    ended = result.stopped or result.bankrupt or last
+    timing = {"calendar": planned - began, **result.seconds}
+    return Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing)
 
 
 def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -> tuple[datetime, datetime]:
@@ -103,7 +102,7 @@ def _edge(calendar: Calendar, when: Moment, name: str) -> datetime:
     return utc(calendar.closes[position])
 
 
-def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> list[datetime]:
+def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> pd.DatetimeIndex:
     slots = schedule.slots(first, last)
     if not len(slots):
         raise InputError(f"'{schedule}' has no slot between {first:%Y-%m-%d} and {last:%Y-%m-%d}")
@@ -111,4 +110,4 @@ def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> l
     if len(missing) and schedule.calendar == bars.calendar and bars.frequency != "1w":
         some = ", ".join(f"{slot:%Y-%m-%d}" for slot in missing[:5])
         raise DataError(f"{len(missing)} slots of '{schedule}' have no bar ({some}): the data miss their sessions")
-    return [utc(slot) for slot in slots]
+    return slots

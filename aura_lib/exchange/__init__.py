@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from aura_lib.exchange.bars import PriceBar
 from aura_lib.exchange.costs import FEE_QUANTUM, PRICE_QUANTUM, Costs
+from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.matching import Closed, Event, Exchange
 
-__all__ = ["FEE_QUANTUM", "PRICE_QUANTUM", "Closed", "Costs", "Event", "Exchange"]
+__all__ = ["FEE_QUANTUM", "PRICE_QUANTUM", "Closed", "Costs", "Event", "Exchange", "FillModel", "PriceBar"]
