@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest.bootstrap import intervals
+from aura_lib.backtest.comparison import Comparison, compare
+from aura_lib.backtest.describe import describe
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -10,11 +13,15 @@ from aura_lib.backtest.statistics import statistics
 
 __all__ = [
     "Backtest",
+    "Comparison",
     "Difference",
     "Parity",
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "compare",
+    "describe",
+    "intervals",
     "parity",
     "replay",
     "run",

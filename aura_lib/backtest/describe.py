@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aura_lib.backtest import bootstrap
+from aura_lib.backtest import accounts, bootstrap
 from aura_lib.backtest.bootstrap import DRAWS
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import Sample, earned, periods_per_year, trading
+from aura_lib.backtest.statistics.round_trips import round_trips
 from aura_lib.backtest.statistics.trading import measured
 from aura_lib.core import Calendar, InputError
 from aura_lib.risk.measures import CATALOGUE, chosen, evaluate
@@ -19,7 +20,6 @@ from aura_lib.risk.measures import CATALOGUE, chosen, evaluate
 GROUPS = ("return", "risk", "ratio", "shape", "relative", "trading")
 TRADING = {
     "turnover": "fraction a year",
-    "exposure": "fraction of equity",
     "gross_exposure": "fraction of equity",
     "net_exposure": "fraction of equity",
     "n_trades": "count",
@@ -28,9 +28,6 @@ TRADING = {
     "payoff": "ratio",
     "expectancy": "currency a trade",
     "average_holding": "days",
-    "fees": "currency",
-    "slippage": "currency",
-    "costs": "currency",
 }
 
 
@@ -62,7 +59,7 @@ def describe(
 def sample_of(result: Backtest, benchmark: pd.Series | None = None, periods: float | None = None) -> Sample:
     """The returns of a Backtest as they are measured: bankrupt means the end, months are the exchange's."""
     bars = result.bars
-    other = None if benchmark is None else result.benchmark_returns(benchmark)
+    other = None if benchmark is None else accounts.over_the_window(benchmark, bars).pct_change().iloc[1:]
     sample = Sample.of(
         earned(result.equity),
         other,
@@ -96,25 +93,26 @@ def _with_attrs(table: pd.DataFrame, attrs: dict[Any, Any]) -> pd.DataFrame:
 
 def _trading(result: Backtest, level: float, draws: int, seed: int) -> pd.DataFrame:
     """What trading was like; intervals of the round trips from drawing them anew, as if they were independent."""
-    held = result.weights
-    figures = {**result.stats, **trading(result.trades)}
-    figures["gross_exposure"] = float(held.abs().sum(axis=1).mean())
-    figures["net_exposure"] = float(held.sum(axis=1).mean())
-    ranges = _of_trades(result.trades, level, draws, seed) if draws else {}
-    rows = [
-        ("trading", figures[name], *ranges.get(name, (math.nan, math.nan)), unit) for name, unit in TRADING.items()
-    ]
-    index = pd.Index(list(TRADING), name="statistic")
-    return pd.DataFrame(rows, index=index, columns=["group", "value", "low", "high", "unit"])
+    trades = round_trips(result)
+    exposures = result.exposures.mean()
+    figures = {**result.stats, **trading(trades)}
+    figures |= {"gross_exposure": float(exposures["gross"]), "net_exposure": float(exposures["net"])}
+    ranges = _of_trades(trades, level, draws, seed) if draws else {}
+    rows = {name: (figures[name], *ranges.get(name, (math.nan, math.nan)), unit) for name, unit in TRADING.items()}
+    spent = {_cost(str(kind)): (float(paid), math.nan, math.nan, "currency") for kind, paid in result.costs.items()}
+    table = pd.DataFrame.from_dict(rows | spent, orient="index", columns=["value", "low", "high", "unit"])
+    table.insert(0, "group", "trading")
+    return table.rename_axis("statistic")
+
+
+def _cost(kind: str) -> str:
+    return f"{kind}_cost"
 
 
 def _of_trades(trades: pd.DataFrame, level: float, draws: int, seed: int) -> dict[str, tuple[float, float]]:
-    profit = trades.loc[~trades["open"].astype(bool), "profit"].to_numpy(dtype="float64")
+    profit = trades.loc[~trades["open"], "profit"].to_numpy(dtype="float64")
     if len(profit) < bootstrap.FEWEST:
         return {}
     rng = np.random.default_rng(seed)
     parts = [measured(profit[rows]) for rows in bootstrap.histories(len(profit), draws, 1.0, rng)]
     return {name: bootstrap.bounds(np.concatenate([part[name] for part in parts]), level, 0.0) for name in parts[0]}
-
-
-
