@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from aura_lib.backtest import causality, folds, warmup
+from aura_lib.backtest.bootstrap import intervals
+from aura_lib.backtest.comparison import Comparison, compare
 from aura_lib.backtest.counting import family_of, trials
+from aura_lib.backtest.describe import describe
 from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
@@ -35,6 +38,7 @@ from aura_lib.backtest.statistics import statistics
 __all__ = [
     "PBO",
     "Backtest",
+    "Comparison",
     "DeflatedSharpe",
     "Difference",
     "EffectiveTrials",
@@ -47,7 +51,9 @@ __all__ = [
     "SlotResult",
     "Superiority",
     "causality",
+    "compare",
     "deflated_sharpe",
+    "describe",
     "effective_trials",
     "expected_maximum_sharpe",
     "family_of",
@@ -55,6 +61,7 @@ __all__ = [
     "from_orders",
     "from_weights",
     "haircut_sharpe",
+    "intervals",
     "load",
     "minimum_backtest_length",
     "minimum_track_record",

@@ -184,7 +184,7 @@ class Backtest:
         equity = self.equity
         if self.source.bankrupt is not None:
             equity = equity.clip(lower=NOTHING_LEFT * float(equity.iloc[0]))
-        figures = statistics(equity, periods_per_year(self.bars.frequency))
+        figures = statistics(equity, periods_per_year(self.bars.frequency, self.bars.calendar))
         fees, costs = float(self.costs["commission"]), float(self.costs.drop("borrow").sum())
         traded, years = float(self._in_own_currency("value").sum()), figures["years"]
         return figures | {
@@ -204,7 +204,7 @@ class Backtest:
         price takes the last one before it. Prices that do not reach over the window raise InputError.
         """
         held = accounts.over_the_window(prices, self.bars)
-        return statistics(held, periods_per_year(self.bars.frequency))
+        return statistics(held, periods_per_year(self.bars.frequency, self.bars.calendar))
 
     # ── for people ──────────────────────────────────────────────────────────────────────────────────────────────────
 
