@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aura_lib.backtest import folds
+from aura_lib.backtest import folds, robustness, validation
+from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
@@ -15,12 +16,18 @@ __all__ = [
     "Difference",
     "Fold",
     "Parity",
+    "Policy",
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "evidence",
+    "evidence_of_returns",
     "folds",
     "parity",
+    "powered_sharpe",
     "replay",
+    "robustness",
     "run",
     "statistics",
+    "validation",
 ]

@@ -14,7 +14,6 @@ from aura_lib.backtest.case import Case, Outcome
 from aura_lib.backtest.evidence import known, pictures, statistical
 from aura_lib.backtest.evidence.judging import Measure, judged, verdict
 from aura_lib.backtest.evidence.policy import Policy
-from aura_lib.backtest.evidence.statistical import Search
 from aura_lib.backtest.evidence.words import robust
 from aura_lib.backtest.robustness.check import stressed
 from aura_lib.backtest.validation.crossing import CrossValidation, crossed
@@ -141,7 +140,7 @@ class _Work:
     def _gap(self) -> int:
         """Bars a decision is held: the median from one slot to the next, within what the folds leave room for."""
         rows = self.case.bars.times.searchsorted(list(self.case.slots))
-        held = int(math.ceil(float(np.median(np.diff(rows)))))
+        held = math.ceil(float(np.median(np.diff(rows))))
         return min(held, len(self.case.times) // statistical.GROUPS // 4)
 
     def _part(self, step: int) -> Progress | None:

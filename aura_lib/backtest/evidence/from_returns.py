@@ -105,9 +105,7 @@ def _measures(
     return [*found, *statistical.walked(stitched, in_sample, periods), statistical.crossed(ratios)], figures
 
 
-def sliced_walk(
-    paths: NDArray[np.float64], cut: list[folds.Fold], periods: int
-) -> tuple[NDArray[np.float64], float]:
+def sliced_walk(paths: NDArray[np.float64], cut: list[folds.Fold], periods: int) -> tuple[NDArray[np.float64], float]:
     """The test rows of what was best on the training rows of each fold, and the mean annual Sharpe ratio there."""
     best = [statistical.best_on(paths, fold) for fold in cut]
     pieces = [paths[fold.test, column] for fold, (column, _) in zip(cut, best, strict=True)]
@@ -142,4 +140,4 @@ def powered_sharpe(rows: int, trials: int, *, power: float = 0.9, level: float =
     for _ in range(50):
         error = math.sqrt((1 + found**2 / 2) / (rows - 1))
         found = expected_maximum_sharpe(trials, 1 / rows) + (normal.inv_cdf(level) + normal.inv_cdf(power)) * error
-    return found * periods**0.5
+    return float(found * periods**0.5)

@@ -70,8 +70,11 @@ def _excused(finding: Finding, line: Threshold, found: dict[str, Finding]) -> Fi
 
 
 def verdict(findings: Sequence[Finding], trials: int, loosened: Sequence[str] = ()) -> str:
-    """One line: what it is enough for, and what stands in the way."""
-    paper, live = (_missing(findings, mode) for mode in (Mode.PAPER, Mode.LIVE))
+    """One line: what it is enough for, and what stands in the way. Paper is refused by what failed, live by whatever
+    did not pass.
+    """  # noqa: D205
+    paper = [f for f in findings if Mode.PAPER in f.required_for and f.passed is False]
+    live = [f for f in findings if Mode.LIVE in f.required_for and f.passed is not True]
     tried = f"after {trials:,} trial{'s' if trials != 1 else ''}"
     needed = sum(Mode.LIVE in f.required_for for f in findings)
     of_paper = any(Mode.PAPER in f.required_for for f in findings)
@@ -83,10 +86,6 @@ def verdict(findings: Sequence[Finding], trials: int, loosened: Sequence[str] = 
         return f"{start}: {_told(live)} ({tried}).{softer}"
     kind = "Enough for live" if of_paper else "Enough for live as far as returns can tell"
     return f"{kind}: all {needed} required findings passed, {tried}.{softer}"
-
-
-def _missing(findings: Sequence[Finding], mode: Mode) -> list[Finding]:
-    return [f for f in findings if mode in f.required_for and f.passed is not True]
 
 
 def _told(missing: Sequence[Finding]) -> str:
@@ -106,7 +105,7 @@ def side(finding: Finding) -> str:
 
 def number(value: float | None) -> str:
     """A value as people read it."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "–"
     if abs(value) >= 1e6:
         return "without end" if value > 0 else "−without end"

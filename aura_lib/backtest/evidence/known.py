@@ -29,7 +29,9 @@ class Known:
         paths = trials.returns
         if self.history is None or self.history.count <= paths.shape[1]:
             return Search(paths.shape[1], math.nan, paths)
-        return Search(self.history.count, float(self.history.sharpe_variance), np.column_stack([paths, *self._more(case)]))
+        return Search(
+            self.history.count, float(self.history.sharpe_variance), np.column_stack([paths, *self._more(case)])
+        )
 
     def _more(self, case: Case) -> list[Any]:
         """Recorded paths of other trials over the same bars."""

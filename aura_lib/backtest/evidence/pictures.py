@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.backtest.case import Case, Outcome, sharpe
-from aura_lib.core import iso
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from aura_lib.backtest.validation.crossing import CrossValidation
@@ -24,7 +24,7 @@ POINTS = 400  # of a curve
 def equity(case: Case, base: Outcome) -> dict[str, Any]:
     """The curve of the strategy as it is, growth of 1."""
     kept = _thinned(len(base.returns))
-    return {"times": [iso(t) for t in case.times[kept]], "as_it_is": np.cumprod(1 + base.returns)[kept].tolist()}
+    return {"times": _days(case.times[kept]), "as_it_is": np.cumprod(1 + base.returns)[kept].tolist()}
 
 
 def validation(case: Case, base: Outcome, walk: WalkForward, cross: CrossValidation) -> dict[str, Any]:
@@ -32,13 +32,14 @@ def validation(case: Case, base: Outcome, walk: WalkForward, cross: CrossValidat
     first = len(base.returns) - len(walk.returns)
     kept = _thinned(len(walk.returns))
     curves = {
-        "times": [iso(t) for t in case.times[first:][kept]],
+        "times": _days(case.times[first:][kept]),
         "out_of_sample": np.cumprod(1 + walk.returns.to_numpy())[kept].tolist(),
         "as_it_is": np.cumprod(1 + base.returns[first:])[kept].tolist(),
     }
     choices = [
         {
-            "from": iso(case.times[c.fold.test[0]]), "to": iso(case.times[c.fold.test[-1]]), "params": dict(c.params),
+            "from": _days(case.times[c.fold.test[:1]])[0], "to": _days(case.times[c.fold.test[-1:]])[0],
+            "params": dict(c.params),
             "in_sample": c.train_sharpe, "out_of_sample": c.test_sharpe,
         }
         for c in walk.choices
@@ -75,6 +76,10 @@ def _axis(chosen: Any, values: Sequence[Any]) -> list[Any]:
     everything = list(dict.fromkeys([*values, *([] if chosen is None else [chosen])]))
     numbers = all(isinstance(one, int | float) for one in everything)
     return sorted(everything) if numbers else everything
+
+
+def _days(times: pd.DatetimeIndex) -> list[str]:
+    return [f"{time:%Y-%m-%d}" for time in times]
 
 
 def _thinned(rows: int) -> NDArray[np.int64]:

@@ -54,7 +54,7 @@ class Search:
 def sharpes(paths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sharpe ratio per period of each column; NaN without variation."""
     spread = paths.std(axis=0, ddof=1)
-    return np.divide(paths.mean(axis=0), spread, out=np.full(paths.shape[1], np.nan), where=spread > 0)
+    return np.asarray(np.divide(paths.mean(axis=0), spread, out=np.full(paths.shape[1], np.nan), where=spread > 0))
 
 
 def luck(returns: NDArray[np.float64], search: Search, periods: int) -> tuple[list[Measure], dict[str, Any]]:
@@ -62,7 +62,7 @@ def luck(returns: NDArray[np.float64], search: Search, periods: int) -> tuple[li
     from aura_lib.backtest import overfitting as of
 
     names = ("probabilistic_sharpe", "deflated_sharpe", "track_record", "haircut_sharpe")
-    if len(returns) < FEWEST or not sharpe(returns) == sharpe(returns):
+    if len(returns) < FEWEST or not math.isfinite(sharpe(returns)):
         why = f"{len(returns)} returns, or returns that never vary, say nothing about a Sharpe ratio."
         return [Measure(name, math.nan, why) for name in names], {}
     year, independent, spread = periods**0.5, search.independent, search.spread
@@ -135,7 +135,7 @@ def walked(returns: NDArray[np.float64], in_sample: float, periods: int) -> list
     found = probabilistic_sharpe(returns)
     ratio = own / in_sample if in_sample > 0 else math.nan
     return [
-        Measure(names[0], found.probability, f"Sharpe {own:.2f} over {len(returns) / periods:.1f} years out of sample."),
+        Measure(names[0], found.probability, f"Sharpe {own:.2f} in {len(returns) / periods:.1f} years out of sample."),
         Measure(names[1], ratio, f"Out of sample {own:.2f}, in sample {in_sample:.2f}."
                 if math.isfinite(ratio) else "Nothing was earned in sample that could be kept."),
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def walk_folds(rows: int, gap: int) -> list[folds.Fold]:
 
 
 def cross_folds(rows: int, gap: int) -> list[folds.Fold]:
-    """The cross-validation of the evidence: 28 folds, 7 paths, an embargo of a hundredth (the source, section 7.4.2)."""
+    """The cross-validation of the evidence: 28 folds, 7 paths, an embargo of a hundredth of the rows."""
     embargo = min(-(-rows // 100), max(rows // GROUPS - 2 * gap - 1, 0))
     return folds.combinatorial(rows, groups=GROUPS, test_groups=TEST_GROUPS, purge=gap, embargo=embargo)
 
