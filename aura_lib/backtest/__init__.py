@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_lib.backtest import folds, robustness, validation
+from aura_lib.backtest import causality, folds, robustness, validation, warmup
 from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
@@ -46,6 +46,7 @@ __all__ = [
     "SlotRecord",
     "SlotResult",
     "Superiority",
+    "causality",
     "deflated_sharpe",
     "effective_trials",
     "evidence",
@@ -69,4 +70,5 @@ __all__ = [
     "superior_predictive_ability",
     "trials",
     "validation",
+    "warmup",
 ]
