@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from aura_lib.backtest import causality, folds, warmup
+from aura_lib.backtest import causality, folds, robustness, validation, warmup
 from aura_lib.backtest.bootstrap import intervals
 from aura_lib.backtest.comparison import Comparison, compare
 from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.describe import describe
 from aura_lib.backtest.doors import from_orders, from_weights
+from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
 from aura_lib.backtest.overfitting import (
@@ -45,6 +46,7 @@ __all__ = [
     "Fold",
     "Haircut",
     "Parity",
+    "Policy",
     "ProbabilisticSharpe",
     "Replay",
     "SlotRecord",
@@ -55,6 +57,8 @@ __all__ = [
     "deflated_sharpe",
     "describe",
     "effective_trials",
+    "evidence",
+    "evidence_of_returns",
     "expected_maximum_sharpe",
     "family_of",
     "folds",
@@ -67,13 +71,16 @@ __all__ = [
     "minimum_track_record",
     "parity",
     "pbo",
+    "powered_sharpe",
     "probabilistic_sharpe",
     "reality_check",
     "replay",
+    "robustness",
     "run",
     "statistics",
     "stepwise",
     "superior_predictive_ability",
     "trials",
+    "validation",
     "warmup",
 ]
