@@ -35,6 +35,7 @@ from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.run import run
 from aura_lib.backtest.statistics import statistics
+from aura_lib.backtest.sweep import Rule, Sweep, rule, rules, sweep
 
 __all__ = [
     "PBO",
@@ -49,9 +50,11 @@ __all__ = [
     "Policy",
     "ProbabilisticSharpe",
     "Replay",
+    "Rule",
     "SlotRecord",
     "SlotResult",
     "Superiority",
+    "Sweep",
     "causality",
     "compare",
     "deflated_sharpe",
@@ -76,10 +79,13 @@ __all__ = [
     "reality_check",
     "replay",
     "robustness",
+    "rule",
+    "rules",
     "run",
     "statistics",
     "stepwise",
     "superior_predictive_ability",
+    "sweep",
     "trials",
     "validation",
     "warmup",
