@@ -1,0 +1,7 @@
+"""random, Sobol and Bayesian search over a rule or a `decide`; sweeps on a Dask cluster"""
+
+from __future__ import annotations
+
+from aura_lib.backtest.search.space import Between, Space
+
+__all__ = ["Between", "Space"]
