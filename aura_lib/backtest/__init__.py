@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest import folds
+from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -11,10 +13,12 @@ from aura_lib.backtest.statistics import statistics
 __all__ = [
     "Backtest",
     "Difference",
+    "Fold",
     "Parity",
     "Replay",
     "SlotRecord",
     "SlotResult",
+    "folds",
     "parity",
     "replay",
     "run",
