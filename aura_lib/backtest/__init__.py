@@ -9,6 +9,7 @@ from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.run import run
 from aura_lib.backtest.statistics import statistics
+from aura_lib.backtest.sweep import Rule, Sweep, rule, rules, sweep
 
 __all__ = [
     "Backtest",
@@ -16,11 +17,16 @@ __all__ = [
     "Fold",
     "Parity",
     "Replay",
+    "Rule",
     "SlotRecord",
     "SlotResult",
+    "Sweep",
     "folds",
     "parity",
     "replay",
+    "rule",
+    "rules",
     "run",
     "statistics",
+    "sweep",
 ]
