@@ -8,16 +8,19 @@ from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.run import run
+from aura_lib.backtest.search import Between, Search, search
 from aura_lib.backtest.statistics import statistics
 from aura_lib.backtest.sweep import Rule, Sweep, rule, rules, sweep
 
 __all__ = [
     "Backtest",
+    "Between",
     "Difference",
     "Fold",
     "Parity",
     "Replay",
     "Rule",
+    "Search",
     "SlotRecord",
     "SlotResult",
     "Sweep",
@@ -27,6 +30,7 @@ __all__ = [
     "rule",
     "rules",
     "run",
+    "search",
     "statistics",
     "sweep",
 ]

@@ -44,8 +44,8 @@ class Settings:
     def load(environ: Mapping[str, str] | None = None, start: Path | None = None) -> Settings:
         """Settings from the environment.
 
-        AURA_HOME, AURA_DATABASE_URL, AURA_DATA_URL, AURA_DASK_ADDRESS, AURA_ALLOW_LIVE; AURA_KEEP_DAYS, AURA_KEEP_LATEST and
-        AURA_KEEP_ASIDE_DAYS say how long outputs of runs are kept.
+        AURA_HOME, AURA_DATABASE_URL, AURA_DATA_URL, AURA_DASK_ADDRESS, AURA_ALLOW_LIVE; AURA_KEEP_DAYS,
+        AURA_KEEP_LATEST and AURA_KEEP_ASIDE_DAYS say how long outputs of runs are kept.
         """
         env = os.environ if environ is None else environ
         given = env.get("AURA_HOME")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aura_lib.backtest.search.result import Search
+from aura_lib.backtest.search.run import search
 from aura_lib.backtest.search.space import Between, Space
 
-__all__ = ["Between", "Space"]
+__all__ = ["Between", "Search", "Space", "search"]

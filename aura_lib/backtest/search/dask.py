@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,20 @@ from numpy.typing import NDArray
 from aura_lib.core import InputError, Settings
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from aura_lib.backtest.sweep.chunk import Job
 
+Client: TypeAlias = Any  # of distributed, whose annotations are half there
+Future: TypeAlias = Any
 LOCAL = "local"  # as an address: workers of this machine, one a core, for the length of the call
 ANSWER = 4.0  # seconds a scheduler has to answer
 ALONE = 60.0  # seconds without any worker before the work is given up
 ATTEMPTS = 3  # times a chunk is sent before it is given up
+STEPS = 400_000_000  # bars a chunk walks through
 AHEAD = 2  # chunks in flight for each thread of the cluster
 LOST = ("cancelled", "lost")
 
-Chunk = NDArray[np.float64]
+Chunk: TypeAlias = NDArray[np.float64]
+Progress = Callable[[int, int], None]
 Work = Callable[[Any, Chunk], NDArray[np.float64]]
 
 
@@ -52,39 +56,73 @@ def connected(address: str | None = None) -> Iterator[Client]:
         yield client
 
 
+def stream(
+    job: Job, chunks: Iterable[Chunk], *, address: str | None = None
+) -> Iterator[tuple[Chunk, NDArray[np.float64]]]:
+    """A sweep on the cluster: its chunks of combinations with their metrics, in order, as `evaluate` has them here."""
+    from aura_lib.backtest.sweep.chunk import evaluate as work
+
+    with connected(address) as client:
+        yield from Session(client, job, work).stream(chunks)
+
+
+def evaluate(
+    job: Job, parameters: NDArray[np.float64], *, address: str | None = None, progress: Progress | None = None
+) -> NDArray[np.float64]:
+    """Metrics of combinations from the cluster: n × parameters in, n × windows × metrics out.
+
+    Equal to the last bit to `sweep.chunk.evaluate` on the same kind of machine. Raises what it raises, and what
+    `connected` raises.
+    """
+    size = rows(job)
+    chunks = (parameters[first : first + size] for first in range(0, len(parameters), size))
+    found: list[NDArray[np.float64]] = []
+    for chunk, answer in stream(job, chunks, address=address):
+        found.append(answer)
+        if progress is not None:
+            progress(min(len(found) * size, len(parameters)), len(parameters))
+        assert len(answer) == len(chunk)
+    return np.concatenate(found) if found else np.empty((0, len(job.labels), len(job.metrics)))
+
+
+def rows(job: Job) -> int:
+    """Combinations in a chunk: about half a second of one core."""
+    return int(np.clip(STEPS // max(job.live.size, 1), 64, 1 << 16))
+
+
 @dataclass(eq=False)
 class Session:
     """A job on a cluster: sent to the workers once, then asked for chunks of combinations.
 
     `work(job, chunk)` is a module's function; its answers come in the order of the chunks, and are those that the
-    same call gives here. `progress(done)` is told the combinations that came back.
+    same call gives here.
     """
 
     client: Client
     job: Any
     work: Work
-    progress: Callable[[int], None] | None = None
     _sent: Any = field(default=None, init=False)
     _alone: float = field(default=0.0, init=False)
 
-    def stream(self, chunks: Iterable[Chunk]) -> Iterator[NDArray[np.float64]]:
-        """The answers to chunks, in their order. Chunks are taken as workers become free, never all at once."""
+    def stream(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, NDArray[np.float64]]]:
+        """Chunks and their answers, in order. They are taken as workers become free, never all at once."""
         flying: deque[_Flight] = deque()
         try:
             for chunk in chunks:
                 flying.append(_Flight(chunk, self._submit(chunk)))
                 while len(flying) >= self._room():
-                    yield self._landed(flying[0])
+                    yield flying[0].chunk, self._landed(flying[0])
                     flying.popleft()
             while flying:
-                yield self._landed(flying[0])
+                yield flying[0].chunk, self._landed(flying[0])
                 flying.popleft()
         finally:  # an interrupt, an error, or nobody wants the rest
             if flying:
                 self.client.cancel([flight.future for flight in flying], force=True)
 
     def _room(self) -> int:
-        return max(2, AHEAD * sum(self.client.nthreads().values()))
+        threads: int = sum(self.client.nthreads().values())
+        return max(2, AHEAD * threads)
 
     def _submit(self, chunk: Chunk) -> Future:
         if self._sent is None or self._sent.status in LOST:
@@ -100,7 +138,7 @@ class Session:
             killed = flight.future.status == "error" and isinstance(flight.future.exception(), KilledWorker)
             if not killed and flight.future.status not in LOST:
                 answer: NDArray[np.float64] = flight.future.result()
-                break
+                return answer
             flight.attempts += 1
             if flight.attempts >= ATTEMPTS:
                 raise InputError(
@@ -108,9 +146,6 @@ class Session:
                     "give the workers more memory, or run fewer on one machine"
                 )
             flight.future = self._submit(flight.chunk)
-        if self.progress is not None:
-            self.progress(len(flight.chunk))
-        return answer
 
     def _await(self, future: Future) -> None:
         """Wait for an answer. A cluster without workers is waited for a minute."""
@@ -180,7 +215,8 @@ def knock(address: str) -> dict[str, Any]:
 async def _identity(address: str) -> dict[str, Any]:
     from distributed.core import rpc
 
-    async with rpc(address, timeout=ANSWER) as scheduler:
+    connect: Any = rpc
+    async with connect(address, timeout=ANSWER) as scheduler:
         found: dict[str, Any] = await asyncio.wait_for(scheduler.identity(), ANSWER)
     return found
 
@@ -201,7 +237,8 @@ def _work(work: Work, job: Any, chunk: Chunk, expected: dict[str, str]) -> NDArr
     from distributed import get_worker
 
     with _ONE:
-        numba.set_num_threads(max(1, min(get_worker().state.nthreads, numba.config.NUMBA_NUM_THREADS)))
+        config: Any = numba.config  # set at run time
+        numba.set_num_threads(max(1, min(get_worker().state.nthreads, config.NUMBA_NUM_THREADS)))
         return work(job, chunk)
 
 

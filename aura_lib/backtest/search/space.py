@@ -1,7 +1,8 @@
-"""What a search may choose from: named parameters, each a few values or an interval, and what rules combinations out."""
+"""What a search may choose from: named parameters, a few values or an interval each, and what rules some out."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Space:
     where: Where | None = field(default=None, repr=False)
 
     @staticmethod
-    def of(given: Mapping[str, Any], where: Where | None = None) -> Space:
+    def of(given: Mapping[str, Any], where: Where | str | None = None) -> Space:
         """A space from what a person writes: ranges, lists of numbers or words, a `Between`, one plain value.
 
         Raises InputError for an empty space, a parameter without a value, and numbers that are none.
@@ -72,7 +73,8 @@ class Space:
             raise InputError(
                 f"a space names parameters and what they may be, such as {{'fast': range(5, 60, 5)}}, not {given!r}"
             )
-        return Space({str(name): _parameter(str(name), what) for name, what in given.items()}, where)
+        parameters = {str(name): _parameter(str(name), what) for name, what in given.items()}
+        return Space(parameters, _condition(where, tuple(parameters)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,6 +112,11 @@ class Space:
                 )
         return np.column_stack([column.astype("float64") for column in self.columns(points).values()])
 
+    def codes(self, points: Points) -> NDArray[np.float64]:
+        """The values at these points as numbers, words by their place, n × parameters."""
+        columns = [_code(kind, points[:, i]) for i, kind in enumerate(self.parameters.values())]
+        return np.column_stack(columns) if columns else points
+
     def rows(self, points: Points) -> list[dict[str, Any]]:
         """The values at these points as they were given, a dictionary a point."""
         kinds = list(self.parameters.items())
@@ -126,6 +133,8 @@ class Space:
             answer = np.asarray(self.where(**self.columns(points)))
             if answer.shape == (len(points),):
                 return answer.astype(bool)
+        except InputError:
+            raise
         except (TypeError, ValueError, KeyError):
             pass  # written for one combination: asked one by one, where a real mistake shows itself
         return np.array([bool(self._one(row)) for row in self.rows(points)], dtype=bool)
@@ -144,6 +153,46 @@ class Space:
 def key(point: Points) -> bytes:
     """What two equal points have in common."""
     return np.ascontiguousarray(point + 0.0).tobytes()
+
+
+def _condition(where: Where | str | None, names: tuple[str, ...]) -> Where | None:
+    """What is asked whether a combination counts: text becomes a function, a function gets what it asks for."""
+    if where is None:
+        return None
+    if isinstance(where, str):
+        return _Text(where)
+    if not callable(where):
+        raise InputError(f"where={where!r} must be a function of parameters by name, or text such as 'fast < slow'")
+    asked = inspect.signature(where).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked):
+        return where
+    unknown = [parameter.name for parameter in asked if parameter.name not in names]
+    if unknown:
+        raise InputError(f"where= asks for {', '.join(unknown)}; the space has {', '.join(names)}")
+    return _Asked(where, tuple(parameter.name for parameter in asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    where: Where
+    names: tuple[str, ...]
+
+    def __call__(self, **given: Any) -> Any:
+        return self.where(**{name: given[name] for name in self.names})
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+
+    def __call__(self, **given: Any) -> Any:
+        import pandas as pd
+
+        frame = pd.DataFrame({name: np.atleast_1d(np.asarray(values)) for name, values in given.items()})
+        try:
+            return np.asarray(frame.eval(self.text, engine="python"))
+        except (pd.errors.UndefinedVariableError, SyntaxError, AttributeError, NotImplementedError) as error:
+            raise InputError(f"where={self.text!r} is no condition on {', '.join(given)}: {error}") from None
 
 
 def _parameter(name: str, what: Any) -> Choice | Between:
@@ -170,11 +219,17 @@ def _words(values: Sequence[Any]) -> bool:
     return not all(isinstance(value, int | float | np.number) for value in values)
 
 
+def _code(kind: Choice | Between, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    if isinstance(kind, Choice) and _words(kind.values):
+        return at
+    return _column(kind, at).astype("float64")
+
+
 def _column(kind: Choice | Between, at: NDArray[np.float64]) -> NDArray[Any]:
     if isinstance(kind, Between):
         return at
-    if not _words(kind.values):
-        return np.asarray(kind.values)[at.astype("int64")]
-    values = np.empty(len(kind.values), dtype=object)
+    places = at.astype("int64")
+    values: NDArray[Any] = np.empty(len(kind.values), dtype=object)
     values[:] = kind.values
-    return values[at.astype("int64")]
+    found: NDArray[Any] = (values if _words(kind.values) else np.array(kind.values))[places]
+    return found

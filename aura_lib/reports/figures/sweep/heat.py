@@ -99,15 +99,15 @@ def _cells(found: Combinations, x: str, y: str, fixed: Mapping[str, Any]) -> pd.
     return ranked.drop_duplicates([x, y])
 
 
-def _mark(found: Combinations, cells: pd.DataFrame, chosen: Mapping[str, Any] | None) -> pd.Series | None:
+def _mark(found: Combinations, cells: pd.DataFrame, chosen: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if chosen is not None:
-        return found.frame.loc[found.row(chosen)]
+        return found.at(found.row(chosen))
     known = cells[cells["rank"].notna()]
-    return None if known.empty else found.frame.loc[known["row"].iloc[0]]
+    return None if known.empty else found.at(known["row"].iloc[0])
 
 
 def _subtitle(
-    found: Combinations, cells: pd.DataFrame, x: str, y: str, fixed: Mapping[str, Any], mark: pd.Series | None
+    found: Combinations, cells: pd.DataFrame, x: str, y: str, fixed: Mapping[str, Any], mark: Mapping[str, Any] | None
 ) -> str:
     free = [name for name in found.parameters if name not in (x, y, *fixed)]
     told = [f"{said(fixed)} fixed"] if fixed else []
@@ -121,7 +121,7 @@ def _subtitle(
     return "; ".join(told) or f"{len(found.frame):,} combinations"
 
 
-def _around(found: Combinations, cells: pd.DataFrame, x: str, y: str, mark: pd.Series) -> pd.Series:
+def _around(found: Combinations, cells: pd.DataFrame, x: str, y: str, mark: Mapping[str, Any]) -> pd.Series:
     """The metric in train of the cells one step away."""
     steps = []
     for name in (x, y):
@@ -186,7 +186,7 @@ def _texts(found: Combinations, z: np.ndarray) -> np.ndarray:
     def text(value: float) -> str:
         return formats.percent(value, digits=0, sign=False) if found.percent else formats.ratio(value)
 
-    return np.vectorize(text, otypes=[object])(z)
+    return np.array([[text(value) for value in row] for row in z], dtype=object)
 
 
 def _ring(figure: go.Figure, across: list[Any], up: list[Any], x: Any, y: Any, column: int, look: Theme) -> None:

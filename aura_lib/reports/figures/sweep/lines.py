@@ -151,7 +151,7 @@ def _best_said(found: Combinations) -> str:
     best = found.train[found.best]
     return (
         f"{len(found.frame):,} trials; the best, {found.written(best)}, was number {found.best + 1:,}: "
-        f"{said(found.frame.loc[found.best])}"
+        f"{said(found.at(found.best))}"
     )
 
 

@@ -39,7 +39,7 @@ def parallel_coordinates(
     found = combinations(sweep, metric, parameters)
     look = themes.theme(theme)
     known = found.train.dropna().sort_values(ascending=found.metric not in LOWER, kind="stable")
-    rows = known.index[np.unique(np.linspace(0, max(len(known) - 1, 0), MOST).astype(int))] if len(known) else []
+    rows = known.index[np.unique(np.linspace(0, len(known) - 1, MOST).astype(int))] if len(known) else known.index
     figure = canvas.sheet(
         f"Every combination of {about.subject} and its {found.label}", _subtitle(found, len(rows)), source(about), theme
     )
@@ -53,13 +53,13 @@ def parallel_coordinates(
         label = found.label + (f", {part}" if part else "")
         dimensions.append({"label": label, "values": values.reindex(rows).to_numpy(),
                            "tickformat": ".0%" if found.percent else ".2~f"})  # fmt: skip
-    values = known.reindex(rows).to_numpy()
-    limit = float(np.abs(values).max()) or 0.01
+    colours = known.reindex(rows).to_numpy()
+    limit = float(np.abs(colours).max()) or 0.01
     scale = [[0.0, look.loss], [0.5, look.cash], [1.0, look.gain]]
     figure.add_trace(
         go.Parcoords(
             dimensions=dimensions,
-            line={"color": values, "colorscale": scale, "cmin": -limit, "cmax": limit},
+            line={"color": colours, "colorscale": scale, "cmin": -limit, "cmax": limit},
             unselected={"line": {"color": look.grid, "opacity": 0.3}},
             labelfont={"size": 12, "color": look.ink},
             tickfont={"size": 11, "color": look.muted},

@@ -14,7 +14,7 @@ from aura_lib.reports import formats
 from aura_lib.reports.about import About
 from aura_lib.reports.formats import Kind
 
-TRAIN, TEST = "train", "test"
+ALL, TRAIN, TEST = "all", "train", "test"
 LOWER = frozenset({"volatility", "turnover", "orders", "costs", "fees", "slippage", "tracking_error"})  # less is better
 EVERY = ""  # the part of a table that has no train and test
 
@@ -79,6 +79,10 @@ class Combinations:
         """The metric as the title of an axis, with its unit."""
         return f"{self.label}, %" if self.percent else self.label
 
+    def at(self, row: Any) -> dict[str, Any]:
+        """The parameters of a row."""
+        return {name: self.frame[name].loc[row] for name in self.parameters}
+
     def row(self, chosen: Mapping[str, Any]) -> Any:
         """The row of a combination that was tried; another raises InputError."""
         absent = [name for name in self.parameters if name not in chosen]
@@ -107,8 +111,8 @@ def combinations(sweep: Swept | pd.DataFrame, metric: str, parameters: Sequence[
         raise InputError(f"the sweep has no {missing}; its columns are {', '.join(map(str, table.columns))}")
     if missing:
         table = pd.DataFrame({name: pd.Series(dtype="float64") for name in (*names, metric)})
-    parts = list(dict.fromkeys(table["part"])) if "part" in table else [EVERY]
-    ordered = [part for part in (TRAIN, EVERY, TEST) if part in parts] or [EVERY]
+    parts = set(table["part"]) if "part" in table else set()
+    ordered = [part for part in (TRAIN, TEST) if part in parts] or [EVERY]
     number = table.groupby(list(names), sort=False, dropna=False).ngroup()
     frame = table.loc[~number.duplicated(), list(names)].reset_index(drop=True)
     values = {part: _mean(table, number, metric, part, len(frame)) for part in ordered}
@@ -116,7 +120,7 @@ def combinations(sweep: Swept | pd.DataFrame, metric: str, parameters: Sequence[
 
 
 def _mean(table: pd.DataFrame, number: pd.Series, metric: str, part: str, count: int) -> pd.Series:
-    own = table if part == EVERY else table[table["part"] == part]
+    own = table[table["part"] == (part or ALL)] if "part" in table else table
     numbers = pd.to_numeric(own[metric], errors="coerce").astype("float64")
     finite = numbers.where(np.isfinite(numbers))
     return finite.groupby(number.loc[own.index]).mean().reindex(range(count))
@@ -124,14 +128,13 @@ def _mean(table: pd.DataFrame, number: pd.Series, metric: str, part: str, count:
 
 def written(value: object) -> str:
     """A value of a parameter in words."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         return str(value)
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value)}"
-    return f"{float(value):.6g}"
+    number = float(value)
+    return f"{int(number)}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
 
 
-def said(values: Mapping[str, Any]) -> str:
+def said(values: Mapping[Any, Any]) -> str:
     """Parameters with their values in words."""
     return ", ".join(f"{name} {written(value)}" for name, value in values.items())
 
