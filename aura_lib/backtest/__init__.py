@@ -34,12 +34,14 @@ from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.run import run
+from aura_lib.backtest.search import Between, Search, search
 from aura_lib.backtest.statistics import statistics
 from aura_lib.backtest.sweep import Rule, Sweep, rule, rules, sweep
 
 __all__ = [
     "PBO",
     "Backtest",
+    "Between",
     "Comparison",
     "DeflatedSharpe",
     "Difference",
@@ -51,6 +53,7 @@ __all__ = [
     "ProbabilisticSharpe",
     "Replay",
     "Rule",
+    "Search",
     "SlotRecord",
     "SlotResult",
     "Superiority",
@@ -82,6 +85,7 @@ __all__ = [
     "rule",
     "rules",
     "run",
+    "search",
     "statistics",
     "stepwise",
     "superior_predictive_ability",

@@ -51,6 +51,21 @@ from aura_lib.core.settings import Settings, project_root
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
+if TYPE_CHECKING:
+    from aura_lib.core.market import Market
+    from aura_lib.core.market_data import Bars
+
+_NEEDS_PANDAS = {"Bars": "market_data", "Market": "market"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEEDS_PANDAS:
+        from importlib import import_module
+
+        return getattr(import_module(f"aura_lib.core.{_NEEDS_PANDAS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "FREQUENCIES",
     "LIVE",

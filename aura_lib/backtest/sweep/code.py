@@ -348,7 +348,7 @@ def path_module(rule: Rule) -> str:
         "\n".join(
             [
                 *_head(rule),
-                    "@njit(cache=True, error_model='numpy', nogil=True)",
+                "@njit(cache=True, error_model='numpy', nogil=True)",
                 "def wants(prices, live, table, columns, parameters, wanted):",
                 "    for s in range(live.shape[1]):",
                 "        want = 0.0",

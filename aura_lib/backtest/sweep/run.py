@@ -63,12 +63,11 @@ def sweep(
     space = Grid.of(rule, grid, where)
     total = _counted(space, job, max_combinations)
     kept = Kept.of(job, total, keep, rank, seed)
-    work = _engine(engine)
     done, interrupted = 0, False
     with _threads(threads):
         try:
-            for rows in space.chunks(CHUNK):
-                kept.add(rows, work(job, rows))
+            for rows, values in _answers(engine, job, space):
+                kept.add(rows, values)
                 done += len(rows)
                 if progress is not None:
                     progress(done, total)
@@ -77,16 +76,15 @@ def sweep(
     return Sweep(job, space, kept, bars.times, bars.symbols, interrupted, perf_counter() - began)
 
 
-Engine = Callable[[Job, Any], Any]
-
-
-def _engine(name: str) -> Engine:
-    if name == "local":
-        return evaluate
-    if name == "dask":
-        found: Engine = importlib.import_module("aura_lib.backtest.search.dask").evaluate
+def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
+    """Chunks of the grid and their metrics, in the grid's order."""
+    if engine == "local":
+        return ((rows, evaluate(job, rows)) for rows in space.chunks(CHUNK))
+    if engine == "dask":
+        cluster = importlib.import_module("aura_lib.backtest.search.dask")
+        found: Iterator[tuple[Any, Any]] = cluster.stream(job, space.chunks(cluster.rows(job)))
         return found
-    raise InputError(f"engine={name!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
+    raise InputError(f"engine={engine!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
 
 
 def _counted(space: Grid, job: Job, most: int) -> int:
