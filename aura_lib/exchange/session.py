@@ -180,18 +180,18 @@ class Session:
         if exit_order is None:
             exit_order = w.exit(quantity, self._moment, floor.next())
             floor.add(exit_order)
+            if made.phase != CLOSE:
+                self._due.append(exit_order)  # the rest of this bar counts for it
         else:
             exit_order.quantity += quantity
         left = exit_offer(exit_order, bar, made.phase)
         if left is not None:
             heapq.heappush(self._queue, (priority(exit_order, left), exit_order, left, bar))
-        if exit_order not in self._due:
-            self._due.append(exit_order)
 
     def _end(self, w: Working) -> None:
         """What the end of the bar does to an order that is still open."""
         bar, force = self._bars[w.symbol], w.force
-        if bar is not None and w.since < self._moment:
+        if bar is not None:
             remember(w, bar)
         if force is TimeInForce.GTC:
             return
