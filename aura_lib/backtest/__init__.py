@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_lib.backtest.doors import from_orders, from_weights
+from aura_lib.backtest.doors import from_orders, from_signals, from_weights
 from aura_lib.backtest.keeping import load
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
@@ -18,6 +18,7 @@ __all__ = [
     "SlotRecord",
     "SlotResult",
     "from_orders",
+    "from_signals",
     "from_weights",
     "load",
     "parity",

@@ -47,6 +47,7 @@ from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
 from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.signals import Signals
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
@@ -120,6 +121,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Side",
+    "Signals",
     "SimulatedClock",
     "Status",
     "Stream",

@@ -114,11 +114,13 @@ class Market:
         seen enough. A symbol that is not there, or none named among several, raises InputError.
         """
         key = (kind, args, symbol, *named.items()) if named else (kind, args, symbol)
-        state = self._shared.running.get(key)
-        if state is None or state.end > self._end:  # new, or an older market than the one that came this far
+        end, state = self._end, self._shared.running.get(key)
+        if state is None or state.end > end:  # new, or an older market than the one that came this far
             state = self._shared.start(kind, args, symbol, named)
             self._shared.running.setdefault(key, state)
-        return state.value if state.end == self._end else state.run_to(self._end)
+        elif state.end == end:
+            return state.value
+        return state.run_to(end)
 
     def __repr__(self) -> str:
         return f"<Market at {self._as_of.isoformat()}: {self._end} bars, {len(self.symbols)} symbols>"
@@ -193,6 +195,10 @@ class _Running:
         self.end, self.value = 0, NAN
 
     def run_to(self, end: int) -> float:
+        if self.end == end - 1:
+            self.end = end
+            self.value = value = self._update(self._told[end - 1])
+            return value
         update, value = self._update, self.value
         for bar in self._told[self.end : end]:
             value = update(bar)
