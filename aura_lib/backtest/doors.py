@@ -57,9 +57,8 @@ def from_weights(
 
     places = {utc(time): n for n, time in enumerate(bars.times[rows])}
 
-    return _play(
-        batch.WEIGHTS, table, columns, decide, "the rows of weights", bars, mandate, rows, costs, limits, name, more
-    )
+    told = _Told(batch.WEIGHTS, rows, table, columns, decide, "the rows of weights")
+    return _play(told, bars, mandate, costs, limits, name, more)
 
 
 def from_orders(
@@ -94,9 +93,8 @@ def from_orders(
         return [Intent(i, Side.BUY if units > 0 else Side.SELL, abs(units)) for i, units in legs]
 
     units = table * np.array([float(i.lot) for i in instruments])
-    return _play(
-        batch.UNITS, units, columns, decide, "the rows of sizes", bars, mandate, rows, costs, limits, name, more
-    )
+    told = _Told(batch.UNITS, rows, units, columns, decide, "the rows of sizes")
+    return _play(told, bars, mandate, costs, limits, name, more)
 
 
 def from_signals(
@@ -137,10 +135,9 @@ def from_signals(
         into = {columns[k]: share for k in np.flatnonzero(enter[n])}
         return Signals(into, [columns[k] for k in np.flatnonzero(leave[n])], as_of=market.as_of)
 
-    table = np.where(leave, 0.0, np.where(enter, share, np.nan))
-    return _play(
-        batch.ENTRIES, table, columns, decide, "the rows of signals", bars, mandate, rows, costs, limits, name, more
-    )
+    wished = np.where(leave, 0.0, np.where(enter, share, np.nan))
+    told = _Told(batch.ENTRIES, rows, wished, columns, decide, "the rows of signals")
+    return _play(told, bars, mandate, costs, limits, name, more)
 
 
 def _table(given: Any, bars: Bars, mandate: Mandate, name: str) -> tuple[Rows, Floats]:

@@ -190,6 +190,8 @@ class _Running:
 
     __slots__ = ("_told", "_update", "end", "value")
 
+    value: float
+
     def __init__(self, indicator: Any, told: list[Any]) -> None:
         self._update, self._told = indicator.update, told
         self.end, self.value = 0, NAN
@@ -197,13 +199,13 @@ class _Running:
     def run_to(self, end: int) -> float:
         if self.end == end - 1:
             self.end = end
-            self.value = value = self._update(self._told[end - 1])
-            return value
+            self.value = self._update(self._told[end - 1])
+            return self.value
         update, value = self._update, self.value
         for bar in self._told[self.end : end]:
             value = update(bar)
         self.end, self.value = end, value
-        return value
+        return self.value
 
 
 def _timed(name: str, feature: Any) -> pd.DataFrame | pd.Series:

@@ -39,3 +39,9 @@ class Signals:
         object.__setattr__(self, "entries", MappingProxyType(entries))
         object.__setattr__(self, "exits", exits)
         object.__setattr__(self, "as_of", utc(self.as_of, "as_of"))
+
+    @property
+    def entered(self) -> Mapping[str, float | None]:
+        """Symbol → fraction of equity to enter with; None for an equal share."""
+        assert isinstance(self.entries, Mapping)  # since it was made
+        return self.entries
