@@ -7,7 +7,7 @@ from aura_lib.backtest.bootstrap import intervals
 from aura_lib.backtest.comparison import Comparison, compare
 from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.describe import describe
-from aura_lib.backtest.doors import from_orders, from_weights
+from aura_lib.backtest.doors import from_orders, from_signals, from_weights
 from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
@@ -69,6 +69,7 @@ __all__ = [
     "family_of",
     "folds",
     "from_orders",
+    "from_signals",
     "from_weights",
     "haircut_sharpe",
     "intervals",

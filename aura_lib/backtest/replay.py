@@ -158,6 +158,8 @@ def replay(
 def _ascending(slots: Sequence[datetime] | pd.DatetimeIndex) -> list[datetime]:
     if isinstance(slots, pd.DatetimeIndex) and slots.tz is not None:
         moments = slots.tz_convert("UTC").to_pydatetime().tolist()
+        if slots.is_monotonic_increasing and slots.is_unique:
+            return moments
     else:
         moments = [utc(slot, "slot") for slot in slots]
     for before, after in pairwise(moments):

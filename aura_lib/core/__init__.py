@@ -48,6 +48,7 @@ from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, 
 from aura_lib.core.progress import Progress, watched
 from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.signals import Signals
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
@@ -124,6 +125,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Side",
+    "Signals",
     "SimulatedClock",
     "Status",
     "Stream",
