@@ -5,6 +5,8 @@ from __future__ import annotations
 from aura_lib.backtest.bootstrap import intervals
 from aura_lib.backtest.comparison import Comparison, compare
 from aura_lib.backtest.describe import describe
+from aura_lib.backtest.doors import from_orders, from_weights
+from aura_lib.backtest.keeping import load
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -21,7 +23,10 @@ __all__ = [
     "SlotResult",
     "compare",
     "describe",
+    "from_orders",
+    "from_weights",
     "intervals",
+    "load",
     "parity",
     "replay",
     "run",

@@ -84,7 +84,7 @@ class Curve:
         for currency, money in self._money.items():
             if currency != self.opening.currency:
                 rate = self._rate(currency)
-                before = np.concatenate([[float(getattr(self.opening, "balances", {}).get(currency, 0))], money[:-1]])
+                before = np.concatenate([[float(self.opening.balances.get(currency, 0))], money[:-1]])
                 frame[currency] = before * np.diff(rate, prepend=rate[0])
         return frame
 
@@ -141,7 +141,7 @@ class Curve:
     @cached_property
     def _money(self) -> dict[str, Floats]:
         own, changes = self.opening.currency, self.changes
-        opening = {own: self.opening.cash, **getattr(self.opening, "balances", {})}
+        opening = {own: self.opening.cash, **self.opening.balances}
         given = changes.flow_currency
         labels = np.array([given] * len(changes.flow) if isinstance(given, str) else given, dtype=object)
         money = {}
@@ -200,7 +200,7 @@ def changes_of(
 ) -> Changes:
     """Fills and bookings as columns over bars. One outside the bars raises DataError."""
     place = {symbol: n for n, symbol in enumerate(symbols)}
-    money = {opening.currency, *getattr(opening, "balances", {})}
+    money = {opening.currency, *opening.balances}
     units: list[tuple[Any, int, float]] = []
     flows: list[tuple[Any, int, str, float]] = []
     for fill in fills:

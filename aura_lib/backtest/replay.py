@@ -13,11 +13,12 @@ import pandas as pd
 
 from aura_lib.backtest.curve import Changes, changes_of
 from aura_lib.backtest.desk import Desk, SlotResult
+from aura_lib.backtest.events import actions_of
 from aura_lib.backtest.trades import Trades
-from aura_lib.backtest.watch import Progress, Watch
-from aura_lib.core import TERMINAL, Account, Bars, DataError, Fill, InputError, Mandate, Order, iso, utc
+from aura_lib.backtest.watch import Progress, Stop
+from aura_lib.core import TERMINAL, Account, Bars, Booking, DataError, Fill, InputError, Mandate, Order, iso, utc
 from aura_lib.core.market import Shared
-from aura_lib.exchange import Costs, Exchange
+from aura_lib.exchange import Costs, Exchange, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
@@ -40,7 +41,9 @@ class Replay:
     account: Account
     costs: Costs
     limits: Limits
-    bookings: tuple[Any, ...] = ()
+    fill_model: FillModel = field(default_factory=FillModel)
+    terms: Terms = field(default_factory=Terms)
+    bookings: tuple[Booking, ...] = ()
     stopped: datetime | None = None
     bankrupt: datetime | None = None
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
@@ -82,9 +85,12 @@ def replay(
     bars: Bars,
     mandate: Mandate,
     *,
-    slots: Sequence[datetime],
+    slots: Sequence[datetime] | pd.DatetimeIndex,
     params: Mapping[str, Any] | None = None,
     costs: Costs | None = None,
+    fills: FillModel | None = None,
+    terms: Terms | None = None,
+    actions: pd.DataFrame | None = None,
     limits: Limits | None = None,
     features: Mapping[str, Any] | None = None,
     account: Account | None = None,
@@ -95,7 +101,10 @@ def replay(
     """Replay `decide` at `slots` over `bars`; no arrays, no statistics, no heavy imports, and no trial counted.
 
     At a slot the strategy sees the bars closed by then and the account as it stands; its intents go through
-    `plan.propose`, `risk.check` and the simulated exchange, and fill at the next bar, or `delay` bars after that.
+    `plan.propose`, `risk.check` and the simulated exchange, and fill at the next bar, or `delay` bars after that: how
+    and at what price is the business of `fills` and `costs`, what the account may do that of `terms` (by default what
+    the mandate asks for, in all currencies of the bars). `actions` are splits and dividends (columns time, symbol,
+    dividend, split) that are booked before their bar; bars adjusted for them must not be given them again.
     After the last slot the exchange runs on to the end of `bars`. `account` is the opening one (the mandate's
     capital in cash when not given); `features` maps names to frames or Series by time, which the strategy sees cut
     at each slot; `progress(done, total)` is called after every slot.
@@ -112,19 +121,19 @@ def replay(
     if isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
         raise InputError(f"delay={delay!r} must be a number of bars, zero or more")
     opening = account or Account(name, mandate.capital, mandate.currency)
-    exchange = Exchange.of(opening, costs or Costs())
-    desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, delay)
+    rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
+    exchange = Exchange.of(opening, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
+    desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
     given = dict(params or {})
     stopped = None
-    with Watch(len(moments), progress) as watch:
+    with Stop() as stop:
         for done, (slot, end) in enumerate(zip(moments, ends, strict=True), start=1):
-            desk.run_to(end)
-            try:
-                desk.decide(decide, slot, end, given)
-                go_on = watch.done(done)
-            except KeyboardInterrupt:  # from inside the strategy or its progress: nothing is half done here
-                go_on = watch.interrupted = False
-            if not go_on:
+            if not desk.run_to(end):
+                break
+            desk.decide(decide, slot, end, given)
+            if progress is not None:
+                progress(done, len(moments))
+            if stop.wished:
                 stopped = slot
                 break
         else:
@@ -137,12 +146,16 @@ def replay(
         account=exchange.account,
         costs=exchange.costs,
         limits=desk.limits,
+        fill_model=exchange.fills,
+        terms=exchange.terms,
+        bookings=tuple(desk.bookings),
         stopped=stopped,
+        bankrupt=desk.bankrupt,
         seconds={"decide": desk.seconds, "loop": perf_counter() - began - desk.seconds},
     )
 
 
-def _ascending(slots: Sequence[datetime]) -> list[datetime]:
+def _ascending(slots: Sequence[datetime] | pd.DatetimeIndex) -> list[datetime]:
     if isinstance(slots, pd.DatetimeIndex) and slots.tz is not None:
         moments = slots.tz_convert("UTC").to_pydatetime().tolist()
     else:

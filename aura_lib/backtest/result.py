@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from aura_lib.backtest.statistics import periods_per_year, statistics
 from aura_lib.backtest.tape import Tape
 from aura_lib.backtest.trades import Trades
 from aura_lib.core import Bars, Mandate
+
+if TYPE_CHECKING:
+    from aura_lib.backtest.arrays import Arrays
 
 NOTHING_LEFT = 1e-9  # of the opening equity: what a curve that fell to zero or below is measured at
 
@@ -72,16 +75,21 @@ class Backtest:
         return Curve(self.bars, self.source.opening, self.source.changes(self.bars, self.symbols))
 
     @cached_property
-    def portfolio(self) -> Any:
-        """The `vectorbt.Portfolio` of the fills. Its own figures take 365 days a year unless told `year_freq`.
+    def arrays(self) -> Arrays:
+        """The same fills, played by vectorbt as amounts: its portfolio, equity, cash and positions.
 
-        It holds what vectorbt can express: trades in the account's currency. Bookings (dividends, splits, interest)
-        and several currencies raise InputError.
+        vectorbt holds trades in the account's currency, from cash, as long as cash stays above zero. Bookings
+        (dividends, splits, interest) and several currencies raise InputError, what it books otherwise DataError.
         """
         from aura_lib.backtest.arrays import simulate
 
         accounts.expressible(self)
-        return simulate(self.replay.fills, self.bars, self.symbols, self.source.opening.cash).portfolio
+        return simulate(self.replay.fills, self.bars, self.symbols, self.source.opening.cash)
+
+    @property
+    def portfolio(self) -> Any:
+        """The `vectorbt.Portfolio` of the fills. Its own figures take 365 days a year unless told `year_freq`."""
+        return self.arrays.portfolio
 
     # ── paths ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
+from aura_lib.backtest.statistics import PERIODS
+from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
-from aura_lib.exchange import Costs
+from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
@@ -30,6 +33,9 @@ def run(
     end: Moment | None = None,
     warmup: int = 0,
     costs: Costs | None = None,
+    fills: FillModel | None = None,
+    terms: Terms | None = None,
+    actions: pd.DataFrame | None = None,
     limits: Limits | None = None,
     features: Mapping[str, Any] | None = None,
     delay: int = 0,
@@ -52,24 +58,37 @@ def run(
     began = perf_counter()
     first, last = _window(bars, start, end, warmup)
     history = bars.until(last)
-    slots = _slots(Schedule.parse(schedule), history, first, last)
+    plan = Schedule.parse(schedule)
+    slots = _slots(plan, history, first, last)
     planned = perf_counter()
-    result = replay(
-        decide,
-        history,
-        mandate,
-        slots=slots,
-        params=params,
-        costs=costs,
-        limits=limits,
-        features=features,
-        delay=delay,
-        name=name,
-        progress=progress,
-    )
-    ended = result.stopped or result.bankrupt or last
-    timing = {"calendar": planned - began, **result.seconds}
-    return Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing)
+    charged, bounds = costs or Costs(), limits or Limits()
+    with counted(
+        decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
+        costs=(charged, bounds, fills, terms), periods=PERIODS.get(bars.frequency),
+    ) as trial, Bar("backtest") as bar:  # fmt: skip
+        result = replay(
+            decide,
+            history,
+            mandate,
+            slots=slots,
+            params=params,
+            costs=charged,
+            fills=fills,
+            terms=terms,
+            actions=actions,
+            limits=bounds,
+            features=features,
+            delay=delay,
+            name=name,
+            progress=trial.watch(progress or bar),
+        )
+        ended = result.stopped or result.bankrupt or last
+        timing = {"calendar": planned - began, **result.seconds}
+        book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing)
+        outcome = INTERRUPTED if result.stopped else COMPLETED
+        figures = {"n_slots": len(result.slots), "n_fills": len(result.fills)}
+        trial.completed(book.returns, outcome=outcome, statistics=figures)
+    return book
 
 
 def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ from aura_lib.backtest.accounts import notes
 if TYPE_CHECKING:
     from aura_lib.backtest.result import Backtest
     from aura_lib.core import Fill, Intent
+    from aura_lib.exchange import Costs, FillModel, Terms
 
 
 def orders(result: Backtest) -> pd.DataFrame:
@@ -85,12 +86,12 @@ def assumptions(result: Backtest) -> dict[str, str]:
     still_open = source.counts()["n_open"]
     told = {
         "decision": f"at the slots of '{result.schedule}', on bars closed by then",
-        "fills": "market orders fill whole at the next bar's close; a symbol without a price in it expires",
+        "fills": _filling(source.fill_model),
         "sizes": "fixed at the moment of decision from that moment's prices, rounded down to lots; "
         f"{mandate.cash_buffer:.2%} of equity kept as a buffer",
-        "costs": f"commission {source.costs.commission_bps} bps of value, at least {source.costs.min_commission} "
-        f"{mandate.currency}; slippage {source.costs.slippage_bps} bps of price; no market impact, no taxes",
-        "cash": "earns nothing; proceeds of sells pay for buys at once",
+        "costs": _charges(source.costs, mandate.currency),
+        "cash": _carry(source.costs),
+        "account": _account(source.terms),
         "marking": "holdings are valued at their last known close",
         "prices": f"{bars.source}, {bars.frequency}, adjusted for {bars.adjustment or 'nothing'}; "
         f"snapshot {bars.snapshot or 'none (from memory)'}",
@@ -103,6 +104,37 @@ def assumptions(result: Backtest) -> dict[str, str]:
     if result.repeats:
         told["repeats"] = "; ".join(result.repeats)
     return told
+
+
+def _filling(model: FillModel) -> str:
+    at = {"close": "close", "open": "open", "vwap": "typical price (H + L + C) / 3"}[model.at]
+    told = f"market orders fill at the next bar's {at}; a symbol without a price in it expires"
+    if model.volume_share is None:
+        return f"{told}; whatever the volume"
+    return f"{told}; all orders in a symbol take at most {model.volume_share:%} of a bar's volume"
+
+
+def _charges(costs: Costs, currency: str) -> str:
+    fee = costs.fees or f"{costs.commission_bps} bps of value, at least {costs.min_commission} {currency}"
+    slippage = costs.slippage or f"{costs.slippage_bps} bps of price"
+    return (
+        f"commission {fee}; slippage {slippage}; spread {costs.spread or 'none'}; "
+        f"market impact {costs.impact or 'none'}; no taxes"
+    )
+
+
+def _carry(costs: Costs) -> str:
+    earned = "earns nothing" if costs.interest is None else f"earns {costs.interest.credit:%}"
+    owed = "nothing" if costs.interest is None else f"{costs.interest.debit:%}"
+    lent = "nothing" if costs.borrow is None else f"{costs.borrow.rate:%}"
+    return f"{earned}; what is owed costs {owed}, what is sold short {lent}; proceeds of sells pay for buys at once"
+
+
+def _account(terms: Terms) -> str:
+    if not terms.margin:
+        return "a cash account: long only, nothing borrowed"
+    shorts = "shorts allowed" if terms.short else "long only"
+    return f"on margin: {shorts}, exposure up to {terms.max_gross} times equity, closed out below {terms.floor:%} of it"
 
 
 def _wish(leg: Intent | Fill) -> tuple[str, str, float]:

@@ -58,7 +58,7 @@ class Trades:
             price,
             np.abs(units) * price * scale,
             _floats(fill.fee for fill in fills),
-            *(_floats(getattr(fill, kind, Decimal(0)) for fill in fills) for kind in KINDS),
+            *(_floats(getattr(fill, kind) for fill in fills) for kind in KINDS),
         )
 
 

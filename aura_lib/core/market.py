@@ -180,7 +180,7 @@ class Shared:
         have = [self.array(f)[:, column].tolist() if f in self.bars.fields else None for f in fields]
         gap = [NAN] * len(self.bars)
         rows = zip(self.bars.times.to_pydatetime(), *(values or gap for values in have), strict=True)
-        return [Bar(symbol, *row, frequency) for row in rows]
+        return [Bar(symbol, time, o, h, l, c, v, frequency) for time, o, h, l, c, v in rows]  # noqa: E741
 
 
 class _Running:

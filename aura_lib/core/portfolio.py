@@ -174,6 +174,17 @@ class Books:
             raise InputError(f"account {self.name} is in {known}: it has no balance in {currency}")
         return self.balances[currency]
 
+    def open(self, currency: str) -> None:
+        """Give the account a balance in a currency, of zero where it had none."""
+        if currency != self.currency and currency not in self.balances:
+            self.balances[currency] = ZERO
+            self._account = None
+
+    def pay(self, amount: Decimal) -> None:
+        """Pay money in or, negative, out, in the account's own currency."""
+        self.cash += amount
+        self._account = None
+
     def book(self, entry: Fill | Booking) -> None:
         """Write one entry down. One that cannot be booked raises InputError and changes nothing."""
         if isinstance(entry, Fill):
@@ -186,18 +197,25 @@ class Books:
 
     def fill(self, fill: Fill) -> None:
         """Write a trade down."""
-        instrument, currency = fill.instrument, fill.instrument.currency
+        self.trade(fill.instrument, fill.signed, fill.price, fill.cash, fill.fee, fill.time)
+
+    def trade(
+        self, instrument: Instrument, change: Decimal, price: Decimal, cash: Decimal, fee: Decimal, time: datetime
+    ) -> None:
+        """Write down that `change` units (signed) were traded at a price, for that cash (signed, the fee taken off)."""
+        currency = instrument.currency
         if currency != self.currency and currency not in self.balances:
-            raise InputError(f"{fill.symbol} trades in {currency}; account {self.name} is in {self.currency}")
+            raise InputError(f"{instrument.symbol} trades in {currency}; account {self.name} is in {self.currency}")
         if instrument.asset_class is AssetClass.FX and self._is_money(instrument):
-            self._pay(instrument.base, fill.signed)
+            self._pay(instrument.base, change)
         else:
-            held = self.positions.get(instrument.symbol) or Position(instrument)
-            self.positions[instrument.symbol] = held.traded(fill.signed, fill.price)
-        self._pay(currency, fill.cash)
+            self._trade(instrument, change, price)
         if currency == self.currency:
-            self.fees += fill.fee
-        self.as_of = fill.time
+            self.cash += cash
+            self.fees += fee
+        else:
+            self.balances[currency] += cash
+        self.as_of = time
         self._account = None
 
     def _is_money(self, pair: Instrument) -> bool:

@@ -26,6 +26,11 @@ class PriceBar(NamedTuple):
         """The bar of which only the close is known."""
         return PriceBar(close, close, close, close)
 
+    @property
+    def typical(self) -> Decimal:
+        """(H + L + C) / 3: the usual stand-in for the volume-weighted average price."""
+        return (self.high + self.low + self.close) / 3
+
 
 def checked(symbol: str, told: Decimal | PriceBar | None) -> PriceBar | None:
     """The bar in a form that holds: all four prices there, ordered and positive. None when it did not trade.
@@ -35,22 +40,23 @@ def checked(symbol: str, told: Decimal | PriceBar | None) -> PriceBar | None:
     if told is None:
         return None
     bar = PriceBar.of(told) if isinstance(told, Decimal) else told
-    if bar.close.is_nan() or (bar.volume is not None and not bar.volume > 0):
+    opened, high, low, close, volume = bar
+    if close.is_nan() or (volume is not None and not volume > 0):
         return None
-    if bar.open is not bar.close:
+    if opened.is_nan() or high.is_nan() or low.is_nan():
         bar = _filled(bar)
-    low, high = bar.low, bar.high
+        opened, high, low, close, volume = bar
     if not low > 0 or not high.is_finite():
-        wrong = next(p for p in (bar.close, bar.open, low, high) if not p.is_finite() or p <= 0)
+        wrong = next((p for p in (close, opened, low, high) if not p.is_finite() or p <= 0), close)
         raise DataError(f"{symbol} cannot trade at {wrong}: a price is a positive number")
-    if not (low <= bar.open <= high and low <= bar.close <= high):
-        raise DataError(f"{symbol}: open {bar.open} and close {bar.close} must lie between low {low} and high {high}")
+    if not (low <= opened <= high and low <= close <= high):
+        raise DataError(f"{symbol}: open {opened} and close {close} must lie between low {low} and high {high}")
     return bar
 
 
 def _filled(bar: PriceBar) -> PriceBar:
     close = bar.close
-    first = close if bar.open.is_nan() else bar.open
-    high = max(first, close) if bar.high.is_nan() else bar.high
-    low = min(first, close) if bar.low.is_nan() else bar.low
-    return PriceBar(first, high, low, close, bar.volume)
+    opened = close if bar.open.is_nan() else bar.open
+    high = max(opened, close) if bar.high.is_nan() else bar.high
+    low = min(opened, close) if bar.low.is_nan() else bar.low
+    return PriceBar(opened, high, low, close, bar.volume)

@@ -99,17 +99,13 @@ def _research(
     costs: Costs | None, limits: Limits | None, context: Context | None,
 ) -> Backtest:  # fmt: skip
     from aura_lib import backtest
-    from aura_lib.ledger import Ledger, trials
 
     result = backtest.run(
         decide, bars, mandate, params=params, schedule=str(plan), warmup=warmup, costs=costs or Costs(),
         limits=limits or Limits(),
     )  # fmt: skip
-    statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
-    by_runner = {"code": context.binding, "family": context.notebook} if context else {}
-    with Ledger.open() as ledger:
-        trials.count(ledger, decide, bars, params, str(plan), statistics, **by_runner)
     if context is not None:
+        statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
         window = [iso(bars.start), iso(bars.end)]
         context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window})
     return result
