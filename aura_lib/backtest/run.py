@@ -12,7 +12,7 @@ import pandas as pd
 from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
-from aura_lib.backtest.statistics import PERIODS
+from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
 from aura_lib.exchange import Costs, FillModel, Terms
@@ -64,7 +64,7 @@ def run(
     charged, bounds = costs or Costs(), limits or Limits()
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
-        costs=(charged, bounds, fills, terms), periods=PERIODS.get(bars.frequency),
+        costs=(charged, bounds, fills, terms), periods=periods_per_year(bars.frequency, bars.calendar),
     ) as trial, Bar("backtest") as bar:  # fmt: skip
         result = replay(
             decide,
