@@ -101,6 +101,7 @@ def unsure(wanted: Iterable[Statistic]) -> list[Statistic]:
 
 
 def in_range(level: float, draws: int) -> None:
+    """Refuse a level or a number of draws that no interval can be made of."""
     if not 0.5 <= level < 1:
         raise InputError(f"level={level!r}: give a fraction from 0.5 to below 1, such as 0.95")
     if draws < LEAST_DRAWS:

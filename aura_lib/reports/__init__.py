@@ -12,7 +12,7 @@ from aura_lib.reports.tables import Link
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
     from aura_lib.reports.outcome import outcome_figure, outcome_table
-    from aura_lib.reports.performance import tearsheet
+    from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
 
 
 def __getattr__(name: str) -> Any:
@@ -20,10 +20,10 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports import outcome
 
         return getattr(outcome, name)
-    if name == "tearsheet":
+    if name in ("TearSheet", "statistics_table", "tear_sheet", "tearsheet"):
         from aura_lib.reports import performance
 
-        return performance.tearsheet
+        return getattr(performance, name)
     if name == "quality":
         from aura_lib.reports import data_quality
 
@@ -36,12 +36,15 @@ __all__ = [
     "Check",
     "Link",
     "Section",
+    "TearSheet",
     "figures",
     "formats",
     "outcome_figure",
     "outcome_table",
     "quality",
     "report",
+    "statistics_table",
     "tables",
+    "tear_sheet",
     "tearsheet",
 ]

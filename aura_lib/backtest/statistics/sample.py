@@ -49,11 +49,12 @@ class Sample:
         is left out, and a note says so. Infinite returns raise DataError; what is no series of numbers, InputError.
         """
         table, times = _table(returns, benchmark)
-        known = table[~np.isnan(table).any(axis=1)]
+        there = np.flatnonzero(~np.isnan(table).any(axis=1))
+        known = table[there]
         if np.isinf(known).any():
             raise DataError(f"{int(np.isinf(known).any(axis=1).sum())} of {len(known)} returns are infinite")
         if times is not None:
-            times = times[~np.isnan(table).any(axis=1)]
+            times = times[there]
         if periods is not None and not periods > 0:
             raise InputError(f"periods={periods!r}: give the number of returns a year, such as 252")
         sample = Sample(

@@ -11,17 +11,26 @@ from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_retur
 from aura_lib.reports.figures.candles import candles
 from aura_lib.reports.figures.market import prices
 from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
+from aura_lib.reports.figures.trading import attribution, cost_kinds, exposures, trades
+from aura_lib.reports.figures.uncertainty import differences, growth, intervals
 
 __all__ = [
+    "attribution",
     "beta",
     "candles",
+    "cost_kinds",
     "costs",
+    "differences",
     "distribution",
     "drawdown",
     "equity",
+    "exposures",
+    "growth",
+    "intervals",
     "monthly_returns",
     "prices",
     "rolling",
+    "trades",
     "turnover",
     "weights",
     "yearly_returns",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from aura_lib.risk.measures.catalogue import statistic
-from aura_lib.risk.measures.paths import Array, Paths, dot, over
+from aura_lib.risk.measures.paths import Array, Paths, dot, least, total
 
 LEVEL = 0.95  # of VaR and CVaR
 
@@ -13,7 +15,7 @@ LEVEL = 0.95  # of VaR and CVaR
 @statistic("risk", "fraction a year")
 def volatility(p: Paths) -> Array:
     """std(r)·√P, the sample standard deviation (n − 1)."""
-    return p.deviation * np.sqrt(p.periods)
+    return p.deviation * math.sqrt(p.periods)
 
 
 @statistic("risk", "fraction a year")
@@ -38,13 +40,13 @@ def cvar(p: Paths) -> Array:
 def shortfall(p: Paths, level: float) -> Array:
     """Historical expected shortfall at a level."""
     beyond = p.returns <= p.quantile(1 - level)[:, None]
-    return (p.returns * beyond).sum(axis=-1) / beyond.sum(axis=-1)
+    return np.asarray(total(p.returns * beyond) / beyond.sum(axis=-1))
 
 
 @statistic("risk", "fraction", "percentile")
 def max_drawdown(p: Paths) -> Array:
     """Lowest of growth over its running maximum, less one; the opening value counts as a high."""
-    return p.below.min(axis=-1)
+    return least(p.below)
 
 
 @statistic("risk", "fraction", "percentile")
@@ -66,13 +68,13 @@ def drawdown_duration(p: Paths) -> Array:
     bars = np.arange(p.below.shape[1], dtype=np.int32)
     since = bars - np.maximum.accumulate(np.where(p.below == 0, bars, np.int32(0)), axis=1)
     recovered = since[:, :-1].max(axis=-1)  # and one bar more, in which it recovered or fell on
-    return np.maximum(recovered + (recovered > 0), since[:, -1]) / p.periods
+    return np.asarray(np.maximum(recovered + (recovered > 0), since[:, -1]) / p.periods)
 
 
 @statistic("risk", "share of bars", "percentile")
 def time_under_water(p: Paths) -> Array:
     """Bars that end below an earlier high, over all."""
-    return (p.below < 0).sum(axis=-1) / p.count
+    return np.asarray((p.below < 0).sum(axis=-1) / p.count)
 
 
 @statistic("risk", "fraction", "percentile")
@@ -84,22 +86,4 @@ def ulcer_index(p: Paths) -> Array:
 @statistic("risk", "fraction", "percentile")
 def pain_index(p: Paths) -> Array:
     """Mean of the drawdown at every bar, as a positive fraction (Becker, Zephyr Associates 2006)."""
-    return -p.below.sum(axis=-1) / p.count
-
-
-@statistic("ratio", "ratio", "percentile")
-def calmar(p: Paths) -> Array:
-    """Annual return / |maximum drawdown| over the whole window (Young, Futures 1991, there over 36 months)."""
-    return over(p.annual, -max_drawdown(p))
-
-
-@statistic("ratio", "ratio", "percentile")
-def martin(p: Paths) -> Array:
-    """Ulcer performance index: annual return / ulcer index (Martin & McCann 1989), risk-free rate 0."""
-    return over(p.annual, ulcer_index(p))
-
-
-@statistic("ratio", "ratio", "percentile")
-def pain_ratio(p: Paths) -> Array:
-    """Annual return / pain index (Becker 2006), risk-free rate 0."""
-    return over(p.annual, pain_index(p))
+    return -total(p.below) / p.count

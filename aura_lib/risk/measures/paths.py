@@ -42,7 +42,7 @@ class Paths:
     @cached_property
     def mean(self) -> Array:
         """Arithmetic mean of the returns."""
-        return np.asarray(self.returns.sum(axis=-1) / self.count)
+        return total(self.returns) / self.count
 
     @cached_property
     def centred(self) -> Array:
@@ -69,7 +69,7 @@ class Paths:
     @cached_property
     def losses(self) -> Array:
         """The sum of the returns below zero, as a positive number."""
-        return -np.minimum(self.returns, 0.0).sum(axis=-1)
+        return -total(np.minimum(self.returns, 0.0))
 
     @cached_property
     def shortfall(self) -> Array:
@@ -89,7 +89,7 @@ class Paths:
         low = int(place)
         high = min(low + 1, self.returns.shape[-1] - 1)
         below, above = self.ordered[:, low], self.ordered[:, high]
-        return below + (above - below) * (place - low)
+        return np.asarray(below + (above - below) * (place - low))
 
     @cached_property
     def growth(self) -> Array:
@@ -143,9 +143,22 @@ class Paths:
         return Paths(self.returns - self.benchmark, self.periods)
 
 
+def total(values: Array) -> Array:
+    """Sum along each path."""
+    sums: Array = values.sum(axis=-1)
+    return sums
+
+
+def least(values: Array) -> Array:
+    """Lowest value of each path."""
+    lowest: Array = values.min(axis=-1)
+    return lowest
+
+
 def dot(a: Array, b: Array) -> Array:
     """Sum of products along each path."""
-    return np.einsum("ij,ij->i", a, b)
+    products: Array = np.einsum("ij,ij->i", a, b)
+    return products
 
 
 def over(a: Array, b: Array) -> Array:

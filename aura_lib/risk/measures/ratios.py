@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from aura_lib.risk.measures.catalogue import statistic
+from aura_lib.risk.measures.losses import max_drawdown, pain_index, ulcer_index
 from aura_lib.risk.measures.paths import Array, Paths, over
 
 
 @statistic("ratio", "ratio")
 def sharpe(p: Paths) -> Array:
     """mean(r) / std(r)·√P (Sharpe, Journal of Portfolio Management 1994)."""
-    return p.mean / p.spread * np.sqrt(p.periods)
+    return p.mean / p.spread * math.sqrt(p.periods)
 
 
 @statistic("ratio", "ratio", "none")
@@ -30,7 +33,7 @@ def sharpe_error(p: Paths) -> Array:
 @statistic("ratio", "ratio")
 def sortino(p: Paths) -> Array:
     """mean(r)·P / downside deviation (Sortino & Price, Journal of Investing 1994), target 0."""
-    return p.mean / p.shortfall * np.sqrt(p.periods)
+    return p.mean / p.shortfall * math.sqrt(p.periods)
 
 
 @statistic("ratio", "ratio")
@@ -50,3 +53,21 @@ def gain_to_pain(p: Paths) -> Array:
 def tail_ratio(p: Paths) -> Array:
     """|95 % quantile| / |5 % quantile| of the returns (as in empyrical)."""
     return over(np.abs(p.quantile(0.95)), np.abs(p.quantile(0.05)))
+
+
+@statistic("ratio", "ratio", "percentile")
+def calmar(p: Paths) -> Array:
+    """Annual return / |maximum drawdown| over the whole window (Young, Futures 1991, there over 36 months)."""
+    return over(p.annual, -max_drawdown(p))
+
+
+@statistic("ratio", "ratio", "percentile")
+def martin(p: Paths) -> Array:
+    """Ulcer performance index: annual return / ulcer index (Martin & McCann 1989), risk-free rate 0."""
+    return over(p.annual, ulcer_index(p))
+
+
+@statistic("ratio", "ratio", "percentile")
+def pain_ratio(p: Paths) -> Array:
+    """Annual return / pain index (Becker 2006), risk-free rate 0."""
+    return over(p.annual, pain_index(p))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from aura_lib.risk.measures.catalogue import statistic
@@ -29,13 +31,13 @@ def correlation(p: Paths) -> Array:
 @statistic("relative", "fraction a year", needs="benchmark")
 def tracking_error(p: Paths) -> Array:
     """std(r − b)·√P."""
-    return p.active.deviation * np.sqrt(p.periods)
+    return p.active.deviation * math.sqrt(p.periods)
 
 
 @statistic("relative", "ratio", needs="benchmark")
 def information_ratio(p: Paths) -> Array:
     """mean(r − b)·P / tracking error (Grinold & Kahn, Active Portfolio Management, 2nd ed. 2000)."""
-    return p.active.mean / p.active.spread * np.sqrt(p.periods)
+    return p.active.mean / p.active.spread * math.sqrt(p.periods)
 
 
 @statistic("relative", "fraction a year", needs="benchmark")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aura_lib.risk.measures.catalogue import statistic
-from aura_lib.risk.measures.paths import Array, Paths
+from aura_lib.risk.measures.paths import Array, Paths, least
 
 
 @statistic("return", "fraction")
@@ -29,37 +29,37 @@ def mean_return(p: Paths) -> Array:
 @statistic("return", "fraction", "none")
 def best(p: Paths) -> Array:
     """Highest return of a bar."""
-    return p.returns.max(axis=-1)
+    return -least(-p.returns)
 
 
 @statistic("return", "fraction", "none")
 def worst(p: Paths) -> Array:
     """Lowest return of a bar."""
-    return p.returns.min(axis=-1)
+    return least(p.returns)
 
 
 @statistic("return", "fraction", "none", "months")
 def best_month(p: Paths) -> Array:
     """Highest return of a calendar month, compounded."""
-    return p.by_month.max(axis=-1)
+    return -least(-p.by_month)
 
 
 @statistic("return", "fraction", "none", "months")
 def worst_month(p: Paths) -> Array:
     """Lowest return of a calendar month, compounded."""
-    return p.by_month.min(axis=-1)
+    return least(p.by_month)
 
 
 @statistic("return", "fraction", "none", "years")
 def best_year(p: Paths) -> Array:
     """Highest return of a calendar year, compounded; the first and the last as long as the data."""
-    return p.by_year.max(axis=-1)
+    return -least(-p.by_year)
 
 
 @statistic("return", "fraction", "none", "years")
 def worst_year(p: Paths) -> Array:
     """Lowest return of a calendar year, compounded; the first and the last as long as the data."""
-    return p.by_year.min(axis=-1)
+    return least(p.by_year)
 
 
 @statistic("return", "share of bars")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from aura_lib.risk.measures.catalogue import statistic
-from aura_lib.risk.measures.paths import Array, Paths
+from aura_lib.risk.measures.paths import Array, Paths, dot
 
 
 @statistic("shape", "number", "percentile")
 def skewness(p: Paths) -> Array:
     """G1, unbiased under normality, where it is 0 (Joanes & Gill, The Statistician 1998)."""
     n = p.count
-    return np.sqrt(n * (n - 1)) / (n - 2) * p.moments[0]
+    return np.asarray(p.moments[0] * (np.sqrt(n * (n - 1)) / (n - 2)))
 
 
 @statistic("shape", "number", "percentile")
@@ -30,7 +30,7 @@ def autocorrelation(p: Paths) -> Array:
     """
     c = p.centred
     whole = p.spread**2 * (p.count - 1)
-    return np.einsum("ij,ij->i", c[:, 1:], c[:, :-1]) / whole
+    return dot(c[:, 1:], c[:, :-1]) / whole
 
 
 @statistic("shape", "number", "none")
