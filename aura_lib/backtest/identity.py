@@ -175,6 +175,6 @@ def _bytes(code: CodeType) -> Iterator[str]:
 
 
 def _installed(value: Any) -> bool:
-    module = sys.modules.get(str(getattr(_plain(value), "__module__", None) or "builtins"))
-    file = getattr(module, "__file__", None)
-    return (file is None and module is not sys.modules.get("__main__")) or str(file).startswith(INSTALLED)
+    name = str(getattr(_plain(value), "__module__", None) or "builtins")
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name != "__main__" and (file is None or str(file).startswith(INSTALLED))
