@@ -47,7 +47,8 @@ def name_of(function: Any) -> tuple[str, str]:
     """Module and qualified name of a strategy; of a partial or an object, of what is behind it."""
     plain = _plain(function)
     kind = plain if hasattr(plain, "__qualname__") else type(plain)
-    return str(getattr(kind, "__module__", "") or ""), str(kind.__qualname__)
+    name = str(kind.__qualname__).replace("<locals>.", "").replace("<lambda>", "lambda")
+    return str(getattr(kind, "__module__", "") or ""), name
 
 
 def told(value: Any) -> Any:

@@ -132,6 +132,14 @@ def test_a_cell_s_function_belongs_to_its_notebook(bars: Bars, tmp_path: Path, m
     assert entries()[-1]["interactive"] is False and entries()[-1]["run"] == "r1"
 
 
+def test_what_is_declared_a_check_counts_nothing(bars: Bars) -> None:
+    with counting.uncounted():
+        run(bars)
+    assert backtest.trials(hold).count == 0
+    run(bars)
+    assert backtest.trials(hold).count == 1
+
+
 @pytest.mark.parametrize("context", [{"job": "j"}, {"preview": {}, "rehearsal": {"slots": []}}])
 def test_a_job_its_parity_and_its_preview_try_nothing(
     bars: Bars, monkeypatch: pytest.MonkeyPatch, context: dict[str, Any]
