@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.access import who
-from aura_lib.backtest import notes
+from aura_lib.backtest import held, notes
 from aura_lib.backtest.identity import code_of, name_of, numbers_of, told
 from aura_lib.backtest.notes import Note
 from aura_lib.core import AuraError, Bars, Mandate, canonical, digest, iso, project_root
@@ -257,7 +257,7 @@ def _count(trial: Trial, note: Note) -> None:
     """Write a trial down, and before it what others had to leave open."""
     entry = _entry(trial)
     try:
-        with Ledger.open() as ledger:
+        with held.ledger() as ledger:
             for left in notes.left():
                 _append(ledger, left.entry)
                 left.close()

@@ -18,7 +18,7 @@ import pytest
 
 from aura_lib import backtest
 from aura_lib.access import who
-from aura_lib.backtest import counting
+from aura_lib.backtest import counting, held
 from aura_lib.backtest.identity import code_of, told
 from aura_lib.core import Bars, Mandate, TargetWeights
 from aura_lib.exchange import Costs
@@ -231,6 +231,7 @@ def test_a_locked_ledger_loses_no_result_and_the_next_one_counts_both(
     bars: Bars, aura_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(bars)
+    held.forget()
     monkeypatch.setattr("aura_lib.ledger.database.BUSY_SECONDS", 0.05)
     with sqlite3.connect(aura_home / "ledger.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -242,6 +243,18 @@ def test_a_locked_ledger_loses_no_result_and_the_next_one_counts_both(
     run(bars, params={"share": 0.2})
     found = backtest.trials(hold)
     assert (found.count, found.abandoned) == (3, 0) and found.paths is not None and found.paths.shape[1] == 3
+
+
+def test_a_ledger_that_was_put_in_another_s_place_is_the_one_that_counts(bars: Bars, aura_home: Path) -> None:
+    run(bars)
+    held.forget()
+    kept = (aura_home / "ledger.db").read_bytes()
+    run(bars, params={"share": 0.1})
+    for file in aura_home.glob("ledger.db*"):
+        file.rename(file.with_name(f"old-{file.name}"))
+    (aura_home / "ledger.db").write_bytes(kept)  # as a restore does, in the middle of a session
+    run(bars, params={"share": 0.2})
+    assert {b["parameters"].get("share") for b in entries()} == {None, 0.2}
 
 
 @pytest.mark.parametrize("fault", ["home", "ledger"])
