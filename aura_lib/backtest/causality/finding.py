@@ -15,8 +15,8 @@ class Finding:
     """One thing that is wrong, where it is, and what to do instead.
 
     `kind` is "look-ahead", "not deterministic", "state" (depends on earlier calls) or "wall clock"; of a reading of
-    source the name of the rule. `where` is a slot, or "cell 3, line 2"; `cell` (from 1; 0: no notebook) and `line` (from 1)
-    say so in numbers, `text` is the line. `reach` is how many bars ahead was read, where it could be measured.
+    source the name of the rule. `where` is a slot, or "cell 3, line 2"; `cell` (from 1; 0: no notebook) and `line`
+    (from 1) say so in numbers, `text` is the line. `reach` is how many bars ahead was read, where it could be measured.
     """
 
     kind: str
