@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from aura_lib.backtest.arrays import simulate
+from aura_lib.backtest.counting import counted
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
+from aura_lib.backtest.statistics import PERIODS
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
 from aura_lib.exchange import Costs
 from aura_lib.plan import Decide
@@ -51,26 +53,33 @@ def run(
     began = perf_counter()
     first, last = _window(bars, start, end, warmup)
     history = bars.until(last)
-    slots = _slots(Schedule.parse(schedule), history, first, last)
+    plan = Schedule.parse(schedule)
+    slots = _slots(plan, history, first, last)
     planned = perf_counter()
-    result = replay(
-        decide,
-        history,
-        mandate,
-        slots=slots,
-        params=params,
-        costs=costs,
-        limits=limits,
-        name=name,
-        progress=progress,
-    )
-    replayed = perf_counter()
-    window = history.between(first, last)
-    traded = {fill.symbol for fill in result.fills}
-    symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
-    arrays = simulate(result.fills, window, symbols, mandate.capital)
-    timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
-    return Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
+    with counted(
+        decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
+        costs=(costs or Costs(), limits or Limits()), periods=PERIODS.get(bars.frequency),
+    ) as trial:  # fmt: skip
+        result = replay(
+            decide,
+            history,
+            mandate,
+            slots=slots,
+            params=params,
+            costs=costs,
+            limits=limits,
+            name=name,
+            progress=trial.watch(progress),
+        )
+        replayed = perf_counter()
+        window = history.between(first, last)
+        traded = {fill.symbol for fill in result.fills}
+        symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
+        arrays = simulate(result.fills, window, symbols, mandate.capital)
+        timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
+        book = Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
+        trial.completed(book.returns, statistics={"n_slots": len(slots), "n_fills": len(result.fills)})
+    return book
 
 
 def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -> tuple[datetime, datetime]:
