@@ -23,6 +23,7 @@ from aura_lib.backtest.causality.future import Future, NotData
 from aura_lib.backtest.causality.reading.source import cells as read_cells
 from aura_lib.backtest.causality.reading.source import plain_python
 from aura_lib.backtest.causality.twin import own
+from aura_lib.backtest.warmup import Warmup, shortest
 from aura_lib.core import Bars, InputError, Mandate
 
 FINAL = "aura_lib.jobs.run"  # the module of `aura.run`: its call is the strategy of a notebook
@@ -62,9 +63,7 @@ def check_notebook(
         InputError: a cell raises, or no cell calls `aura.run` or `backtest.run`.
     """
     book = _Notebook.of(notebook, dict(parameters or {}))
-    call = book.play(None, book.given)
-    if call is None:
-        raise InputError("no cell calls aura.run(...) or backtest.run(...): there is no strategy to check")
+    call = _call(book)
 
     def make(future: Future | None, cut: pd.Timestamp) -> Made | None:
         def alter(value: Any) -> Any:
@@ -76,9 +75,25 @@ def check_notebook(
             return None
         return Made(again.decide, again.bars, dict(again.options.get("params") or {}), again.mandate)
 
+    return check(call.decide, call.bars, call.mandate, **_options(call), seed=seed, cuts=cuts, make=make)
+
+
+def warmup_of(notebook: str | Path | list[str], *, parameters: Mapping[str, Any] | None = None) -> Warmup:
+    """The shortest warm-up of the strategy of a notebook: `warmup.shortest` of what its cells call."""
+    call = _call(_Notebook.of(notebook, dict(parameters or {})))
+    return shortest(call.decide, call.bars, call.mandate, **_options(call))
+
+
+def _call(book: _Notebook) -> Call:
+    call = book.play(None, book.given)
+    if call is None:
+        raise InputError("no cell calls aura.run(...) or backtest.run(...): there is no strategy to check")
+    return call
+
+
+def _options(call: Call) -> dict[str, Any]:
     known = ("params", "schedule", "start", "end", "warmup", "costs", "name")
-    options = {name: value for name, value in call.options.items() if name in known}
-    return check(call.decide, call.bars, call.mandate, **options, seed=seed, cuts=cuts, make=make)
+    return {name: value for name, value in call.options.items() if name in known}
 
 
 @dataclass(frozen=True)
