@@ -9,34 +9,13 @@ from aura_lib.reports.about import About
 from aura_lib.reports.html import Check, Section, report
 from aura_lib.reports.tables import Link
 
-if TYPE_CHECKING:
-    from aura_lib.reports.data_quality import quality
-    from aura_lib.reports.outcome import outcome_figure, outcome_table
-    from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("outcome_figure", "outcome_table"):  # these know the rooms below; the rest of reports is pure
-        from aura_lib.reports import outcome
-
-        return getattr(outcome, name)
-    if name in ("TearSheet", "statistics_table", "tear_sheet", "tearsheet"):
-        from aura_lib.reports import performance
-
-        return getattr(performance, name)
-    if name == "quality":
-        from aura_lib.reports import data_quality
-
-        return data_quality.quality
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 __all__ = [
     "About",
     "Check",
     "Link",
     "Section",
     "TearSheet",
+    "causality",
     "figures",
     "formats",
     "outcome_figure",
@@ -47,4 +26,5 @@ __all__ = [
     "tables",
     "tear_sheet",
     "tearsheet",
+    "warmup",
 ]
