@@ -9,6 +9,27 @@ from aura_lib.reports.about import About
 from aura_lib.reports.html import Check, Section, report
 from aura_lib.reports.tables import Link
 
+if TYPE_CHECKING:
+    from aura_lib.reports.data_quality import quality
+    from aura_lib.reports.figures.causality import causality, warmup
+    from aura_lib.reports.outcome import outcome_figure, outcome_table
+    from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
+
+_HOMES = {  # these know the rooms below; the rest of reports is pure
+    "TearSheet": "performance", "causality": "figures.causality", "outcome_figure": "outcome",
+    "outcome_table": "outcome", "quality": "data_quality", "statistics_table": "performance",
+    "tear_sheet": "performance", "tearsheet": "performance", "warmup": "figures.causality",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"aura_lib.reports.{_HOMES[name]}"), name)
+
+
 __all__ = [
     "About",
     "Check",

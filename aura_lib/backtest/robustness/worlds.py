@@ -35,9 +35,8 @@ class Late:
 def delayed(case: Case, base: Outcome) -> Case:
     """The case in which every order is sent one bar later, on what was known then."""
     rows = case.bars.times.searchsorted(list(case.slots)) + 1
-    pairs = [
-        (utc(case.bars.times[row]), slot) for row, slot in zip(rows, case.slots, strict=True) if row < len(case.bars)
-    ]
+    times = [utc(time) for time in case.bars.times[rows[rows < len(case.bars)]]]
+    pairs = list(zip(times, case.slots, strict=False))  # after the last bar there is no later one
     late = Late(again(case, base), case.bars, dict(pairs))
     return replace(case, decide=late, slots=tuple(slot for slot, _ in pairs), name="a bar later")
 
