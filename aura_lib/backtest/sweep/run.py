@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.backtest.sweep.chunk import Job, evaluate
+from aura_lib.backtest.sweep.chunk import threads as use
 from aura_lib.backtest.sweep.code import FILLS
 from aura_lib.backtest.sweep.grid import Constraint, Grid
 from aura_lib.backtest.sweep.kept import Kept
@@ -65,7 +65,7 @@ def sweep(
     kept = Kept.of(job, total, keep, rank, seed)
     work = _engine(engine)
     done, interrupted = 0, False
-    with _threads(threads):
+    with use(threads):
         try:
             for rows in space.chunks(CHUNK):
                 kept.add(rows, work(job, rows))
@@ -113,22 +113,3 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
     return f"{seconds:,.0f} seconds"
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    """That many threads inside; all cores when nothing is said."""
-    if number is None:
-        yield
-        return
-    import numba
-
-    most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009 - set at run time
-    if number not in range(1, most + 1):
-        raise InputError(f"threads={number!r} must be from 1 to {most}, the cores of this machine")
-    before = numba.get_num_threads()
-    numba.set_num_threads(number)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
