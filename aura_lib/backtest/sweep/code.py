@@ -351,6 +351,7 @@ def path_module(rule: Rule) -> str:
         "\n".join(
             [
                 *_head(rule),
+                "from aura_lib.backtest.sweep.book import trade",
                 "@njit(cache=True, error_model='numpy', nogil=True)",
                 "def wants(prices, live, table, columns, parameters, wanted):",
                 "    for s in range(live.shape[1]):",
