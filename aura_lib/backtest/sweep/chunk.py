@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.sweep.code import FILLS, LANES, Shape, module, path_module
 from aura_lib.backtest.sweep.compiled import load
 from aura_lib.backtest.sweep.explain import not_compiled, went_wrong
@@ -21,6 +23,8 @@ from aura_lib.backtest.sweep.metrics import DEFAULT, checked
 from aura_lib.backtest.sweep.rule import PRICES
 from aura_lib.backtest.sweep.windows import Windows
 from aura_lib.core import DataError, InputError
+from aura_lib.exchange import Costs
+from aura_lib.exchange.costs import Ceiling, VolatilitySlippage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +33,8 @@ if TYPE_CHECKING:
     from aura_lib.backtest.folds import Fold
     from aura_lib.backtest.sweep.rule import Rule
     from aura_lib.core import Bars
-    from aura_lib.exchange import Costs
 
+BPS, ZERO = Decimal(10_000), Decimal(0)
 TABLE = 64 << 20  # bytes of feature columns held at once
 
 
@@ -70,9 +74,6 @@ class Job:
         periods: int | None = None,
     ) -> Job:
         """A job from bars. Raises InputError for an unknown fill or metric, DataError for bars without a price."""
-        from aura_lib.backtest.statistics import periods_per_year
-        from aura_lib.exchange import Costs
-
         if fill not in FILLS:
             raise InputError(f"fill={fill!r} must be one of {', '.join(map(repr, FILLS))}")
         if not len(bars) or bars.close.isna().all(axis=None):
@@ -373,6 +374,21 @@ def _carried(close: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rates(costs: Costs) -> tuple[float, float]:
-    if costs.min_commission:
-        raise InputError("a sweep's costs are fractions of the traded value: a minimum commission needs `backtest.run`")
-    return float(costs.commission_bps) / 1e4, float(costs.slippage_bps) / 1e4
+    """Commission and slippage of a market order, as fractions of the traded value; anything else is refused by name."""
+    most = (
+        Ceiling(costs.min_commission, ZERO, costs.commission_bps / BPS) if costs.fees is None else costs.fees.ceiling()
+    )
+    beyond = {
+        "a minimum commission": most.fixed,
+        "a commission per share": most.per_unit,
+        "market impact": costs.impact,
+        "borrow cost": costs.borrow,
+        "interest": costs.interest,
+        "slippage by volatility": isinstance(costs.slippage, VolatilitySlippage),
+    }
+    if any(beyond.values()):
+        raise InputError(
+            f"a sweep's costs are fractions of the traded value: {', '.join(k for k, v in beyond.items() if v)} needs "
+            "`backtest.run`; give Costs(commission_bps=…, slippage_bps=…, min_commission=Decimal(0))"
+        )
+    return float(most.fraction), float(costs.fixed())
