@@ -177,7 +177,7 @@ def _highest(excess: Array, cap: float) -> float:
 
 
 def _least_variance(returns: pd.DataFrame, covariance: Array, cap: float) -> Array:
-    """min ½ wᵀΣw with Σw = 1, 0 ≤ w ≤ cap, by the solver itself: a tenth of the time of a modelling language.
+    """Min ½ wᵀΣw with Σw = 1, 0 ≤ w ≤ cap, by the solver itself: a tenth of the time of a modelling language.
 
     A strategy asks this at every slot, and evidence replays it dozens of times.
     """

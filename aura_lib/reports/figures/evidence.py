@@ -153,7 +153,7 @@ def _place(finding: Finding) -> float:
         away = 0.35 if value == 0 else float(np.clip(abs(value) / 0.4, 0.06, 0.5))
         right = value >= 0 if finding.at_least else value <= 0
         return 0.5 + away if right else 0.5 - away
-    beyond = 1 - bound if 0.5 < bound < 1 or not finding.at_least and bound < 1 else bound
+    beyond = 1 - bound if 0.5 < bound < 1 or (not finding.at_least and bound < 1) else bound
     further = value > bound
     away = 0.5 * min(abs(value - bound) / (beyond if further else abs(bound)), 1.0)
     place = 0.5 + away if further == finding.at_least else 0.5 - away
@@ -246,7 +246,9 @@ def _neighbourhood(figure: go.Figure, data: Mapping[str, Any], look: Theme, row:
         x, y = xs.index(chosen[0]), ys.index(chosen[1]) if len(chosen) > 1 and chosen[1] in ys else 0
         box = {"x0": x - 0.48, "x1": x + 0.48, "y0": y - 0.48, "y1": y + 0.48}
         figure.add_shape(type="rect", **box, line={"color": look.ink, "width": 2}, row=row, col=column)
-    figure.update_xaxes(title_text=f"{across} (framed: chosen)", type="category", showline=False, ticks="", row=row, col=column)
+    figure.update_xaxes(
+        title_text=f"{across} (framed: chosen)", type="category", showline=False, ticks="", row=row, col=column
+    )
     figure.update_yaxes(title_text=down[0] if down else "", type="category", row=row, col=column)
     return True
 
