@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from aura_lib.backtest.replay import Replay, replay
 from aura_lib.backtest.statistics import periods_per_year
@@ -17,7 +18,6 @@ from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
 Answers = Mapping[datetime, Any]  # slot → what `decide` returned there
@@ -108,8 +108,8 @@ class Outcome:
     """What a case came to, a value a bar of its window (the first has no return).
 
     `returns` are simple and net of costs, `charged` what commission and slippage took of equity in that bar,
-    `turnover` half the traded value over mean equity for the whole window. `reads_account` tells whether `decide` looked at the account:
-    if not, its answers hold for every account.
+    `turnover` half the traded value over mean equity for the whole window. `reads_account` tells whether `decide`
+    looked at the account: if not, its answers hold for every account.
     """
 
     name: str
@@ -153,7 +153,7 @@ def curves(made: Replay, bars: Bars) -> tuple[NDArray[np.float64], NDArray[np.fl
     column = {symbol: number for number, symbol in enumerate(symbols)}
     close = bars.close[symbols].to_numpy()
     units, cash, charged = np.zeros(close.shape), np.zeros(len(bars)), np.zeros(len(bars))
-    rows = bars.times.get_indexer([fill.time for fill in made.fills]) if made.fills else []
+    rows = bars.times.get_indexer(pd.DatetimeIndex([fill.time for fill in made.fills], tz="UTC").as_unit("us"))
     for row, fill in zip(rows, made.fills, strict=True):
         at = column[fill.symbol]
         size = float(fill.quantity * fill.instrument.multiplier) * fill.side.sign

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from aura_lib.ledger.trials import Trials
+
 Progress = Callable[[int, int], None]
 
 RUN_CONTEXT = "AURA_RUN_CONTEXT"  # in which a runner tells the kernel it starts whose notebook this is
@@ -53,6 +55,24 @@ def family_of(function: Any) -> str:
     module, name = name_of(function)
     notebook = str(_runner().get("notebook", "")) or (_notebook() if module == "__main__" else "")
     return notebook or f"{module}.{name}"
+
+
+def trials(family: Any, *, paths: bool = True) -> Trials:
+    """What was tried in a family, by everybody: how often, how it went, and a sample of the return paths.
+
+    Args:
+        family: a notebook, a function's module and name, or the function itself.
+        paths: whether to read the sampled return paths too.
+
+    """
+    from aura_lib.ledger.trials import Trials, history
+
+    name = family if isinstance(family, str) else family_of(family)
+    ledger = Ledger.find()
+    if ledger is None:
+        return Trials(name)
+    with ledger:
+        return history(ledger, name, paths=paths)
 
 
 def _runner() -> dict[str, Any]:

@@ -44,7 +44,7 @@ from aura_lib.core.orders import (
 )
 from aura_lib.core.portfolio import Account, Position, fold
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
-from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
+from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
@@ -88,7 +88,9 @@ __all__ = [
     "DataSource",
     "Decision",
     "Evidence",
+    "Examination",
     "Fill",
+    "Finding",
     "InputError",
     "Instrument",
     "Intent",

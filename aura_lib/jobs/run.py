@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import (
     Account,
+    AuraError,
     Bars,
     Basket,
     Calendar,
+    Examination,
     InputError,
     Intent,
     Mandate,
@@ -50,6 +52,7 @@ def run(
     warmup: int = 0,
     costs: Costs | None = None,
     limits: Limits | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
 ) -> Backtest | Replay | Proposal:
     """Research, propose on paper, or propose live: the same call, told apart by `mode` alone.
 
@@ -65,6 +68,8 @@ def run(
         warmup: research: bars to pass before the first decision.
         costs: research: what the simulated exchange charges (paper and live: the account's own).
         limits: research: risk limits (paper and live: the account's own).
+        grid: research: parameter → values, the neighbourhood that `params` were chosen from. When `aura backtest`
+            runs the notebook, the evidence validates the choice on it; paper and live do not look at it.
 
     Returns:
         research: a Backtest; paper and live: the Proposal with the desk's verdict on each intent.
@@ -90,13 +95,13 @@ def run(
         return _propose(decide, bars, mandate, given, plan.check(moment), chosen, book, context)
     if context is not None and context.rehearsal is not None:
         return _rehearse(decide, bars, mandate, given, context.rehearsal, context)
-    return _research(decide, bars.until(moment), mandate, given, plan, warmup, costs, limits, context)
+    return _research(decide, bars.until(moment), mandate, given, plan, warmup, costs, limits, grid, context)
 
 
 # ---- research ------------------------------------------------------------------------------------------------------
 def _research(
     decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], plan: Schedule, warmup: int,
-    costs: Costs | None, limits: Limits | None, context: Context | None,
+    costs: Costs | None, limits: Limits | None, grid: Mapping[str, Sequence[Any]] | None, context: Context | None,
 ) -> Backtest:  # fmt: skip
     from aura_lib import backtest
 
@@ -107,8 +112,30 @@ def _research(
     if context is not None:
         statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
         window = [iso(bars.start), iso(bars.end)]
-        context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window})
+        found = _examined(
+            decide,
+            bars,
+            mandate,
+            params=params,
+            schedule=str(plan),
+            warmup=warmup,
+            costs=costs,
+            limits=limits,
+            grid=grid,
+        )
+        examined = {"examination": encode(found)}
+        context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window, **examined})
     return result
+
+
+def _examined(decide: Decide, bars: Bars, mandate: Mandate, **asked: Any) -> Examination:
+    """The evidence of a notebook that the runner executes; what cannot be examined is told, and stops nothing."""
+    from aura_lib import backtest
+
+    try:
+        return backtest.evidence(decide, bars, mandate, **asked)
+    except AuraError as error:
+        return Examination((), f"Not examined: {error}")
 
 
 # ---- parity --------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import Any
 
 from aura_lib.core import (
     Evidence,
+    Examination,
     InputError,
     Mode,
     NotPromoted,
@@ -29,6 +30,7 @@ from aura_lib.core import (
     RunFailed,
     RunStatus,
     Settings,
+    decode,
     digest,
     encode,
     iso,
@@ -110,9 +112,11 @@ class Runner:
         run = self._finish(run, task, self._execute(task, context, "", on_cell), context)
         if "statistics" not in run.results:
             raise RunFailed(f"{run.notebook} ended without calling aura.run: nothing was tested, nothing is recorded")
+        examined = read_results(context.results).get("examination")
         evidence = Evidence(
             run.id, run.binding, run.notebook, bound.parameters, bound.sources, run.snapshot,
             run.results["statistics"], datetime.now(UTC),
+            decode(Examination, examined) if examined else None,
         )  # fmt: skip
         self.ledger.journal.append(SYSTEM, "evidence", encode(evidence), key=f"evidence:{run.id}")
         return run
@@ -236,6 +240,7 @@ class Runner:
 
     def _finish(self, run: Run, task: Task, execution: Execution, context: Context, claim: Slot | None = None) -> Run:
         results = read_results(context.results)
+        results.pop("examination", None)  # it belongs to the Evidence
         error = self._error(task, execution, results)
         run = replace(
             run,

@@ -66,7 +66,7 @@ def stressed(
     progress: Progress | None = None,
     replays: bool = True,
 ) -> dict[str, Stress]:
-    """The tests of a case that was run; cells already tried are not run again. Without `replays` only the cheap ones."""
+    """The tests of a case that was run; cells already tried are not run again; without `replays` only the cheap."""
     simple = (
         cost_doubling(base, case.periods),
         best_days(base.returns, case.periods),

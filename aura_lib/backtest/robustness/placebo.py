@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +29,11 @@ def placebo(case: Case, answers: Answers, *, seed: int, draws: int = 500) -> Str
     """
     slots = [slot for slot in case.slots if slot in answers]
     if not all(isinstance(answers[slot], TargetWeights) for slot in slots):
-        return Stress("placebo", float("nan"), note="its decisions are orders, not weights: they cannot be shuffled")
+        return Stress("placebo", float("nan"), note="its decisions are orders, not weights: nothing to shuffle")
     if len(slots) < FEWEST:
-        return Stress("placebo", float("nan"), note=f"{len(slots)} decisions are too few to shuffle ({FEWEST} at least)")
+        return Stress(
+            "placebo", float("nan"), note=f"{len(slots)} decisions are too few to shuffle: {FEWEST} at least"
+        )
     weights = np.array([[answers[t].weights.get(s, 0.0) for s in case.mandate.universe] for t in slots])
     growth, starts = _growth(case, slots)
     own = _sharpes(weights[:, :, None], growth, starts)[0]
@@ -42,10 +45,10 @@ def placebo(case: Case, answers: Answers, *, seed: int, draws: int = 500) -> Str
     return Stress("placebo", value, {"own": float(own * year), "placebos": (others * year).tolist()})
 
 
-def _growth(case: Case, slots: list[object]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _growth(case: Case, slots: list[datetime]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Price relatives of each bar (a name without a price stands still), and the bar each slot fills at."""
     close = case.bars.close[list(case.mandate.universe)].ffill().to_numpy()
-    starts = case.bars.times.searchsorted(slots) + 1  # type: ignore[call-overload]
+    starts = case.bars.times.searchsorted(slots) + 1
     with np.errstate(invalid="ignore"):
         growth = close[1:] / close[:-1]
     return np.nan_to_num(growth, nan=1.0), starts[starts < len(close)]

@@ -60,7 +60,7 @@ def break_even(outcome: Outcome, periods: int) -> float:
 
 
 def cost_doubling(outcome: Outcome, periods: int) -> Stress:
-    """Annual return at twice the costs; the figure's data are the returns from none to four times, and where it ends."""
+    """Annual return at twice the costs; data: the returns from none to four times."""
     if not outcome.charged.any():
         return Stress("cost_doubling", float("nan"), note="the backtest charged no costs: there is nothing to double")
     multiples = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]

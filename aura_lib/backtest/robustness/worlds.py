@@ -35,7 +35,9 @@ class Late:
 def delayed(case: Case, base: Outcome) -> Case:
     """The case in which every order is sent one bar later, on what was known then."""
     rows = case.bars.times.searchsorted(list(case.slots)) + 1
-    pairs = [(utc(case.bars.times[row]), slot) for row, slot in zip(rows, case.slots, strict=True) if row < len(case.bars)]
+    pairs = [
+        (utc(case.bars.times[row]), slot) for row, slot in zip(rows, case.slots, strict=True) if row < len(case.bars)
+    ]
     late = Late(again(case, base), case.bars, dict(pairs))
     return replace(case, decide=late, slots=tuple(slot for slot, _ in pairs), name="a bar later")
 
@@ -60,7 +62,7 @@ def noisy(case: Case, seed: int, number: int) -> Case:
     """
     random = np.random.default_rng([seed, 1, number])
     close = case.bars.close
-    spread = np.log(close.ffill()).diff().std().fillna(0.0).to_numpy()
+    spread = close.ffill().pct_change().std().fillna(0.0).to_numpy()
     factor = np.exp(random.normal(size=close.shape) * spread * NOISE)
     fields = {name: frame if name == "volume" else frame * factor for name, frame in case.bars.fields.items()}
     return replace(case, decide=Seeing(case.decide, replace(case.bars, fields=fields)), name=f"noise {number + 1}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aura_lib.backtest.sweep.code import FILLS, Shape, module, path_module
+from aura_lib.backtest.sweep.code import FILLS, LANES, Shape, module, path_module
 from aura_lib.backtest.sweep.metrics import DEFAULT, checked
 from aura_lib.backtest.sweep.rule import PRICES
 from aura_lib.backtest.sweep.windows import Windows
@@ -131,25 +134,7 @@ def evaluate(job: Job, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     kernel = _kernel(module(job.rule, job.shape), job)
     for first, last, table, columns in _tables(job, given):
         bad = np.zeros(last - first)
-        windows = job.windows
-        kernel.evaluate(
-            job.prices,
-            job.ratio,
-            job.after,
-            job.live,
-            table,
-            columns,
-            np.ascontiguousarray(given[first:last].T),
-            windows.bounds,
-            windows.first,
-            windows.members,
-            windows.sizes,
-            float(job.periods),
-            job.costs,
-            job.rule.limit,
-            out[first:last],
-            bad,
-        )
+        _threaded(kernel.evaluate, job, table, columns, given[first:last], out[first:last], bad)
         if bad.any():
             _explain(job, given[first + int(np.argmax(bad > 0))])
     return out
@@ -183,23 +168,31 @@ def book(job: Job, wanted: NDArray[np.float64]) -> Path:
 
 def returns(job: Job, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
     """Returns of some combinations, bars × n, float32."""
-    given = _checked(job, parameters)
-    out = np.empty((len(job.live), len(given)), dtype=np.float32)
-    kernel = _kernel(path_module(job.rule), job)
-    for first, last, table, columns in _tables(job, given):
-        kernel.returns(
-            job.prices,
-            job.ratio,
-            job.after,
-            job.live,
-            _delay(job),
-            table,
-            columns,
-            np.ascontiguousarray(given[first:last].T),
-            job.costs,
-            out[:, first:last],
-        )
+    out = np.empty((len(job.live), len(parameters)), dtype=np.float32)
+    for column, row in enumerate(parameters):
+        out[:, column] = path(job, row).returns
     return out
+
+
+def _threaded(kernel: Any, job: Job, table: Any, columns: Any, given: Any, out: Any, bad: Any) -> None:
+    """Blocks of lanes go to the threads as these come free: the kernel holds no lock of Python's."""
+    windows = job.windows
+    fixed = (
+        job.prices, job.ratio, job.after, job.live, table, columns, np.ascontiguousarray(given.T), windows.bounds,
+        windows.first, windows.members, windows.sizes, float(job.periods), job.costs, job.rule.limit, out, bad,
+    )  # fmt: skip
+    blocks = iter(range(-(-len(given) // LANES)))
+
+    def work(_: int) -> None:
+        for number in blocks:
+            kernel(number, *fixed)
+
+    list(_pool().map(work, range(os.cpu_count() or 1)))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sweep")
 
 
 def _delay(job: Job) -> int:

@@ -43,7 +43,7 @@ def _head(rule: Rule) -> list[str]:
         f'"""Compiled from rule {rule.name!r} by aura_lib.backtest.sweep: a cache, safe to delete."""',
         "import math",
         "import numpy as np",
-        "from numba import njit, prange",
+        "from numba import njit",
         rule.around,
         "@njit(error_model='numpy')",
         rule.text,
@@ -78,8 +78,8 @@ class _Kernel:
         rows, each = len(self.rows), len(self.each)
         count = len(self.sums)
         return [
-            "@njit(error_model='numpy', nogil=True)",
-            f"def block(number, {ARGUMENTS}):",
+            "@njit(cache=True, error_model='numpy', nogil=True)",
+            f"def evaluate(number, {ARGUMENTS}):",
             "    count, T, S, U = parameters.shape[1], ratio.shape[0], ratio.shape[1], table.shape[2]",
             "    flat = table.reshape(-1)",
             "    buy, sell = costs[0], costs[1]",
@@ -97,11 +97,6 @@ class _Kernel:
             f"            kept[g, j] = W[{(self.rows[self.sums[0]]) * LANES} + j]",
             *self._windows(),
             *self._flag(),
-            "",
-            "@njit(parallel=True, cache=True, error_model='numpy', nogil=True)",
-            f"def evaluate({ARGUMENTS}):",
-            "    for number in prange((parameters.shape[1] + 63) // 64):",
-            f"        block(number, {ARGUMENTS})",
         ]
 
     def _begin(self) -> list[str]:
@@ -353,8 +348,7 @@ def path_module(rule: Rule) -> str:
         "\n".join(
             [
                 *_head(rule),
-                "from aura_lib.backtest.sweep.book import trade",
-                "@njit(cache=True, error_model='numpy', nogil=True)",
+                    "@njit(cache=True, error_model='numpy', nogil=True)",
                 "def wants(prices, live, table, columns, parameters, wanted):",
                 "    for s in range(live.shape[1]):",
                 "        want = 0.0",

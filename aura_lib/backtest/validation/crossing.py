@@ -55,9 +55,7 @@ class CrossValidation:
 
     def table(self) -> pd.DataFrame:
         """A row a fold: what was chosen, and its annual Sharpe ratios in training and test."""
-        rows = [
-            {**dict(c.params), "in sample": c.train_sharpe, "out of sample": c.test_sharpe} for c in self.choices
-        ]
+        rows = [{**dict(c.params), "in sample": c.train_sharpe, "out of sample": c.test_sharpe} for c in self.choices]
         return pd.DataFrame(rows).rename_axis("fold")
 
 

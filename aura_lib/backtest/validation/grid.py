@@ -79,7 +79,9 @@ def _kept(chosen: Sequence[dict[str, Any]], found: Sequence[Outcome | Failure]) 
     return Tried(tuple(cell for cell, _ in good), tuple(one for _, one in good), failures)
 
 
-def fitted(case: Case, chosen: Sequence[dict[str, Any]], fold: Fold, fit: Fit, *, processes: int, seconds: float) -> Tried:
+def fitted(
+    case: Case, chosen: Sequence[dict[str, Any]], fold: Fold, fit: Fit, *, processes: int, seconds: float
+) -> Tried:
     """The cells of one fold, each with what `fit(bars_train, **params)` learned from the fold's training bars alone."""
     seen = window_of(case.bars, fold.train + case.first + 1)
     learned = [{**cell, **_learned(fit, seen, cell)} for cell in chosen]

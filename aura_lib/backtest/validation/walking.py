@@ -131,7 +131,7 @@ def walked(case: Case, cut: list[folds.Fold], trials: list[Tried]) -> WalkForwar
         returns,
         choices,
         float(np.nanmean([c.train_sharpe for c in choices])),
-        sharpe(returns.to_numpy()) * year,
+        sharpe(made.returns[first:]) * year,
     )
 
 
