@@ -34,6 +34,11 @@ class Sweep:
     seconds: float = 0.0
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return self.job.rule.parameters
+
+    @property
     def count(self) -> int:
         """Combinations evaluated, kept or not."""
         return self.kept.count
