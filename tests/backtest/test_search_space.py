@@ -122,7 +122,7 @@ def test_worths_without_a_number_mislead_no_bayesian_search() -> None:
     asked = sampler("bayes", space, 1)
     for _ in range(5):
         points = asked.ask(8)
-        asked.tell(points, np.where(points[:, 0] > 0.5, np.nan, points[:, 0]))
+        asked.tell(points, np.where(points[:, 0] > 0.5, np.nan, -abs(points[:, 0] - 0.2)))
     later = asked.ask(10)[:, 0]
     assert np.mean(later <= 0.5) > 0.7
 

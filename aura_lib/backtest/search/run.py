@@ -85,7 +85,7 @@ def search(
     and for more results than fit into 4 GB.
     """
     began = perf_counter()
-    plan = _Plan(_count("trials", trials), method, metric, seed, batch)
+    plan = _Plan(_count("trials", trials), method, metric, seed, None if batch is None else _count("batch", batch))
     wanted = tuple(dict.fromkeys([*metrics, metric]))
     job: Job | Decisions
     if isinstance(strategy, Rule):
@@ -109,7 +109,10 @@ def search(
             strategy, bars, window=(utc(bars.times[warmup]), bars.end), schedule=schedule, params=params,
             space=_told(chosen, plan), mandate=mandate, costs=(case.costs, case.limits), periods=work.periods,
         )  # fmt: skip
-        with Replays(work, chosen, plan.trials, workers and _count("workers", workers)) as replays, trial as tried:
+        with (
+            Replays(work, chosen, plan.trials, None if workers is None else _count("workers", workers)) as replays,
+            trial as tried,
+        ):
             found = _look(plan, work, chosen, replays, tried.watch(progress)) | {"failures": replays.failures}
             _write(tried, chosen, found, bars, lambda: found["sampled"])
         _some(found, replays.failures)
@@ -131,7 +134,7 @@ class _Plan:
 def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Progress | None) -> dict[str, Any]:
     """Ask, evaluate, tell, until the trials are used up, the space is, or somebody stops it."""
     looker = sampler(plan.method, space, plan.seed)
-    size = _count("batch", plan.batch) if plan.batch else _batch(plan.method, job)
+    size = plan.batch or _batch(plan.method, job)
     total = int(min(plan.trials, space.size))
     kept = _room(job, total, plan)
     points, sampled = [np.empty((0, len(space.names)))], []
@@ -235,7 +238,7 @@ def _cut(points: Points, size: int) -> Iterator[Points]:
 
 def _ordered(rule: Rule, given: Mapping[str, Any]) -> dict[str, Any]:
     """The space in the rule's order, defaults filled in."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or not given:
         return dict(Space.of(given).parameters)  # says what is wrong
     unknown = [name for name in given if name not in rule.parameters]
     missing = [name for name in rule.parameters if name not in given and name not in rule.defaults]
