@@ -44,8 +44,10 @@ class Bayes:
         """See Sampler."""
         if self._told < self._first:
             return self._drawn.ask(min(count, self._first - self._told))
-        found = [point for _ in range(count) if (point := self._promising()) is not None]
-        rest = self._drawn.ask(count - len(found))
+        found: list[Points] = []
+        while len(found) < count and (point := self._promising()) is not None:
+            found.append(point)
+        rest = self._drawn.ask(count - len(found))  # where it has no new idea, elsewhere
         return np.concatenate([*found, rest])
 
     def tell(self, points: Points, scores: NDArray[np.float64]) -> None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.backtest.case import Case
+from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, Trial, counted
 from aura_lib.backtest.search.decisions import Decisions, Replays, sign
 from aura_lib.backtest.search.draw import sampler
 from aura_lib.backtest.search.result import Search, scores
 from aura_lib.backtest.search.space import Points, Space, Where
-from aura_lib.backtest.sweep.chunk import Job, evaluate
+from aura_lib.backtest.sweep.chunk import Job, evaluate, returns
 from aura_lib.backtest.sweep.code import FILLS
 from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.rule import Rule
-from aura_lib.core import InputError
+from aura_lib.core import InputError, utc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def search(
     and for more results than fit into 4 GB.
     """
     began = perf_counter()
-    plan = _Plan(_count("trials", trials), method, metric, seed, batch)
+    plan = _Plan(_count("trials", trials), method, metric, seed, None if batch is None else _count("batch", batch))
     wanted = tuple(dict.fromkeys([*metrics, metric]))
     job: Job | Decisions
     if isinstance(strategy, Rule):
@@ -92,15 +93,28 @@ def search(
               limits=limits, workers=workers)  # fmt: skip
         chosen = Space.of(_ordered(strategy, space), where)
         job = rule = Job.of(strategy, bars, costs=costs, fill=fill or FILLS[0], folds=folds or (), metrics=wanted)
-        with _swept(rule, chosen, engine) as answers:
-            found = _look(plan, job, chosen, answers, progress)
+        trial = counted(
+            strategy.step, bars, window=(bars.start, bars.end), schedule="every bar", space=_told(chosen, plan),
+            costs=(costs, rule.fill), periods=rule.periods, code=strategy.code,
+        )  # fmt: skip
+        with _swept(rule, chosen, engine) as answers, trial as tried:
+            found = _look(plan, job, chosen, answers, tried.watch(progress))
+            _write(tried, chosen, found, bars, lambda: returns(rule, found["kept"].sample))
     else:
         _only("a Python `decide`", "a rule", fill=fill, engine=engine if engine != "local" else None)
         chosen = Space.of(space, where)
         case = _case(strategy, bars, mandate, schedule, params, warmup, costs, limits)
         job = work = Decisions.of(case, chosen.names, folds or (), wanted)
-        with Replays(work, chosen, plan.trials, workers and _count("workers", workers)) as replays:
-            found = _look(plan, work, chosen, replays, progress) | {"failures": replays.failures}
+        trial = counted(
+            strategy, bars, window=(utc(bars.times[warmup]), bars.end), schedule=schedule, params=params,
+            space=_told(chosen, plan), mandate=mandate, costs=(case.costs, case.limits), periods=work.periods,
+        )  # fmt: skip
+        with (
+            Replays(work, chosen, plan.trials, None if workers is None else _count("workers", workers)) as replays,
+            trial as tried,
+        ):
+            found = _look(plan, work, chosen, replays, tried.watch(progress)) | {"failures": replays.failures}
+            _write(tried, chosen, found, bars, lambda: found["sampled"])
         _some(found, replays.failures)
     return Search(
         job=job, grid=None, times=bars.times, symbols=bars.symbols, seconds=perf_counter() - began, space=chosen,
@@ -120,7 +134,7 @@ class _Plan:
 def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Progress | None) -> dict[str, Any]:
     """Ask, evaluate, tell, until the trials are used up, the space is, or somebody stops it."""
     looker = sampler(plan.method, space, plan.seed)
-    size = _count("batch", plan.batch) if plan.batch else _batch(plan.method, job)
+    size = plan.batch or _batch(plan.method, job)
     total = int(min(plan.trials, space.size))
     kept = _room(job, total, plan)
     points, sampled = [np.empty((0, len(space.names)))], []
@@ -139,6 +153,7 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Prog
                     progress(kept.count, total)
     except KeyboardInterrupt:
         interrupted = True
+    kept.settle()
     if not kept.count and not interrupted:
         raise InputError(f"where= leaves no combination of {', '.join(space.names)}: there is nothing to search")
     return {
@@ -146,6 +161,31 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Prog
         "exhausted": exhausted or kept.count >= space.size,
         "sampled": np.concatenate(sampled, axis=1) if sampled else None,
     }  # fmt: skip
+
+
+def _told(space: Space, plan: _Plan) -> dict[str, Any]:
+    """What is searched, for the trial ledger. Words, not lists: not every combination is tried."""
+    kinds = {name: repr(kind) for name, kind in space.parameters.items()}
+    return {**kinds, "search": f"{plan.method}, seed {plan.seed}, {plan.trials} trials, best {plan.metric}"}
+
+
+def _write(tried: Trial, space: Space, found: Mapping[str, Any], bars: Bars, paths: Callable[[], Any]) -> None:
+    """Tell the trial ledger every combination that was tried."""
+    kept: Kept = found["kept"]
+    if not kept.count:
+        return
+    sharpes = kept.values[:, 0, kept.metrics.index("sharpe")] / kept.scale
+    known = sharpes[np.isfinite(sharpes)]
+    tried.swept(
+        kept.count,
+        sharpe_mean=kept.sharpe_mean,
+        sharpe_variance=kept.sharpe_variance,
+        sharpe_best=float(known.max()) if len(known) else np.nan,
+        paths=paths(),
+        times=bars.times,
+        parameters=space.columns(found["points"]),
+        outcome=INTERRUPTED if found["interrupted"] else COMPLETED,
+    )
 
 
 def _batch(method: str, job: Any) -> int:
@@ -198,7 +238,7 @@ def _cut(points: Points, size: int) -> Iterator[Points]:
 
 def _ordered(rule: Rule, given: Mapping[str, Any]) -> dict[str, Any]:
     """The space in the rule's order, defaults filled in."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or not given:
         return dict(Space.of(given).parameters)  # says what is wrong
     unknown = [name for name in given if name not in rule.parameters]
     missing = [name for name in rule.parameters if name not in given and name not in rule.defaults]

@@ -39,6 +39,11 @@ class Sweep:
         return self.job.times
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return self.job.rule.parameters
+
+    @property
     def count(self) -> int:
         """Combinations evaluated, kept or not."""
         return self.kept.count

@@ -31,6 +31,10 @@ class Swept(Protocol):
         """A row for each combination, or for each combination, fold and part."""
         ...
 
+    def best(self, *, n: int) -> pd.DataFrame:
+        """The n best combinations, the best first."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Combinations:
@@ -117,6 +121,49 @@ def combinations(sweep: Swept | pd.DataFrame, metric: str, parameters: Sequence[
     frame = table.loc[~number.duplicated(), list(names)].reset_index(drop=True)
     values = {part: _mean(table, number, metric, part, len(frame)) for part in ordered}
     return Combinations(frame, names, metric, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A metric over two parameters, in train: y × x, the best of each cell, with the best of all marked."""
+
+    values: pd.DataFrame
+    title: str
+    marked: tuple[int, int] | None
+
+
+def best_table(sweep: Swept, n: int) -> pd.DataFrame:
+    """The n best combinations as people read them: parameters, and each metric in its own unit."""
+    best = sweep.best(n=n)
+    told: dict[str, list[str]] = {}
+    for name in best.columns:
+        figure, comma, part = str(name).partition(",")
+        if name in sweep.parameters:
+            told[str(name)] = [written(value) for value in best[name]]
+        else:
+            known = formats.statistic(figure)
+            told[known.label + comma + part] = [formats.value(value, known.kind) for value in best[name]]
+    return pd.DataFrame(told)
+
+
+def field(sweep: Swept, metric: str = "sharpe") -> Field | None:
+    """The field of a sweep over its first two parameters that vary; None when none does, or nothing has a number."""
+    found = combinations(sweep, metric)
+    varied = [name for name in found.parameters if found.frame[name].nunique() > 1]
+    if not varied or found.best is None:
+        return None
+    x, y = varied[0], varied[1] if len(varied) > 1 else varied[0]
+    sign = -1.0 if metric in LOWER else 1.0
+    rows = found.frame.assign(**{"": sign * found.train})
+    cells = rows.groupby(y if y == x else [y, x])[""].max()
+    table = (cells.to_frame().T if y == x else cells.unstack(x)) * sign
+    best = found.at(found.best)
+    marked = 0 if y == x else list(table.index).index(best[y]), list(table.columns).index(best[x])
+    names = [written(value) for value in table.index] if y != x else [""]
+    named = table.set_axis(pd.Index(names, name=y if y != x else None), axis=0)
+    named = named.set_axis(pd.Index([written(value) for value in table.columns], name=x), axis=1)
+    others = len(varied) > 2
+    return Field(named, f"{found.label}{', the others at their best' if others else ''}", marked)
 
 
 def _mean(table: pd.DataFrame, number: pd.Series, metric: str, part: str, count: int) -> pd.Series:
