@@ -11,7 +11,25 @@ from aura_lib.backtest.doors import from_orders, from_signals, from_weights
 from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
-from aura_lib.backtest.overfitting import DeflatedSharpe, EffectiveTrials, Haircut, PBO, ProbabilisticSharpe, Superiority, deflated_sharpe, effective_trials, expected_maximum_sharpe, haircut_sharpe, minimum_backtest_length, minimum_track_record, pbo, probabilistic_sharpe, reality_check, stepwise, superior_predictive_ability
+from aura_lib.backtest.overfitting import (
+    PBO,
+    DeflatedSharpe,
+    EffectiveTrials,
+    Haircut,
+    ProbabilisticSharpe,
+    Superiority,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum_sharpe,
+    haircut_sharpe,
+    minimum_backtest_length,
+    minimum_track_record,
+    pbo,
+    probabilistic_sharpe,
+    reality_check,
+    stepwise,
+    superior_predictive_ability,
+)
 from aura_lib.backtest.parity import Difference, Parity, SlotRecord, parity
 from aura_lib.backtest.replay import Replay, SlotResult, replay
 from aura_lib.backtest.result import Backtest
@@ -21,6 +39,7 @@ from aura_lib.backtest.statistics import statistics
 from aura_lib.backtest.sweep import Rule, Sweep, rule, rules, sweep
 
 __all__ = [
+    "PBO",
     "Backtest",
     "Between",
     "Comparison",
@@ -29,7 +48,6 @@ __all__ = [
     "EffectiveTrials",
     "Fold",
     "Haircut",
-    "PBO",
     "Parity",
     "Policy",
     "ProbabilisticSharpe",
