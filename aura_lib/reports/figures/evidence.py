@@ -49,11 +49,11 @@ def evidence(given: Examination | Evidence, *, subject: str = "", theme: ThemeNa
 
 
 def evidence_panel(
-    given: Examination | Evidence, name: str, *, subject: str = "", theme: ThemeName = "light"
+    given: Examination | Evidence, name: str, *, subject: str = "", verdict: bool = True, theme: ThemeName = "light"
 ) -> go.Figure:
     """One picture of the page by its name: findings, out_of_sample, trials, neighbourhood, paths, robustness, placebo.
 
-    An unknown name raises InputError.
+    Without `verdict` it stands on a page that says it already. An unknown name raises InputError.
     """
     from plotly.subplots import make_subplots
 
@@ -68,7 +68,15 @@ def evidence_panel(
         _findings(figure, found.findings, look, 1, 1)
     elif not PANELS[name][1](figure, found.figures, look, 1, 1):
         _missing(figure, look, 1, 1)
+    if not verdict:
+        _stand_alone(figure)
     return figure
+
+
+def _stand_alone(figure: go.Figure) -> None:
+    """Take the verdict away, and the room it had."""
+    meta = {name: value for name, value in dict(figure.layout.meta).items() if name != "min_width"}
+    figure.update_layout(title_subtitle_text="", margin_t=60, height=canvas.HEIGHT, meta=meta | {"subtitle": ""})
 
 
 def _examined(given: Examination | Evidence) -> Examination:
