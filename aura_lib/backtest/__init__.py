@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aura_lib.backtest import causality, folds, robustness, validation, warmup
 from aura_lib.backtest.counting import family_of, trials
+from aura_lib.backtest.doors import from_orders, from_weights
 from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
+from aura_lib.backtest.keeping import load
 from aura_lib.backtest.overfitting import (
     PBO,
     DeflatedSharpe,
@@ -60,7 +62,10 @@ __all__ = [
     "expected_maximum_sharpe",
     "family_of",
     "folds",
+    "from_orders",
+    "from_weights",
     "haircut_sharpe",
+    "load",
     "minimum_backtest_length",
     "minimum_track_record",
     "parity",

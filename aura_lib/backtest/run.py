@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from aura_lib.backtest.arrays import simulate
-from aura_lib.backtest.counting import counted
+from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import PERIODS
+from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
-from aura_lib.exchange import Costs
+from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
@@ -33,7 +33,12 @@ def run(
     end: Moment | None = None,
     warmup: int = 0,
     costs: Costs | None = None,
+    fills: FillModel | None = None,
+    terms: Terms | None = None,
+    actions: pd.DataFrame | None = None,
     limits: Limits | None = None,
+    features: Mapping[str, Any] | None = None,
+    delay: int = 0,
     name: str = "book",
     progress: Progress | None = None,
 ) -> Backtest:
@@ -56,29 +61,33 @@ def run(
     plan = Schedule.parse(schedule)
     slots = _slots(plan, history, first, last)
     planned = perf_counter()
+    charged, bounds = costs or Costs(), limits or Limits()
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
-        costs=(costs or Costs(), limits or Limits()), periods=PERIODS.get(bars.frequency),
-    ) as trial:  # fmt: skip
+        costs=(charged, bounds, fills, terms), periods=PERIODS.get(bars.frequency),
+    ) as trial, Bar("backtest") as bar:  # fmt: skip
         result = replay(
             decide,
             history,
             mandate,
             slots=slots,
             params=params,
-            costs=costs,
-            limits=limits,
+            costs=charged,
+            fills=fills,
+            terms=terms,
+            actions=actions,
+            limits=bounds,
+            features=features,
+            delay=delay,
             name=name,
-            progress=trial.watch(progress),
+            progress=trial.watch(progress or bar),
         )
-        replayed = perf_counter()
-        window = history.between(first, last)
-        traded = {fill.symbol for fill in result.fills}
-        symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
-        arrays = simulate(result.fills, window, symbols, mandate.capital)
-        timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
-        book = Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
-        trial.completed(book.returns, statistics={"n_slots": len(slots), "n_fills": len(result.fills)})
+        ended = result.stopped or result.bankrupt or last
+        timing = {"calendar": planned - began, **result.seconds}
+        book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing)
+        outcome = INTERRUPTED if result.stopped else COMPLETED
+        figures = {"n_slots": len(result.slots), "n_fills": len(result.fills)}
+        trial.completed(book.returns, outcome=outcome, statistics=figures)
     return book
 
 
@@ -112,7 +121,7 @@ def _edge(calendar: Calendar, when: Moment, name: str) -> datetime:
     return utc(calendar.closes[position])
 
 
-def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> list[datetime]:
+def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> pd.DatetimeIndex:
     slots = schedule.slots(first, last)
     if not len(slots):
         raise InputError(f"'{schedule}' has no slot between {first:%Y-%m-%d} and {last:%Y-%m-%d}")
@@ -120,4 +129,4 @@ def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> l
     if len(missing) and schedule.calendar == bars.calendar and bars.frequency != "1w":
         some = ", ".join(f"{slot:%Y-%m-%d}" for slot in missing[:5])
         raise DataError(f"{len(missing)} slots of '{schedule}' have no bar ({some}): the data miss their sessions")
-    return [utc(slot) for slot in slots]
+    return slots

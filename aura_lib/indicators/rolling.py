@@ -39,6 +39,8 @@ MOMENT = timedelta(microseconds=1)
 class Rolling:
     """What all of them have: the arguments they were made with, and a state that can be written down."""
 
+    whole_bar = False  # whether it looks at more of a bar than its close
+
     def __init__(self, *made: Any) -> None:
         self.made = list(made)
 
@@ -322,6 +324,8 @@ class Rsi(Rolling):
 class Atr(Rolling):
     """Average true range of bars; see `indicators.atr`."""
 
+    whole_bar = True
+
     def __init__(self, window: int = 14) -> None:
         super().__init__(whole("window", window))
         self.smooth = _Smooth(int(window), 1 / window)
@@ -342,6 +346,8 @@ class Atr(Rolling):
 
 class Vwap(Rolling):
     """Volume-weighted average price of bars, of the day so far or of a window; see `indicators.vwap`."""
+
+    whole_bar = True
 
     def __init__(self, window: int | None = None, zone: str = "UTC") -> None:
         super().__init__(window if window is None else whole("window", window), zone)

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.sweep.code import FILLS, LANES, Shape, module, path_module
+from aura_lib.backtest.sweep.compiled import load
+from aura_lib.backtest.sweep.explain import not_compiled, went_wrong
 from aura_lib.backtest.sweep.metrics import DEFAULT, checked
 from aura_lib.backtest.sweep.rule import PRICES
 from aura_lib.backtest.sweep.windows import Windows
-from aura_lib.core import DataError, InputError, ModelError
+from aura_lib.core import DataError, InputError
+from aura_lib.exchange import Costs
+from aura_lib.exchange.costs import Ceiling, VolatilitySlippage
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from aura_lib.backtest.folds import Fold
     from aura_lib.backtest.sweep.rule import Rule
     from aura_lib.core import Bars
-    from aura_lib.exchange import Costs
 
+BPS, ZERO = Decimal(10_000), Decimal(0)
 TABLE = 64 << 20  # bytes of feature columns held at once
 
 
@@ -48,6 +58,8 @@ class Job:
     metrics: tuple[str, ...]
     windows: Windows
     periods: int
+    times: pd.DatetimeIndex = field(repr=False)
+    symbols: tuple[str, ...]
     tables: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)  # the last feature table
 
     @staticmethod
@@ -62,9 +74,6 @@ class Job:
         periods: int | None = None,
     ) -> Job:
         """A job from bars. Raises InputError for an unknown fill or metric, DataError for bars without a price."""
-        from aura_lib.backtest.statistics import periods_per_year
-        from aura_lib.exchange import Costs
-
         if fill not in FILLS:
             raise InputError(f"fill={fill!r} must be one of {', '.join(map(repr, FILLS))}")
         if not len(bars) or bars.close.isna().all(axis=None):
@@ -84,6 +93,8 @@ class Job:
             checked(metrics),
             Windows.of(len(bars), folds),
             periods_per_year(bars.frequency) if periods is None else periods,
+            bars.times,
+            bars.symbols,
         )
 
     @property
@@ -131,12 +142,14 @@ def evaluate(job: Job, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     given = _checked(job, parameters)
     out = np.empty((len(given), len(job.labels), len(job.metrics)))
-    kernel = _kernel(module(job.rule, job.shape), job)
+    kernel = load(module(job.rule, job.shape))
     for first, last, table, columns in _tables(job, given):
         bad = np.zeros(last - first)
-        _threaded(kernel.evaluate, job, table, columns, given[first:last], out[first:last], bad)
+        with _compiling(job.rule):
+            _threaded(kernel.evaluate, job, table, columns, given[first:last], out[first:last], bad)
         if bad.any():
-            _explain(job, given[first + int(np.argmax(bad > 0))])
+            at = int(np.argmax(bad > 0))
+            raise went_wrong(job, given[first + at], table, columns[:, at])
     return out
 
 
@@ -145,14 +158,15 @@ def path(job: Job, row: NDArray[np.float64]) -> Path:
     from aura_lib.backtest.sweep.book import trade
 
     given = _checked(job, row.reshape(1, -1))
-    kernel = _kernel(path_module(job.rule), job)
+    kernel = load(path_module(job.rule))
     bars, symbols = job.live.shape
     wanted, held, traded = (np.empty((bars, symbols)) for _ in range(3))
     equity = np.empty(bars)
     _, _, table, columns = next(iter(_tables(job, given)))
-    kernel.wants(job.prices, job.live, table, columns[:, 0].copy(), given[0], wanted)
+    with _compiling(job.rule):
+        kernel.wants(job.prices, job.live, table, columns[:, 0].copy(), given[0], wanted)
     if not (np.abs(wanted) <= max(job.rule.limit, 1.0 if job.rule.invested else 0.0)).all():
-        _explain(job, given[0])
+        raise went_wrong(job, given[0], table, columns[:, 0])
     trade(wanted, job.ratio, job.after, job.live, _delay(job), job.costs, held, traded, equity)
     return Path(wanted, held, traded, equity)
 
@@ -167,11 +181,17 @@ def book(job: Job, wanted: NDArray[np.float64]) -> Path:
 
 
 def returns(job: Job, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns of some combinations, bars × n, float32."""
-    out = np.empty((len(job.live), len(parameters)), dtype=np.float32)
-    for column, row in enumerate(parameters):
-        out[:, column] = path(job, row).returns
-    return out
+    """Simple returns of combinations, bars × n, float32. Raises what `evaluate` raises."""
+    given = _checked(job, parameters)
+    out = np.empty((len(given), len(job.live)), dtype=np.float32)
+    kernel = load(path_module(job.rule))
+    for first, last, table, columns in _tables(job, given):
+        with _compiling(job.rule):
+            _spread(
+                kernel.returns, last - first, job.prices, job.ratio, job.after, job.live, _delay(job), table, columns,
+                given[first:last], job.costs, out[first:last],
+            )  # fmt: skip
+    return out.T
 
 
 def _threaded(kernel: Any, job: Job, table: Any, columns: Any, given: Any, out: Any, bad: Any) -> None:
@@ -181,13 +201,56 @@ def _threaded(kernel: Any, job: Job, table: Any, columns: Any, given: Any, out: 
         job.prices, job.ratio, job.after, job.live, table, columns, np.ascontiguousarray(given.T), windows.bounds,
         windows.first, windows.members, windows.sizes, float(job.periods), job.costs, job.rule.limit, out, bad,
     )  # fmt: skip
-    blocks = iter(range(-(-len(given) // LANES)))
+    _spread(kernel, -(-len(given) // LANES), *fixed)
+
+
+def _spread(kernel: Any, pieces: int, *fixed: Any) -> None:
+    """Numbered pieces of work go to the threads as these come free: the kernel holds no lock of Python's."""
+    numbers = deque(range(pieces))
 
     def work(_: int) -> None:
-        for number in blocks:
+        while numbers:
+            try:
+                number = numbers.popleft()
+            except IndexError:  # another thread took the last
+                return
             kernel(number, *fixed)
 
-    list(_pool().map(work, range(os.cpu_count() or 1)))
+    workers = min(_threads.get(), pieces)
+    if workers == 1:
+        return work(0)
+    try:
+        list(_pool().map(work, range(workers)))
+    except BaseException:
+        numbers.clear()  # whoever is still at work finds nothing more
+        raise
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """At most that many threads inside; all cores when nothing is said."""
+    most = os.cpu_count() or 1
+    if number is not None and (isinstance(number, bool) or number not in range(1, most + 1)):
+        raise InputError(f"threads={number!r} must be from 1 to {most}, the cores of this machine")
+    token = _threads.set(number or most)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+_threads: ContextVar[int] = ContextVar("threads", default=os.cpu_count() or 1)
+
+
+@contextmanager
+def _compiling(rule: Rule) -> Iterator[None]:
+    """Tell what numba cannot compile in the words of the rule."""
+    from numba.core.errors import NumbaError
+
+    try:
+        yield
+    except NumbaError as error:
+        raise not_compiled(rule, error) from error
 
 
 @cache
@@ -197,12 +260,6 @@ def _pool() -> ThreadPoolExecutor:
 
 def _delay(job: Job) -> int:
     return 0 if job.fill == "same close" else 1
-
-
-def _kernel(text: str, job: Job) -> Any:
-    from aura_lib.backtest.sweep.compiled import load
-
-    return load(text)
 
 
 def _checked(job: Job, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -317,12 +374,21 @@ def _carried(close: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rates(costs: Costs) -> tuple[float, float]:
-    if costs.min_commission:
-        raise InputError("a sweep's costs are fractions of the traded value: a minimum commission needs `backtest.run`")
-    return float(costs.commission_bps) / 1e4, float(costs.slippage_bps) / 1e4
-
-
-def _explain(job: Job, row: NDArray[np.float64]) -> None:
-    raise ModelError(
-        f"rule {job.rule.name!r} went wrong at {dict(zip(job.rule.parameters, row.tolist(), strict=True))}"
+    """Commission and slippage of a market order, as fractions of the traded value; anything else is refused by name."""
+    most = (
+        Ceiling(costs.min_commission, ZERO, costs.commission_bps / BPS) if costs.fees is None else costs.fees.ceiling()
     )
+    beyond = {
+        "a minimum commission": most.fixed,
+        "a commission per share": most.per_unit,
+        "market impact": costs.impact,
+        "borrow cost": costs.borrow,
+        "interest": costs.interest,
+        "slippage by volatility": isinstance(costs.slippage, VolatilitySlippage),
+    }
+    if any(beyond.values()):
+        raise InputError(
+            f"a sweep's costs are fractions of the traded value: {', '.join(k for k, v in beyond.items() if v)} needs "
+            "`backtest.run`; give Costs(commission_bps=…, slippage_bps=…, min_commission=Decimal(0))"
+        )
+    return float(most.fraction), float(costs.fixed())

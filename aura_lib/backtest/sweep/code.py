@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 LANES = 64
 FILLS = ("next close", "next open", "same close")
 ONES = ("growth", "worst", "peak", "trough", "under")  # they begin at one, all other sums at zero
-ARGUMENTS = "prices, ratio, after, live, table, columns, parameters, bounds, first, members, sizes, year, costs, limit, out, bad"
+ARGUMENTS = (
+    "prices, ratio, after, live, table, columns, parameters, bounds, first, members, sizes, year, costs, limit, "
+    "out, bad"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +351,8 @@ def path_module(rule: Rule) -> str:
         "\n".join(
             [
                 *_head(rule),
-                    "@njit(cache=True, error_model='numpy', nogil=True)",
+                "from aura_lib.backtest.sweep.book import trade",
+                "@njit(cache=True, error_model='numpy', nogil=True)",
                 "def wants(prices, live, table, columns, parameters, wanted):",
                 "    for s in range(live.shape[1]):",
                 "        want = 0.0",
@@ -358,18 +362,17 @@ def path_module(rule: Rule) -> str:
                 f"                {targets} = step({', '.join(take[name] for name in rule.arguments)})",
                 f"                want = {'1.0 if wish else 0.0' if rule.invested else 'float(wish)'}",
                 "            wanted[t, s] = want",
-                "@njit(parallel=True, cache=True, error_model='numpy', nogil=True)",
-                "def returns(prices, ratio, after, live, delay, table, columns, parameters, costs, out):",
-                "    for k in prange(parameters.shape[1]):",
-                "        T, S = live.shape",
-                "        wanted, held, traded = np.empty((T, S)), np.empty((T, S)), np.empty((T, S))",
-                "        equity = np.empty(T)",
-                "        wants(prices, live, table, columns[:, k].copy(), parameters[:, k].copy(), wanted)",
-                "        trade(wanted, ratio, after, live, delay, costs, held, traded, equity)",
-                "        was = 1.0",
-                "        for t in range(T):",
-                "            out[t, k] = equity[t] / was - 1.0 if was > 0.0 else 0.0",
-                "            was = equity[t]",
+                "@njit(cache=True, error_model='numpy', nogil=True)",
+                "def returns(k, prices, ratio, after, live, delay, table, columns, parameters, costs, out):",
+                "    T, S = live.shape",
+                "    wanted, held, traded = np.empty((T, S)), np.empty((T, S)), np.empty((T, S))",
+                "    equity = np.empty(T)",
+                "    wants(prices, live, table, columns[:, k].copy(), parameters[k], wanted)",
+                "    trade(wanted, ratio, after, live, delay, costs, held, traded, equity)",
+                "    was = 1.0",
+                "    for t in range(T):",
+                "        out[k, t] = equity[t] / was - 1.0 if was > 0.0 else 0.0",
+                "        was = equity[t]",
             ]
         )
         + "\n"

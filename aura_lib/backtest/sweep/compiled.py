@@ -32,11 +32,12 @@ def load(text: str) -> ModuleType:
     import numba
 
     name = hashlib.sha256(f"{numba.__version__}\0{text}".encode()).hexdigest()[:32]
-    return _loaded(name, text, _folder())
+    return _loaded(name, text)
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, text: str, folder: Path) -> ModuleType:
+def _loaded(name: str, text: str) -> ModuleType:
+    folder = _folder()
     path = folder / f"rule_{name}.py"
     if not _holds(path, text):
         _write(path, text)

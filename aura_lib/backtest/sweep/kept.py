@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FITS = 64 << 20  # bytes of results that are kept when nothing is said
 BEST = 1_000  # rows kept where they do not fit
-PATHS = 1_000  # combinations whose returns the trial ledger may sample
+PATHS = 1_000  # most combinations whose returns the trial ledger samples: one in eight, but a hundred where there are
 EDGES = np.linspace(-5, 5, 201)  # of the histogram: annualised Sharpe ratios; what is outside goes to its end
 
 
@@ -58,7 +58,8 @@ class Kept:
         windows, metrics, names = len(job.labels), len(job.metrics), len(job.rule.parameters)
         fits = total * (windows * metrics + names) * 8 <= FITS
         chosen = np.full((windows, metrics, 1 + names), np.nan)
-        places = np.random.default_rng(seed).choice(total, min(total, PATHS), replace=False, shuffle=False)
+        sampled = min(total, max(total // 8, 100), PATHS)
+        places = np.random.default_rng(seed).choice(total, sampled, replace=False, shuffle=False)
         return Kept(
             job.metrics,
             math.sqrt(job.periods),
@@ -75,6 +76,11 @@ class Kept:
     def sharpe_variance(self) -> float:
         """Variance of the Sharpe ratios per bar of all combinations; NaN with fewer than two."""
         return self._squares / (self.moved - 1) if self.moved > 1 else math.nan
+
+    @property
+    def sharpe_best(self) -> float:
+        """The highest Sharpe ratio per bar; NaN when no combination moved."""
+        return float(self.chosen[0, self.metrics.index("sharpe"), 0]) / self.scale
 
     @property
     def sample(self) -> Numbers:

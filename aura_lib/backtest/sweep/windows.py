@@ -50,6 +50,11 @@ class Windows:
         first = np.concatenate(([0], np.cumsum([len(p) for p in parts]))).astype(np.int64)
         return Windows(tuple(labels), bounds, first, np.concatenate(parts), inside.sum(axis=1).astype(np.float64))
 
+    def rows(self, window: int) -> NDArray[np.int64]:
+        """The rows of a window, ascending."""
+        parts = self.members[self.first[window] : self.first[window + 1]]
+        return np.concatenate([np.arange(*self.bounds[part], dtype=np.int64) for part in parts])
+
 
 def _mask(bars: int, rows: NDArray[np.int64], name: str) -> NDArray[np.bool_]:
     if not len(rows) or rows.min() < 0 or rows.max() >= bars:

@@ -1,0 +1,164 @@
+"""The state of a venue: the account and its orders, and the only places where one of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from aura_lib.core import (
+    Account,
+    AssetClass,
+    Booking,
+    Books,
+    BrokerOrder,
+    Fill,
+    InputError,
+    Instrument,
+    OrderStatus,
+    Side,
+    TimeInForce,
+)
+from aura_lib.exchange.bars import PriceBar
+from aura_lib.exchange.costs import Costs
+from aura_lib.exchange.costs.pricing import Priced, Pricing, amounts
+from aura_lib.exchange.fills import FillModel
+from aura_lib.exchange.means import Purse
+from aura_lib.exchange.terms import Standing, Terms
+from aura_lib.exchange.working import Working
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An order came to its end: filled, cancelled or expired, and why."""
+
+    client_id: str
+    status: OrderStatus
+    reason: str = ""
+
+
+Event = Fill | Booking | Closed
+Prices = Mapping[str, Decimal] | Mapping[str, PriceBar] | Mapping[str, Decimal | PriceBar]
+
+
+class Floor:
+    """One account, its open and closed orders, and by which models they are worked.
+
+    `matched` is the last bar, `opening` whether the next one is the first of its session; `calm` says that bars
+    without orders do nothing to the account.
+    """
+
+    __slots__ = (
+        "books", "calm", "closed", "costs", "fills", "instruments", "matched", "opening", "pricing", "purse",
+        "sequence", "standing", "terms", "working",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        account: Account,
+        costs: Costs,
+        fills: FillModel,
+        terms: Terms,
+        instruments: Mapping[str, Instrument] | None,
+    ) -> None:
+        self.costs, self.fills, self.terms, self.instruments = costs, fills, terms, instruments
+        self.pricing = Pricing(costs)
+        self.books = _opened(account, terms)
+        self.purse = Purse(self.books, terms, costs)
+        self.working: dict[str, Working] = {}
+        self.closed: dict[str, BrokerOrder] = {}
+        self.matched: datetime | None = None
+        self.opening, self.sequence, self.standing = True, 0, Standing.OPEN
+        self.watch()
+
+    def watch(self) -> None:
+        """Note whether bars without orders can do something to the account."""
+        accrues = self.costs.interest is not None or (self.costs.borrow is not None and self.terms.short)
+        if accrues:
+            self.calm = False
+            return
+        held = [p.instrument for p in self.books.positions.values() if p.quantity]
+        margin = self.terms.margin and bool(held)
+        self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
+
+    def add(self, working: Working) -> None:
+        """Take an order in; it stands behind those that are there."""
+        self.working[working.order.client_id] = working
+
+    def next(self) -> int:
+        """The next place in time."""
+        self.sequence += 1
+        return self.sequence
+
+    def untouched(self, moment: datetime, prices: Prices, closing: bool) -> bool:
+        """Whether a bar reaches none of the open orders and ends none: then there is nothing to do."""
+        try:
+            return all(_waits(w, moment, prices, closing) for w in self.working.values())
+        except InvalidOperation:  # a NaN among the prices: look closely
+            return False
+
+    def fill(self, w: Working, quantity: Decimal, priced: Priced, fee: Decimal, moment: datetime) -> Fill:
+        """Book an execution of an order."""
+        order = w.order
+        instrument = order.intent.instrument
+        units = quantity * instrument.multiplier
+        value = quantity * priced.price * instrument.multiplier
+        w.executions += 1
+        w.filled += quantity
+        fill = Fill(
+            f"{order.client_id}#{w.executions}",
+            order.client_id,
+            order.account,
+            order.book,
+            instrument,
+            Side.BUY if w.buys else Side.SELL,
+            quantity,
+            priced.price,
+            fee,
+            moment,
+            *amounts(priced, units),
+        )
+        change, cash = (quantity, -value - fee) if w.buys else (-quantity, value - fee)
+        self.books.trade(instrument, change, priced.price, cash, fee, moment)
+        return fill
+
+    def book(self, booking: Booking) -> Booking:
+        """Book what is no trade."""
+        self.books.book(booking)
+        return booking
+
+    def close(self, w: Working, status: OrderStatus, reason: str) -> Closed:
+        """An open order comes to its end."""
+        client_id = w.order.client_id
+        del self.working[client_id]
+        self.closed[client_id] = BrokerOrder(client_id, status, w.filled, reason)
+        return Closed(client_id, status, reason)
+
+
+def _opened(account: Account, terms: Terms) -> Books:
+    short = {s: str(q) for s, q in account.holdings.items() if q < 0 and not terms.short}
+    if short or (not terms.margin and min(account.cash, *account.balances.values(), ZERO) < 0):
+        raise InputError(f"a long-only cash account opens with nothing below zero: cash {account.cash}, {short}")
+    books = Books(account)
+    for currency in terms.currencies:
+        books.open(currency)
+    return books
+
+
+def _waits(w: Working, moment: datetime, prices: Prices, closing: bool) -> bool:
+    if w.since >= moment:
+        return True
+    if w.trailing or w.triggered or (w.limit is None and w.stop is None):
+        return False
+    if w.force is not TimeInForce.GTC and (closing or w.force is not TimeInForce.DAY):
+        return False
+    told = prices.get(w.symbol)
+    if told is None:
+        return True
+    high, low = (told, told) if isinstance(told, Decimal) else (told.high, told.low)
+    if w.buys:
+        return (w.limit is None or low > w.limit) and (w.stop is None or high < w.stop)
+    return (w.limit is None or high < w.limit) and (w.stop is None or low > w.stop)
