@@ -127,7 +127,7 @@ class Purse:
         return there + max(own / (self.rate(currency) * (1 + fee)) - SLACK, ZERO)
 
     def conversions(self, currency: str, payment: Decimal, keep: str = "") -> list[Conversion]:
-        """What has to be converted before a payment: its own cash first, then the other balances, by name, but `keep`."""
+        """What has to be converted before a payment: its own cash first, then other balances by name (not `keep`)."""
         books, fee = self.books, self.terms.conversion_bps / BPS
         short = payment - books.balance(currency)
         if short <= 0:
