@@ -76,11 +76,13 @@ def test_the_line_of_the_degradation_goes_through_its_dots(found: dict[str, Any]
 
 def test_the_search_stands_on_the_line_of_luck(found: dict[str, Any]) -> None:
     figure, deflated = draw("deflated_sharpe", found, count=500), found["deflated_sharpe"]
-    observed, luck, search = figure.data
+    luck, observed, search = figure.data
     assert observed.y[0] == pytest.approx(deflated.sharpe * np.sqrt(252))
     assert np.interp(np.log(30), np.log(luck.x), luck.y) == pytest.approx(search.y[0], rel=1e-3)
     expected = [backtest.expected_maximum_sharpe(n, 0.0016) * np.sqrt(252) for n in luck.x]
     assert luck.y == pytest.approx(expected)
+    (band,) = figure.layout.shapes
+    assert (band.y0 + band.y1) / 2 == pytest.approx(observed.y[0])
     assert "500 trials, worth 30 independent ones" in figure.layout.title.subtitle.text
 
 

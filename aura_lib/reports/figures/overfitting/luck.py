@@ -64,7 +64,7 @@ def deflated_sharpe(
     """The highest Sharpe ratio to expect of N trials without skill, for every N, and the one that was found.
 
     The line is the expected maximum (Bailey & López de Prado 2014), the dot where this search stands on it, the band
-    what the observed ratio may be (95 %, two-sided): a finding is one whose band is above the dot. `found` is a
+    what the true ratio may be (95 %, two-sided): a finding is one whose band is above the dot. `found` is a
     `backtest.DeflatedSharpe`, `count` how many trials there were before their correlation, `periods` are of a year.
     """
     look, year = themes.theme(theme), _year(periods)
@@ -79,14 +79,16 @@ def deflated_sharpe(
         about,
         theme,
     )
-    figure.update_xaxes(title_text="independent trials without skill", type="log", hoverformat=",.0f")
+    figure.update_xaxes(title_text="independent trials without skill", type="log", hoverformat=",.0f", dtick=1)
     figure.update_yaxes(title_text="Sharpe ratio, a year", rangemode="tozero", tickformat=".1f")
-    figure.update_layout(showlegend=True)
     most = max(10 * found.trials, FEWEST, count or 1)
     trials = np.geomspace(1, most, POINTS)
+    luck = _expected(trials, found.sharpe_variance) * year
+    _line(figure, trials, luck, "the best by luck", look.loss)
     _observed(figure, found, trials, year, look)
-    _line(figure, trials, _expected(trials, found.sharpe_variance) * year, "the best by luck", look.loss)
     _dot(figure, found, year, look)
+    _named(figure, "the best by luck", most, float(luck[-1]), "right", look.loss_text)
+    _named(figure, "found", 1, found.sharpe * year, "left", look.accent)
     return figure
 
 
@@ -105,8 +107,15 @@ def _observed(figure: go.Figure, found: Deflated, trials: NDArray[np.float64], y
         (found.sharpe - reach) * year, (found.sharpe + reach) * year, fillcolor=look.accent_fill, line_width=0,
         layer="below",
     )  # fmt: skip
-    ends = trials[[0, -1]]
-    _line(figure, ends, np.full(2, found.sharpe * year), f"observed, with {LEVEL:.0%} of what it may be", look.accent)
+    _line(figure, trials[[0, -1]], np.full(2, found.sharpe * year), "found", look.accent)
+
+
+def _named(figure: go.Figure, text: str, trials: float, sharpe: float, anchor: str, colour: str) -> None:
+    """The name of a line above one of its ends. A logarithmic axis wants the power of ten."""
+    figure.add_annotation(
+        name=text, text=text, x=float(np.log10(trials)), y=sharpe, xanchor=anchor, yanchor="bottom", showarrow=False,
+        xshift=4 if anchor == "left" else -4, font={"size": 11, "color": colour},
+    )  # fmt: skip
 
 
 def _line(figure: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], name: str, colour: str) -> None:
