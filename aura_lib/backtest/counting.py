@@ -186,7 +186,7 @@ def counted(
         bars: as they were given, before any cut to the window.
         window: first and last bar of the backtest.
         schedule: when it decides.
-        params: parameters of a backtest.
+        params: parameters of a backtest; of a sweep, those it holds fixed.
         space: parameters of a sweep: name → values when every combination is tried.
         mandate: whose universe and constraints; without it the symbols of the bars.
         costs: whatever describes trading costs and fills: a dataclass, or several in a tuple.
@@ -223,7 +223,7 @@ def _begin(
         "code": code or code_of(function), "snapshot": numbers_of(bars), "window": [iso(moment) for moment in window],
         "schedule": schedule, "costs": _short(costs),
         "universe": _short(bars.symbols if mandate is None else [bars.symbols, mandate]),
-        **({"parameters": told(params)} if space is None else {"space": {n: told(v) for n, v in space.items()}}),
+        **({"parameters": told(params)} if space is None else {"space": _space(params, space)}),
     }  # fmt: skip
     about = {
         "family": family_of(function), "function": "" if module == "__main__" else f"{module}.{name}",
@@ -231,6 +231,17 @@ def _begin(
         "started": iso(datetime.now(UTC)),
     }  # fmt: skip
     return Trial("trial" if space is None else "sweep", identity, about)
+
+
+def _space(params: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sweep tries: its space, and the one value of each parameter that it holds fixed."""
+    return {name: [told(value)] for name, value in params.items()} | {name: _axis(v) for name, v in space.items()}
+
+
+def _axis(values: Any) -> Any:
+    return told(
+        values.tolist() if isinstance(values, np.ndarray) else list(values) if isinstance(values, range) else values
+    )
 
 
 def _size(trial: Trial) -> int:

@@ -300,9 +300,22 @@ def test_a_sweep_counts_its_cells_also_when_it_is_stopped(bars: Bars) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped()
     found = backtest.trials(hold)
-    assert (found.count, found.sweeps, found.abandoned) == (9, 2, 3)
+    assert (found.count, found.sweeps, found.abandoned) == (9, 2, 3), "which three is not known: they count in full"
     assert found.paths is not None and found.paths.shape == (len(bars), 6)
     assert found.sharpe_best == 0.05
+
+
+def test_a_value_held_fixed_is_part_of_what_a_sweep_tried(bars: Bars) -> None:
+    for fail in (0, 1, 1):
+        with counting.counted(
+            hold, bars, window=(bars.start, bars.end), schedule="x", params={"fail": fail}, space={"share": range(5)}
+        ) as trial:
+            trial.swept(5, sharpe_mean=0.0, sharpe_variance=0.0)
+    with counting.counted(
+        hold, bars, window=(bars.start, bars.end), schedule="x", space={"share": np.arange(3.0, 8.0), "fail": [1]}
+    ) as trial:
+        trial.swept(5, sharpe_mean=0.0, sharpe_variance=0.0)
+    assert backtest.trials(hold).count == 13, "3 and 4 with fail=1 were tried before"
 
 
 # ---- many at once --------------------------------------------------------------------------------------------------
