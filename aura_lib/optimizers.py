@@ -1,7 +1,8 @@
 """Signal + covariance + Mandate → TargetWeights
 
 Long-only, fully invested mean-variance portfolios from prices, with the covariance shrunk after Ledoit and Wolf:
-the highest Sharpe ratio by PyPortfolioOpt, the least variance by the solver behind it. The same prices give the same weights, to the last digit.
+the highest Sharpe ratio by PyPortfolioOpt, the least variance by the solver behind it. The same prices give the same
+weights, to the last digit.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def _highest(excess: Array, cap: float) -> float:
 
 
 def _least_variance(returns: pd.DataFrame, covariance: Array, cap: float) -> Array:
-    """min ½ wᵀΣw with Σw = 1, 0 ≤ w ≤ cap, by the solver itself: a tenth of the time of a modelling language.
+    """Min ½ wᵀΣw with Σw = 1, 0 ≤ w ≤ cap, by the solver itself: a tenth of the time of a modelling language.
 
     A strategy asks this at every slot, and evidence replays it dozens of times.
     """

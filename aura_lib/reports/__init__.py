@@ -11,6 +11,7 @@ from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
+    from aura_lib.reports.evidence import evidence_page, evidence_table
     from aura_lib.reports.outcome import outcome_figure, outcome_table
     from aura_lib.reports.performance import tearsheet
 
@@ -28,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports import data_quality
 
         return data_quality.quality
+    if name in ("evidence_page", "evidence_table"):
+        from aura_lib.reports import evidence
+
+        return getattr(evidence, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -36,6 +41,8 @@ __all__ = [
     "Check",
     "Link",
     "Section",
+    "evidence_page",
+    "evidence_table",
     "figures",
     "formats",
     "outcome_figure",

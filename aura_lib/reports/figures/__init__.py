@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_returns, rolling, weights
 from aura_lib.reports.figures.candles import candles
+from aura_lib.reports.figures.evidence import evidence, evidence_panel
 from aura_lib.reports.figures.market import prices
+from aura_lib.reports.figures.noise import noise_experiment
 from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
 
 __all__ = [
@@ -19,7 +21,10 @@ __all__ = [
     "distribution",
     "drawdown",
     "equity",
+    "evidence",
+    "evidence_panel",
     "monthly_returns",
+    "noise_experiment",
     "prices",
     "rolling",
     "turnover",
