@@ -56,7 +56,7 @@ def experiment(searches: int, planted: int, first: int = 0) -> dict[str, list[di
 
 if __name__ == "__main__":
     asked = [int(text) for text in sys.argv[1:3]] or [1000, 200]
-    made = experiment(*asked, first=10_000)
+    made = experiment(*asked, first=int(sys.argv[4]) if len(sys.argv) > 4 else 10_000)
     for side, found in made.items():
         reasons: dict[str, int] = {}
         for one in found:
