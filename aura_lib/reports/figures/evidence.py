@@ -13,7 +13,7 @@ import numpy as np
 from aura_lib.core import Evidence, Examination, Finding, InputError
 from aura_lib.reports import themes
 from aura_lib.reports.figures import canvas
-from aura_lib.reports.figures.evidence_words import LABELS, number, required, threshold
+from aura_lib.reports.figures.evidence_words import LABELS, excused, number, required, threshold
 from aura_lib.reports.themes import Theme, ThemeName
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _findings(figure: go.Figure, findings: tuple[Finding, ...], look: Theme, row
 
     shown = findings[::-1]
     labels = [f"{canvas.safe(LABELS.get(f.name, f.name))}  {MARKS[f.passed]}" for f in shown]
-    colours = [{True: look.gain, False: look.loss, None: look.others}[f.passed] for f in shown]
+    colours = [_colour(f, look) for f in shown]
     places = [_place(f) for f in shown]
     bars = go.Bar(
         x=[place - 0.5 for place in places], base=0.5, y=labels, orientation="h", width=0.5, marker_color=colours,
@@ -138,7 +138,11 @@ def _findings(figure: go.Figure, findings: tuple[Finding, ...], look: Theme, row
     for label, finding, colour in zip(labels, shown, colours, strict=True):
         for x, text, ink in ((1.04, number(finding.value), colour), (1.2, threshold(finding), look.muted)):
             _beside(figure, axes, x, label, text, ink)
-        _beside(figure, axes, 1.42, label, required(finding), look.muted)
+        _beside(figure, axes, 1.42, label, required(finding) + (", excused" if excused(finding) else ""), look.muted)
+
+
+def _colour(finding: Finding, look: Theme) -> str:
+    return look.others if finding.passed is None or excused(finding) else look.gain if finding.passed else look.loss
 
 
 def _beside(figure: go.Figure, axes: Any, x: float, label: str, text: str, ink: str) -> None:
@@ -192,12 +196,12 @@ def _out_of_sample(figure: go.Figure, data: Mapping[str, Any], look: Theme, row:
             continue
         figure.add_trace(
             go.Scatter(
-                x=curves["times"], y=curves[name], mode="lines+text", line={"color": colour, "width": 1.8}, name=label,
-                text=[""] * (len(curves[name]) - 1) + [f"{label} "], textposition="top left", cliponaxis=False,
-                textfont={"color": colour, "size": 11}, hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:.2f}}, {label}<extra></extra>",
+                x=curves["times"], y=curves[name], mode="lines", line={"color": colour, "width": 1.8}, name=label,
+                hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:.2f}}, {label}<extra></extra>",
             ),
             row=row, col=column,
         )  # fmt: skip
+        _named(figure, row, column, f"{label}: {curves[name][-1]:.2f}", colour, 1.0 if name == "as_it_is" else 0.92)
     figure.update_yaxes(title_text="growth of 1, log scale", type="log", dtick="D1", row=row, col=column)
     figure.update_xaxes(type="date", row=row, col=column)
     for choice in walk.get("choices", ())[1:]:
@@ -222,6 +226,15 @@ def _trials(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, c
     figure.update_xaxes(title_text="Sharpe ratio of a trial, annual", row=row, col=column)
     figure.update_yaxes(title_text="trials", row=row, col=column)
     return True
+
+
+def _named(figure: go.Figure, row: int, column: int, text: str, colour: str, height: float) -> None:
+    """The name of a line in its colour, in the corner where growth leaves room."""
+    axes = figure.get_subplot(row, column)
+    figure.add_annotation(
+        x=0.02, y=height, xref=f"{axes.yaxis.anchor} domain", yref=f"{axes.xaxis.anchor} domain", text=text,
+        showarrow=False, xanchor="left", yanchor="top", font={"size": 11, "color": colour},
+    )  # fmt: skip
 
 
 def _mark(figure: go.Figure, row: int, column: int, x: float, text: str, colour: str, height: float) -> None:
@@ -277,8 +290,12 @@ def _paths(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, co
     )  # fmt: skip
     figure.add_trace(bars, row=row, col=column)
     if found.get("in_sample"):
-        figure.add_hline(found["in_sample"], line={"color": look.benchmark, "dash": "dot"}, row=row, col=column,
-                         annotation={"text": f"in sample {found['in_sample']:.2f}", "font": {"size": 11, "color": look.muted}})  # fmt: skip
+        note = {
+            "text": f"in sample {found['in_sample']:.2f}", "font": {"size": 11, "color": look.muted}, "xanchor": "left",
+            "x": 0,
+        }  # fmt: skip
+        dotted = {"color": look.benchmark, "dash": "dot"}
+        figure.add_hline(found["in_sample"], line=dotted, row=row, col=column, annotation=note)
     figure.update_xaxes(title_text="path, from worst to best", type="category", row=row, col=column)
     figure.update_yaxes(title_text="Sharpe ratio, annual", zeroline=True, zerolinecolor=look.rule, row=row, col=column)
     return True
@@ -304,8 +321,9 @@ def _robustness(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: in
             row=row, col=column,
         )  # fmt: skip
     if own is not None:
-        figure.add_vline(own, line={"color": look.benchmark, "dash": "dot"}, row=row, col=column,
-                         annotation={"text": f"as it is {own:.2f}", "font": {"size": 11, "color": look.muted}})  # fmt: skip
+        note = {"text": f"as it is {own:.2f}", "font": {"size": 11, "color": look.muted}}
+        dotted = {"color": look.benchmark, "dash": "dot"}
+        figure.add_vline(own, line=dotted, row=row, col=column, annotation=note)
         figure.update_xaxes(rangemode="tozero", row=row, col=column)
     figure.update_xaxes(title_text="Sharpe ratio, annual; a dot is a variant", row=row, col=column)
     return drawn
