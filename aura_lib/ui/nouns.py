@@ -84,7 +84,7 @@ def sweep(given: Sweep) -> Card:
     table = best_table(given, SHOWN // 2)
     names = list(given.parameters)
     lines = (
-        f"{formats.day(given.times[0])} to {formats.day(given.times[-1])}, {_many(len(given.symbols), 'symbol')}",
+        f"{formats.day(given.times[0])} to {formats.day(given.times[-1])}, {_many(len(given.job.symbols), 'symbol')}",
         f"{_many(given.count, 'combination')} of {', '.join(names)}, each counted as a trial"
         + ("; stopped before its end" if given.interrupted else ""),
         _chosen_by(given),
@@ -99,7 +99,7 @@ def _chosen_by(given: Sweep) -> str:
     """What the best were chosen by, and what that is worth."""
     if len(given.job.labels) == 1:
         return "Chosen on these very bars: nothing here is out of sample"
-    metric = getattr(given, "metric", "")
+    metric = getattr(given, "sought", "")
     return f"Chosen by {metric} in train; test beside it" if metric else "Chosen over all bars, test parts included"
 
 

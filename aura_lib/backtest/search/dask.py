@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aura_lib.backtest.sweep.code import LANES
 from aura_lib.core import InputError, Settings
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def evaluate(
 
 
 def rows(job: Job) -> int:
-    """Combinations in a chunk: about half a second of one core."""
-    return int(np.clip(STEPS // max(job.live.size, 1), 64, 1 << 16))
+    """Combinations in a chunk: about half a second of one core, in whole blocks of the kernel's lanes."""
+    return int(np.clip(STEPS // max(job.live.size, 1) // LANES, 1, 1 << 10)) * LANES
 
 
 @dataclass(eq=False)
@@ -226,19 +226,13 @@ def _why(error: BaseException) -> str:
 
 
 # ---- on a worker ---------------------------------------------------------------------------------------------------
-_ONE = threading.Lock()  # numba's own threads take one caller at a time
-
-
 def _work(work: Work, job: Any, chunk: Chunk, expected: dict[str, str]) -> NDArray[np.float64]:
+    from aura_lib.backtest.sweep.chunk import threads
+
     here = versions()
     if here != expected:
         raise InputError(_differ("a worker that joined later", here, expected))
-    import numba
-    from distributed import get_worker
-
-    with _ONE:
-        config: Any = numba.config  # set at run time
-        numba.set_num_threads(max(1, min(get_worker().state.nthreads, config.NUMBA_NUM_THREADS)))
+    with threads(1):  # the worker runs a chunk on each of its own
         return work(job, chunk)
 
 

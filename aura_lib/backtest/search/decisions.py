@@ -20,6 +20,7 @@ from aura_lib.backtest.sweep.windows import Windows
 from aura_lib.core import AuraError, InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from aura_lib.backtest.folds import Fold
@@ -65,6 +66,16 @@ class Decisions:
         chosen = tuple(dict.fromkeys([*metrics, "sharpe"]))
         windows = Windows.of(len(case.bars), folds)
         return Decisions(case, Strategy(label, tuple(names)), chosen, windows, case.periods)
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """The moment each bar closed, UTC."""
+        return self.case.bars.times
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the bars hold."""
+        return self.case.bars.symbols
 
     @property
     def labels(self) -> tuple[str, ...]:

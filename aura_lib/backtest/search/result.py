@@ -13,7 +13,9 @@ import pandas as pd
 from aura_lib.backtest.search.decisions import Decisions, sign
 from aura_lib.backtest.search.space import Points, Space
 from aura_lib.backtest.sweep.chunk import Job, Path, path, returns
+from aura_lib.backtest.sweep.replayed import Replayed
 from aura_lib.backtest.sweep.result import Sweep
+from aura_lib.backtest.sweep.walk import WalkForward
 from aura_lib.core import InputError
 
 if TYPE_CHECKING:
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 ALL, TRAIN, TEST = "all", "train", "test"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Search(Sweep):
     """A search: a Sweep whose combinations were chosen one after the other.
 
-    `metric` is what it looked for: over all bars, or with folds the mean over their train parts. `points` hold the
-    combinations as places in `space`. `exhausted` says that the space has no further one; `failures` are the
+    `sought` is the metric it looked for: over all bars, or with folds the mean over their train parts. `points`
+    hold the combinations as places in `space`. `exhausted` says that the space has no further one; `failures` are the
     combinations that a strategy or its data refused, with the reason.
     """
 
@@ -35,14 +37,14 @@ class Search(Sweep):
     space: Space
     points: Points
     method: str
-    metric: str
+    sought: str
     exhausted: bool = False
     failures: Mapping[str, str] = field(default_factory=dict)
     sampled: NDArray[np.float32] | None = None  # returns of the sample, where computing them anew would take long
 
     def __repr__(self) -> str:
         best = self.best(n=1)
-        found = "none has a number" if best.empty else f"the best {self.metric} {best[self.metric].iloc[0]:.3g}"
+        found = "none has a number" if best.empty else f"the best {self.sought} {best[self.sought].iloc[0]:.3g}"
         return (
             f"<Search of {self.job.rule.name!r}, {self.method}: {self.count:,} combinations, {found}"
             f"{', the space exhausted' if self.exhausted else ''}{', interrupted' if self.interrupted else ''}>"
@@ -56,12 +58,12 @@ class Search(Sweep):
     @cached_property
     def combinations(self) -> pd.DataFrame:
         """The values of every combination, in the order tried."""
-        return pd.DataFrame(self.space.columns(self.points), columns=list(self.parameters))
+        return pd.DataFrame(self.tried(), columns=list(self.parameters))
 
     @cached_property
     def objective(self) -> NDArray[np.float64]:
-        """What each combination was worth to the search: `metric` in train, NaN where it has no number."""
-        return scores(self._values, self.job.labels, self.job.metrics.index(self.metric))
+        """What each combination was worth to the search: `sought` in train, NaN where it has no number."""
+        return scores(self._values, self.job.labels, self.metric(self.sought))
 
     @property
     def _values(self) -> NDArray[np.float64]:
@@ -88,8 +90,8 @@ class Search(Sweep):
 
         Without folds there is no test, and nothing here is out of sample. Combinations without a number are left out.
         """
-        name = metric or self.metric
-        worth = scores(self._values, self.job.labels, self._metric(name)) * sign(name)
+        name = metric or self.sought
+        worth = scores(self._values, self.job.labels, self.metric(name)) * sign(name)
         order = np.argsort(-worth, kind="stable")[: max(n, 0)]
         order = order[np.isfinite(worth[order])]
         frame = self.combinations.iloc[order].reset_index(drop=True)
@@ -114,6 +116,25 @@ class Search(Sweep):
                 f"a Python `decide` has no path of a sweep: call backtest.run(decide, ..., params={params})"
             )
         return path(self.job, self.job.rule.values(params))
+
+    def backtest(self, combination: Mapping[str, Any] | int, capital: float = 1.0) -> Replayed:
+        """One combination in full: equity, positions, trades; of a Python `decide` call `backtest.run`."""
+        params = self._named(combination)
+        return Replayed.of(self.job, self.path(params), params, capital)
+
+    def walk_forward(self, metric: str = "") -> WalkForward:
+        """What choosing the best of each train fold would have earned on its test fold, the switches paid for.
+
+        Raises InputError without folds, when test folds overlap or go back in time, and for a Python `decide`
+        (`backtest.validation` replays that).
+        """
+        if isinstance(self.job, Decisions):
+            raise InputError("a search over a Python `decide` walks forward in backtest.validation, which replays it")
+        return super().walk_forward(metric or self.sought)
+
+    def tried(self) -> dict[str, NDArray[Any]]:
+        """Every combination evaluated, a column a parameter."""
+        return self.space.columns(self.points)
 
     @cached_property
     def paths(self) -> NDArray[np.float32]:

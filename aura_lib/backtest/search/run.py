@@ -21,6 +21,7 @@ from aura_lib.backtest.sweep.code import FILLS
 from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.rule import Rule
+from aura_lib.backtest.watch import Bar, Stop
 from aura_lib.core import InputError, utc
 
 if TYPE_CHECKING:
@@ -95,11 +96,12 @@ def search(
         job = rule = Job.of(strategy, bars, costs=costs, fill=fill or FILLS[0], folds=folds or (), metrics=wanted)
         trial = counted(
             strategy.step, bars, window=(bars.start, bars.end), schedule="every bar", space=_told(chosen, plan),
-            costs=(costs, rule.fill), periods=rule.periods, code=strategy.code,
+            costs={"fee": rule.fee, "slippage": rule.slippage, "fill": rule.fill}, periods=rule.periods,
+            code=strategy.code,
         )  # fmt: skip
-        with _swept(rule, chosen, engine) as answers, trial as tried:
-            found = _look(plan, job, chosen, answers, tried.watch(progress))
-            _write(tried, chosen, found, bars, lambda: returns(rule, found["kept"].sample))
+        with _swept(rule, chosen, engine) as answers, trial as tried, Bar(f"search {strategy.name}") as bar:
+            found = _look(plan, job, chosen, answers, tried.watch(progress or bar))
+            _write(tried, found, chosen.columns(found["points"]), bars, lambda: returns(rule, found["kept"].sample))
     else:
         _only("a Python `decide`", "a rule", fill=fill, engine=engine if engine != "local" else None)
         chosen = Space.of(space, where)
@@ -112,13 +114,14 @@ def search(
         with (
             Replays(work, chosen, plan.trials, None if workers is None else _count("workers", workers)) as replays,
             trial as tried,
+            Bar(f"search {work.rule.name}") as bar,
         ):
-            found = _look(plan, work, chosen, replays, tried.watch(progress)) | {"failures": replays.failures}
-            _write(tried, chosen, found, bars, lambda: found["sampled"])
+            found = _look(plan, work, chosen, replays, tried.watch(progress or bar)) | {"failures": replays.failures}
+            cells = _same(params or {}, found["kept"].count) | chosen.columns(found["points"])
+            _write(tried, found, cells, bars, lambda: found["sampled"])
         _some(found, replays.failures)
     return Search(
-        job=job, grid=None, times=bars.times, symbols=bars.symbols, seconds=perf_counter() - began, space=chosen,
-        method=method, metric=metric, **found,
+        job=job, grid=None, seconds=perf_counter() - began, space=chosen, method=method, sought=metric, **found
     )  # fmt: skip
 
 
@@ -131,7 +134,7 @@ class _Plan:
     batch: int | None
 
 
-def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Progress | None) -> dict[str, Any]:
+def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, tell: Progress) -> dict[str, Any]:
     """Ask, evaluate, tell, until the trials are used up, the space is, or somebody stops it."""
     looker = sampler(plan.method, space, plan.seed)
     size = plan.batch or _batch(plan.method, job)
@@ -140,17 +143,20 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, progress: Prog
     points, sampled = [np.empty((0, len(space.names)))], []
     interrupted = exhausted = False
     try:
-        while kept.count < plan.trials and not exhausted:
-            asked = looker.ask(min(size, plan.trials - kept.count))
-            exhausted = not len(asked)
-            for rows, values, returns in answers(asked):
-                if returns is not None and kept.count in kept.sampled:
-                    sampled.append(returns)
-                points.append(rows)
-                kept.add(space.codes(rows), values)
-                looker.tell(rows, sign(plan.metric) * scores(values, job.labels, job.metrics.index(plan.metric)))
-                if progress is not None:
-                    progress(kept.count, total)
+        with Stop() as stop:
+            while kept.count < plan.trials and not exhausted and not stop.wished:
+                asked = looker.ask(min(size, plan.trials - kept.count))
+                exhausted = not len(asked)
+                for rows, values, returned in answers(asked):
+                    if returned is not None and kept.count in kept.sampled:
+                        sampled.append(returned)
+                    points.append(rows)
+                    kept.add(space.codes(rows), values)
+                    looker.tell(rows, sign(plan.metric) * scores(values, job.labels, job.metrics.index(plan.metric)))
+                    tell(kept.count, total)
+                    if stop.wished:
+                        break
+            interrupted = stop.wished
     except KeyboardInterrupt:
         interrupted = True
     kept.settle()
@@ -169,21 +175,26 @@ def _told(space: Space, plan: _Plan) -> dict[str, Any]:
     return {**kinds, "search": f"{plan.method}, seed {plan.seed}, {plan.trials} trials, best {plan.metric}"}
 
 
-def _write(tried: Trial, space: Space, found: Mapping[str, Any], bars: Bars, paths: Callable[[], Any]) -> None:
+def _same(params: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """What was not searched, as a column of every combination."""
+    return {name: np.full(count, repr(value), dtype=object) for name, value in params.items()}
+
+
+def _write(
+    tried: Trial, found: Mapping[str, Any], cells: Mapping[str, Any], bars: Bars, paths: Callable[[], Any]
+) -> None:
     """Tell the trial ledger every combination that was tried."""
     kept: Kept = found["kept"]
     if not kept.count:
         return
-    sharpes = kept.values[:, 0, kept.metrics.index("sharpe")] / kept.scale
-    known = sharpes[np.isfinite(sharpes)]
     tried.swept(
         kept.count,
         sharpe_mean=kept.sharpe_mean,
         sharpe_variance=kept.sharpe_variance,
-        sharpe_best=float(known.max()) if len(known) else np.nan,
+        sharpe_best=kept.sharpe_best,
         paths=paths(),
         times=bars.times,
-        parameters=space.columns(found["points"]),
+        parameters=cells,
         outcome=INTERRUPTED if found["interrupted"] else COMPLETED,
     )
 

@@ -34,14 +34,14 @@ class Sweep:
     seconds: float = 0.0
 
     @property
-    def times(self) -> pd.DatetimeIndex:
-        """The moment each bar closed, UTC."""
-        return self.job.times
-
-    @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters."""
         return self.job.rule.parameters
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """The moment each bar closed, UTC."""
+        return self.job.times
 
     @property
     def count(self) -> int:

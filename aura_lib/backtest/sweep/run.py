@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from aura_lib.exchange import Costs
 
 Progress = Callable[[int, int], None]
-Engine = Callable[[Job, Any], Any]
 
 NANOSECONDS = 2.0  # of one core for a bar and combination, to tell how long a sweep will take
 PACE = 0.2  # seconds between two looks at progress and the keyboard, about
@@ -89,14 +88,14 @@ def sweep(
     began = perf_counter()
     job = Job.of(rule, bars, costs=costs, fill=fill, folds=folds or (), metrics=metrics)
     space = Grid.of(rule, grid, where)
-    work, total = _engine(engine), _counted(space, job, max_combinations)
+    answers, total = _answers(engine, job, space), _counted(space, job, max_combinations)
     kept = Kept.of(job, total, keep, rank, seed)
     found = Sweep(job, space, kept)
     trial_of = _trial(rule, bars, space, where, job, folds) if count else nullcontext(Trial("nothing", {}, {}))
     with trial_of as trial, use(threads), Bar(f"sweep {rule.name}") as bar, Stop() as stop:
         tell = trial.watch(progress or bar)
-        for rows in space.chunks(_chunk(job)):
-            kept.add(rows, work(job, rows))
+        for rows, values in answers:
+            kept.add(rows, values)
             tell(kept.count, total)
             if stop.wished:
                 break
@@ -106,11 +105,21 @@ def sweep(
     return found
 
 
+<<<<<<< HEAD
 def _engine(name: str) -> Engine:
     if name == "local":
         return evaluate
     if name == "dask":
         found: Engine = importlib.import_module("aura_lib.backtest.search.dask").evaluate
+=======
+def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
+    """Chunks of the grid and their metrics, in the grid's order."""
+    if engine == "local":
+        return ((rows, evaluate(job, rows)) for rows in space.chunks(_chunk(job)))
+    if engine == "dask":
+        cluster = importlib.import_module("aura_lib.backtest.search.dask")
+        found: Iterator[tuple[Any, Any]] = cluster.stream(job, space.chunks(cluster.rows(job)))
+>>>>>>> 96f6cf4eed5cfa9d04b4158c638cf3fc1bb6ba7d
         return found
     raise InputError(f"engine={name!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
 
