@@ -105,13 +105,6 @@ def sweep(
     return found
 
 
-<<<<<<< HEAD
-def _engine(name: str) -> Engine:
-    if name == "local":
-        return evaluate
-    if name == "dask":
-        found: Engine = importlib.import_module("aura_lib.backtest.search.dask").evaluate
-=======
 def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
     """Chunks of the grid and their metrics, in the grid's order."""
     if engine == "local":
@@ -119,9 +112,8 @@ def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
     if engine == "dask":
         cluster = importlib.import_module("aura_lib.backtest.search.dask")
         found: Iterator[tuple[Any, Any]] = cluster.stream(job, space.chunks(cluster.rows(job)))
->>>>>>> 96f6cf4eed5cfa9d04b4158c638cf3fc1bb6ba7d
         return found
-    raise InputError(f"engine={name!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
+    raise InputError(f"engine={engine!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
 
 
 def _seconds(job: Job, combinations: int) -> float:
