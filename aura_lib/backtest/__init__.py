@@ -7,6 +7,7 @@ from aura_lib.backtest.bootstrap import intervals
 from aura_lib.backtest.comparison import Comparison, compare
 from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.describe import describe
+from aura_lib.backtest.determinism import deterministic
 from aura_lib.backtest.doors import from_orders, from_signals, from_weights
 from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
 from aura_lib.backtest.folds import Fold
@@ -62,6 +63,7 @@ __all__ = [
     "compare",
     "deflated_sharpe",
     "describe",
+    "deterministic",
     "effective_trials",
     "evidence",
     "evidence_of_returns",

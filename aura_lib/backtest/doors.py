@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from aura_lib.backtest import batch
-from aura_lib.backtest.replay import Replay, replay
+from aura_lib.backtest.counting import counted
+from aura_lib.backtest.replay import Replay
+from aura_lib.backtest.replay import replay as play
 from aura_lib.backtest.result import Backtest
+from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.tape import Tape
 from aura_lib.core import Account, Bars, InputError, Intent, Mandate, Market, Side, Signals, TargetWeights, utc
 from aura_lib.exchange import Costs
@@ -21,6 +24,8 @@ from aura_lib.risk import Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aura_lib.backtest.sweep.rule import Rule
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
@@ -140,6 +145,52 @@ def from_signals(
     return _play(told, bars, mandate, costs, limits, name, more)
 
 
+def from_rule(
+    rule: Rule,
+    history: Bars,
+    bars: Bars,
+    mandate: Mandate,
+    *,
+    slots: pd.DatetimeIndex,
+    schedule: str,
+    params: Mapping[str, Any] | None,
+    costs: Costs,
+    limits: Limits,
+    name: str,
+    more: dict[str, Any],
+) -> Backtest:
+    """What a compiled rule with chosen parameters wants, traded like target weights whenever it changes.
+
+    Each symbol of the mandate has an equal share of equity. `bars` is the window of `history` that is traded in.
+    """
+    columns = list(mandate.universe)
+    given = dict(params or {})
+    with counted(
+        rule, history, window=(bars.start, bars.end), schedule=schedule, params=given, mandate=mandate,
+        costs=(costs, limits, *more.values()), periods=periods_per_year(bars.frequency, bars.calendar), code=rule.code,
+    ) as trial:  # fmt: skip
+        before = len(history.until(bars.end)) - len(bars)
+        rows = bars.times.searchsorted(slots, side="right").astype(np.int64) - 1
+        wanted = rule.positions(history.select(columns), **given)[rows + before]
+        changed = np.diff(wanted, axis=0, prepend=0.0) != 0
+        table = np.where(changed, wanted / len(columns), np.nan)
+        some = changed.any(axis=1)
+        rows, table = rows[some], table[some]
+        places = dict(zip(bars.times[rows].to_pydatetime().tolist(), range(len(rows)), strict=True))
+
+        def decide(market: Market, account: Account, mandate: Mandate) -> TargetWeights:
+            row = table[places[market.as_of]].tolist()
+            wish = {s: w for s, w in zip(columns, row, strict=True) if w == w}
+            gross = max(1.0, mandate.max_gross)
+            return TargetWeights(wish, market.as_of, long_only=not mandate.short, max_gross=gross, keep_others=True)
+
+        told = _Told(batch.SOME_WEIGHTS, rows, table, columns, decide, schedule)
+        book = replace(_play(told, bars, mandate, costs, limits, name, more), params=given)
+        trial.done = trial.total = len(slots)
+        trial.completed(book.returns, statistics={"n_slots": len(slots), "n_fills": len(book.executions)})
+    return book
+
+
 def _table(given: Any, bars: Bars, mandate: Mandate, name: str) -> tuple[Rows, Floats]:
     """The rows of the bars a table decides at, and its numbers there."""
     index = getattr(given, "index", None)
@@ -201,7 +252,7 @@ def _play(
     charged, bounds = costs or Costs(), limits or Limits()
 
     def loop() -> Replay:
-        return replay(
+        return play(
             told.decide, bars, mandate, slots=bars.times[told.rows], costs=charged, limits=bounds, name=name, **more
         )
 

@@ -105,7 +105,8 @@ def replay(
     and at what price is the business of `fills` and `costs`, what the account may do that of `terms` (by default what
     the mandate asks for, in all currencies of the bars). `actions` are splits and dividends (columns time, symbol,
     dividend, split) that are booked before their bar; bars adjusted for them must not be given them again.
-    After the last slot the exchange runs on to the end of `bars`. `account` is the opening one (the mandate's
+    Time begins for the account with the first slot's bar; after the last slot the exchange runs on to the end of
+    `bars`. `account` is the opening one (the mandate's
     capital in cash when not given); `features` maps names to frames or Series by time, which the strategy sees cut
     at each slot; `progress(done, total)` is called after every slot.
 
@@ -124,6 +125,7 @@ def replay(
     rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
     exchange = Exchange.of(opening, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
     desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
+    desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})
     stopped = None
     with Stop() as stop:
