@@ -43,7 +43,7 @@ class Made:
 
 
 Make = Callable[[Future | None, pd.Timestamp], Made | None]
-QUICK, EVERY, SOME = ("changed", "cut off"), ("rising", "falling", "changed"), 12
+QUICK, EVERY, SOME = ("changed", "cut off"), ("changed", "rising", "falling"), 12
 FEW = 24  # decisions of a strategy that can reach nothing but its market: only the market could leak
 OUTSIDE = {
     *stage.LOADERS, *stage.READERS, "open", "globals", "sys", "importlib", "eval", "exec", "gc", "inspect", "loads",
@@ -110,7 +110,8 @@ def check(
         examined.answers_repeat()
         examined.futures(QUICK, examined.few(6))
         if not examined.found(LOOK_AHEAD):
-            examined.futures(EVERY, examined.few(min(cuts, FEW) if examined.alone else cuts))
+            examined.futures(EVERY[:1], examined.few(min(cuts, FEW) if examined.alone else cuts))
+            examined.futures(EVERY[1:], examined.few(min(cuts, FEW) if examined.alone else max(cuts // 2, SOME)))
             examined.futures(tuple(k for k in KINDS if k not in EVERY), examined.few(examined.some))
             examined.sequences()
         examined.captured_statistics()
@@ -228,7 +229,7 @@ class _Examination:
         self._at_another_time(some[:4])
         if self.found(RANDOM) or self.found(CLOCK):
             return
-        for i in self.few(SOME if self.alone else 60):
+        for i in self.few(SOME if self.alone else 2 * SOME):
             if self._differs(STATE, i, self.asked[i].answer, "asked alone, without the decisions before it"):
                 break
 
@@ -293,9 +294,9 @@ class _Examination:
 
     def sequences(self) -> None:
         """Strategies with a memory: all decisions up to a cut, in order, on another future after it."""
-        if not self.reach.state and not self.found(STATE):
+        if not self.found(STATE):  # decisions asked alone are those asked in a row: no memory carries a leak
             return
-        last = [i for i in self.few(SOME) if i > 0][-4:]
+        last = [i for i in self.few(SOME) if i > 0][-2:]
         for kind in QUICK:
             future = self._future(kind)
             for cut in last:
@@ -310,9 +311,8 @@ class _Examination:
         slot = pd.Timestamp(self.asked[last].slot)
         bars = future.bars(self.bars, slot)
         decide = twin(self.decide, lambda path, value: bars if value is self.bars else future.of(value, slot))
-        begin = max(0, last - 120) if not self.found(STATE) else 0
         plain = self._twin()
-        for i in range(begin, last + 1):
+        for i in range(last + 1):
             self.compared["in a row"] += 1
             if not same(self._ask(plain, self.bars, i), self._ask(decide, bars, i)):
                 return i
@@ -380,7 +380,7 @@ class _Examination:
     # ---- the picture -----------------------------------------------------------------------------------------------
     def moves(self) -> pd.DataFrame:
         """Time × cut: how far each decision moves when everything after the cut changes."""
-        some = self._around() if self.found(LOOK_AHEAD) else self.few(self.some)
+        some = self._around() if self.found(LOOK_AHEAD) else self.few(SOME // 2)
         future = self._future("changed")
         times = pd.DatetimeIndex([self.asked[i].slot for i in some])
         table = pd.DataFrame(np.nan, index=times, columns=times)
