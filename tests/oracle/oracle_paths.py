@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from tests.oracle.oracle_measures import capture, quantile, relative, tail
 
