@@ -198,7 +198,7 @@ def counted(
     if trial is None:
         yield Trial("nothing", {}, {})
         return
-    note = Note.open(_entry(replace(trial, outcome=KILLED, done=_size(trial))))
+    note = Note.open(_entry(replace(trial, outcome=KILLED, done=_size(trial)), {}))
     try:
         yield trial
     except BaseException as error:
@@ -266,11 +266,14 @@ def _sharpe(returns: NDArray[np.float64]) -> float:
 # ---- into the ledger -----------------------------------------------------------------------------------------------
 def _count(trial: Trial, note: Note) -> None:
     """Write a trial down, and before it what others had to leave open."""
-    entry = _entry(trial)
+    entry = _entry(trial, _files(trial))
     try:
         with held.ledger() as ledger:
             for left in notes.left():
-                _append(ledger, left.entry)
+                try:
+                    _append(ledger, left.entry)
+                except (KeyError, TypeError):  # another version of Aura wrote it
+                    left.set_aside()
                 left.close()
             _append(ledger, entry)
     except (AuraError, OSError) as error:
@@ -279,15 +282,13 @@ def _count(trial: Trial, note: Note) -> None:
         warnings.warn(told_of, stacklevel=_outside())
 
 
-def _entry(trial: Trial) -> dict[str, Any]:
-    """What `ledger.trials` is told, as JSON values; return paths and cells go to their files."""
-    found = dict(trial.found)
-    entry = {"what": trial.what, **trial.identity, **trial.about, "outcome": trial.outcome, "total": trial.total}
-    try:
-        entry |= _files(trial, found.pop("parameters", None))
-    except OSError as error:
-        found["files_lost"] = str(error.strerror)
-    entry |= {"done" if trial.what == "trial" else "count": trial.done, **found}
+def _entry(trial: Trial, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What `ledger.trials` is told, as JSON values; `kept` is what was noted of its files."""
+    found = {name: value for name, value in trial.found.items() if name != "parameters"}
+    entry = {
+        "what": trial.what, **trial.identity, **trial.about, "outcome": trial.outcome, "total": trial.total, **kept,
+        "done" if trial.what == "trial" else "count": trial.done, **found,
+    }  # fmt: skip
     return {name: _known(value) for name, value in entry.items()}
 
 
@@ -295,14 +296,18 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else told(value)
 
 
-def _files(trial: Trial, parameters: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
+def _files(trial: Trial) -> dict[str, Any]:
+    """Keep return paths and cells; without a place for them the trial counts all the same."""
     from aura_lib.ledger import trials
 
     kept: dict[str, Any] = {}
-    if trial.returns is not None and trial.times is not None and np.size(trial.returns):
-        kept["paths"] = trials.keep_paths(None, trial.returns, trial.times)
-    if trial.what == "sweep":
-        kept["cells"] = trials.keep_cells(None, trial.identity["space"], parameters, trial.done)
+    try:
+        if trial.returns is not None and trial.times is not None and np.size(trial.returns):
+            kept["paths"] = trials.keep_paths(None, trial.returns, trial.times)
+        if trial.what == "sweep":
+            kept["cells"] = trials.keep_cells(None, trial.identity["space"], trial.found.get("parameters"), trial.done)
+    except OSError as error:
+        kept["files_lost"] = str(error.strerror)
     return kept
 
 

@@ -175,8 +175,19 @@ def test_parameters_are_told_by_what_is_in_them(rng: np.random.Generator) -> Non
     other[2_500] = 1
     for make in (np.asarray, pd.Series, pd.DataFrame, list):
         assert told(make(one)) == told(make(one.copy())) != told(make(other))
+    frame = pd.DataFrame({"a": [[1], [2]]})
+    assert told(frame) == told(frame.copy()) != told(frame.rename(columns={"a": "b"}))
     assert told(object()) == told(object()), "an address is no parameter"
     assert told({"a": (1, np.float64(2), None, float("nan"))}) == {"a": [1, 2.0, None, "nan"]}
+
+
+def test_bars_that_a_cell_reads_are_part_of_its_code(bars: Bars) -> None:
+    source = CELL.replace("rule(market, 0.5)", "rule(market, 0.5 if len(bars) else 0.1)")
+    names: dict[str, Any] = {"__name__": "__main__", "TargetWeights": TargetWeights, "bars": bars}
+    exec(source, names)
+    before = code_of(names["decide"])
+    names["bars"] = bars.select(bars.symbols[:1])
+    assert code_of(names["decide"]) != before
 
 
 # ---- abandoned -----------------------------------------------------------------------------------------------------
@@ -224,6 +235,18 @@ def test_one_whose_process_was_killed_is_counted_by_the_next(bars: Bars) -> None
     assert (found.count, found.abandoned) == (2, 1)
     assert {body["outcome"] for body in entries()} == {"completed", "killed"}
     assert not list(Path(os.environ["AURA_HOME"]).glob("trials/open/*")), "and its note is gone"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"owed": true, "entry": {}}', '{"owed": true, "entry": {"what": "trial"}}']
+)
+def test_a_note_that_nobody_can_read_stands_in_nobody_s_way(bars: Bars, aura_home: Path, text: str) -> None:
+    note = aura_home / "trials" / "open" / "x.json"
+    note.parent.mkdir(parents=True)
+    note.write_text(text)
+    run(bars)
+    assert backtest.trials(hold).count == 1
+    assert note.exists() or note.with_suffix(".unreadable").read_text() == text
 
 
 # ---- the ledger is not there for it --------------------------------------------------------------------------------

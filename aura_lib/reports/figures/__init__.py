@@ -7,6 +7,7 @@ title, subtitle and source as plain text, for pages that set them in their own t
 
 from __future__ import annotations
 
+from aura_lib.reports.figures import sweep
 from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_returns, rolling, weights
 from aura_lib.reports.figures.candles import candles
 from aura_lib.reports.figures.evidence import evidence, evidence_panel
@@ -35,6 +36,7 @@ __all__ = [
     "noise_experiment",
     "prices",
     "rolling",
+    "sweep",
     "trades",
     "turnover",
     "weights",
