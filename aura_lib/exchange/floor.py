@@ -19,7 +19,7 @@ from aura_lib.core import (
     OrderStatus,
     TimeInForce,
 )
-from aura_lib.core.drafts import draft
+from aura_lib.core.drafts import draft, quick
 from aura_lib.exchange.bars import PriceBar
 from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.costs.pricing import Parts, Priced, Pricing, amounts
@@ -31,6 +31,7 @@ from aura_lib.exchange.working import Working
 ZERO = Decimal(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Closed:
     """An order came to its end: filled, cancelled or expired, and why."""
