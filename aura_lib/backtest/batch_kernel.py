@@ -19,6 +19,27 @@ NO_ANSWER = (-1, 0, 0, 0)
 
 
 @njit(cache=True, nogil=True)
+def _fee(value, commission, minimum):  # type: ignore[no-untyped-def]
+    """The commission on a value, rounded as the exchange does."""
+    return np.rint(max(minimum, value * commission) * 1e4) / 1e4
+
+
+@njit(cache=True, nogil=True)
+def _cost(lots, one, commission, minimum):  # type: ignore[no-untyped-def]
+    """What so many lots cost to buy."""
+    return lots * one + _fee(lots * one, commission, minimum)
+
+
+@njit(cache=True, nogil=True)
+def _payable(wanted, one, commission, minimum, cash):  # type: ignore[no-untyped-def]
+    """The most lots that cash pays for; −1 where that is a matter of less than a millionth."""
+    lots = min(wanted, np.floor(cash / one) + 1)
+    while lots > 0 and _cost(lots, one, commission, minimum) > cash + CENT:
+        lots -= 1
+    return -1.0 if lots > 0 and _cost(lots, one, commission, minimum) > cash - CENT else lots
+
+
+@njit(cache=True, nogil=True)
 def fill_all(kind, rows, wishes, close, places, multiplier, lot, banned, settings, out):  # type: ignore[no-untyped-def]
     """Play a table; fills go to the columns of `out` (row, symbol, units, price, fee, reference).
 
@@ -68,7 +89,7 @@ def fill_all(kind, rows, wishes, close, places, multiplier, lot, banned, setting
                 sign = 1.0 if change[s] > 0 else -1.0
                 at = np.rint(unit[s] / multiplier[s] * (1 + sign * slippage) * 1e6) / 1e6 * multiplier[s]
                 traded = abs(change[s]) * at
-                spent += sign * traded + np.rint(max(minimum, traded * commission) * 1e4) / 1e4
+                spent += sign * traded + _fee(traded, commission, minimum)
                 planned += change[s] * unit[s]
                 if change[s] > 0:
                     biggest = max(biggest, change[s] * unit[s])
@@ -88,7 +109,6 @@ def fill_all(kind, rows, wishes, close, places, multiplier, lot, banned, setting
         if row + 1 == bars:
             still_open += legs
             continue
-        paid, before = 0.0, fills
         for side in (-1.0, 1.0):  # sells first
             for s in range(symbols):
                 if change[s] * side <= 0:
@@ -98,15 +118,21 @@ def fill_all(kind, rows, wishes, close, places, multiplier, lot, banned, setting
                     expired += 1
                     continue
                 price = np.rint(reference * (1 + side * slippage) * 1e6) / 1e6
-                value = abs(change[s]) * price * multiplier[s]
-                fee = np.rint(max(minimum, value * commission) * 1e4) / 1e4
-                paid += side * value + fee
-                out[0, fills], out[1, fills], out[2, fills] = row + 1, s, change[s]
+                one, wanted = price * multiplier[s] * lot[s], np.rint(abs(change[s]) / lot[s])
+                done = wanted
+                if side > 0 and _cost(wanted, one, commission, minimum) > cash - CENT:
+                    done = _payable(wanted, one, commission, minimum, cash)
+                    if done < 0:
+                        return NO_ANSWER
+                    expired += 1
+                if done == 0:
+                    continue
+                fee = _fee(done * one, commission, minimum)
+                if side < 0 and cash + done * one - fee < CENT:
+                    return NO_ANSWER
+                cash -= side * done * one + fee
+                units[s] += side * done * lot[s]
+                out[0, fills], out[1, fills], out[2, fills] = row + 1, s, side * done * lot[s]
                 out[3, fills], out[4, fills], out[5, fills] = price, fee, reference
                 fills += 1
-        if paid > cash - CENT:
-            return NO_ANSWER
-        cash -= paid
-        for k in range(before, fills):
-            units[int(out[1, k])] += out[2, k]
     return fills, orders, still_open, expired

@@ -12,7 +12,7 @@ import pandas as pd
 
 from aura_lib.backtest.desk import Desk
 from aura_lib.backtest.replay import replay
-from aura_lib.core import Account, Bars, InputError, Intent, Mandate, fold, iso
+from aura_lib.core import Account, Bars, Booking, Fill, InputError, Intent, Mandate, fold, iso
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Exchange, Terms
 from aura_lib.risk import Limits
@@ -56,8 +56,9 @@ def repeats(
 
 def _account_at(played: Replay, moment: datetime) -> Account:
     """The account as it stood after the bar of a slot."""
-    entries = sorted((e for e in (*played.bookings, *played.fills) if e.time <= moment), key=lambda entry: entry.time)
-    return fold(played.opening, entries)
+    entries: list[Fill | Booking] = [*played.bookings, *played.fills]
+    until = sorted((entry for entry in entries if entry.time <= moment), key=lambda entry: entry.time)
+    return fold(played.opening, until)
 
 
 def _told(intents: Sequence[Intent]) -> str:
@@ -103,8 +104,10 @@ def _frozen(value: Any) -> bool:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, pd.DataFrame | pd.Series | pd.Index):
-        return type(one) is type(other) and bool(one.equals(other))
+    if isinstance(one, pd.DataFrame):
+        return isinstance(other, pd.DataFrame) and one.equals(other)
+    if isinstance(one, pd.Series):
+        return isinstance(other, pd.Series) and one.equals(other)
     if isinstance(one, np.ndarray):
         return isinstance(other, np.ndarray) and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
     if isinstance(one, Mapping) and isinstance(other, Mapping):
