@@ -11,7 +11,7 @@ import pandas as pd
 
 from aura_lib.core import Evidence, Examination, InputError
 from aura_lib.reports import tables
-from aura_lib.reports.figures import evidence as draw
+from aura_lib.reports.figures.evidence import drawable, evidence_panel
 from aura_lib.reports.figures.evidence_words import LABELS, number, required, threshold
 from aura_lib.reports.html import Check, Section, report
 
@@ -54,31 +54,18 @@ def evidence_page(
         raise InputError("an evidence page needs an examination and its moment: a recorded Evidence, or as_of=")
     figures = dict(record.statistics) if record else dict(statistics or {})
     subject = title or (Path(record.notebook).stem.replace("_", " ") if record else "the strategy")
-    drawn = [draw.evidence_panel(found, name) for name in draw.PANELS if name in _drawable(found)]
+    drawn = [evidence_panel(found, name) for name in drawable(found)]
     return report(
         f"Evidence: {subject}",
         summary=tables.summary({subject.capitalize(): figures}),
         as_of=moment,
         path=path,
-        figures=[draw.evidence_panel(found, "findings"), *drawn],
+        figures=[evidence_panel(found, "findings", subject=subject), *drawn],
         sections=_sections(found, record),
-        checks=[_check(f) for f in found.findings],
+        checks=[Check("Verdict", found.passed, found.verdict), *map(_check, found.findings)],
         assumptions=_assumptions(found),
-        notices=[found.verdict],
         currency=currency,
     )
-
-
-def _drawable(found: Examination) -> set[str]:
-    from plotly.subplots import make_subplots
-
-    from aura_lib.reports import themes
-
-    blank = make_subplots(rows=1, cols=1)
-    blank.update_layout(template=themes.template(themes.theme("light")))
-    return {
-        name for name, (_, panel) in draw.PANELS.items() if panel(blank, found.figures, themes.theme("light"), 1, 1)
-    }
 
 
 def _check(finding: Any) -> Check:
@@ -91,7 +78,7 @@ def _sections(found: Examination, record: Evidence | None) -> Sequence[Section]:
     rows = [
         {
             "from": one["from"], "to": one["to"], **{n: str(v) for n, v in one["params"].items()},
-            "in sample": one["in_sample"], "out of sample": one["out_of_sample"],
+            "in sample": number(one["in_sample"]), "out of sample": number(one["out_of_sample"]),
         }
         for one in choices
     ]  # fmt: skip

@@ -200,7 +200,7 @@ def _data(s: Shown, name: str) -> dict[str, float]:
 def _picture(s: Shown, name: str) -> go.Figure:
     from aura_lib.reports.figures.evidence import evidence_panel
 
-    return evidence_panel(s.evidence, name, subject=_short(s.evidence.notebook), verdict=False)
+    return evidence_panel(s.evidence, name, subject=_short(s.evidence.notebook))
 
 
 def _findings(s: Shown) -> str:

@@ -39,7 +39,7 @@ def evidence(given: Examination | Evidence, *, subject: str = "", theme: ThemeNa
         vertical_spacing=0.075, horizontal_spacing=0.11,
         subplot_titles=["Findings and thresholds", *(name for name, _ in PANELS.values())],
     )  # fmt: skip
-    _words(figure, found, subject, look, sum(heights) + FRAME + 3 * 95)
+    _words(figure, found, look, sum(heights) + FRAME + 3 * 95, _of("Evidence", subject), found.verdict, 860)
     _findings(figure, found.findings, look, 1, 1)
     for place, (_, draw) in enumerate(PANELS.values()):
         row, column = 2 + place // 2, 1 + place % 2
@@ -49,11 +49,11 @@ def evidence(given: Examination | Evidence, *, subject: str = "", theme: ThemeNa
 
 
 def evidence_panel(
-    given: Examination | Evidence, name: str, *, subject: str = "", verdict: bool = True, theme: ThemeName = "light"
+    given: Examination | Evidence, name: str, *, subject: str = "", theme: ThemeName = "light"
 ) -> go.Figure:
     """One picture of the page by its name: findings, out_of_sample, trials, neighbourhood, paths, robustness, placebo.
 
-    Without `verdict` it stands on a page that says it already. An unknown name raises InputError.
+    An unknown name raises InputError.
     """
     from plotly.subplots import make_subplots
 
@@ -61,22 +61,26 @@ def evidence_panel(
     if name != "findings" and name not in PANELS:
         raise InputError(f"there is no panel {name!r}: give findings, {', '.join(PANELS)}")
     figure = make_subplots(rows=1, cols=1)
-    title = "Findings and thresholds" if name == "findings" else PANELS[name][0]
-    height = FRAME + ROW * len(found.findings) if name == "findings" else canvas.HEIGHT
-    _words(figure, found, subject, look, height, title)
     if name == "findings":
+        height, title = FRAME + ROW * len(found.findings), _of("Findings and thresholds", subject)
+        _words(figure, found, look, height, title, found.verdict, 640)
         _findings(figure, found.findings, look, 1, 1)
-    elif not PANELS[name][1](figure, found.figures, look, 1, 1):
+        return figure
+    meaning = found.finding(BEHIND.get(name, ""))
+    _words(figure, found, look, canvas.HEIGHT, PANELS[name][0], meaning.meaning if meaning else "", 0)
+    if not PANELS[name][1](figure, found.figures, look, 1, 1):
         _missing(figure, look, 1, 1)
-    if not verdict:
-        _stand_alone(figure)
     return figure
 
 
-def _stand_alone(figure: go.Figure) -> None:
-    """Take the verdict away, and the room it had."""
-    meta = {name: value for name, value in dict(figure.layout.meta).items() if name != "min_width"}
-    figure.update_layout(title_subtitle_text="", margin_t=60, height=canvas.HEIGHT, meta=meta | {"subtitle": ""})
+def drawable(given: Examination | Evidence) -> list[str]:
+    """The names of the pictures that there are data for."""
+    from plotly.subplots import make_subplots
+
+    found, look = _examined(given), themes.theme("light")
+    blank = make_subplots(rows=1, cols=1)
+    blank.update_layout(template=themes.template(look))
+    return [name for name, (_, draw) in PANELS.items() if draw(blank, found.figures, look, 1, 1)]
 
 
 def _examined(given: Examination | Evidence) -> Examination:
@@ -84,16 +88,19 @@ def _examined(given: Examination | Evidence) -> Examination:
     return found if found is not None else Examination((), "Nothing was examined: only statistics were recorded.")
 
 
+def _of(title: str, subject: str) -> str:
+    return f"{title} of {subject}" if subject else title
+
+
 def _words(
-    figure: go.Figure, found: Examination, subject: str, look: Theme, height: int, title: str = "Evidence"
-) -> None:
-    name = title + (f" of {subject}" if subject else "")
+    figure: go.Figure, found: Examination, look: Theme, height: int, title: str, said: str, width: int
+) -> None:  # fmt: skip
     source = f"Policy {found.policy[:12] or 'none'} · {found.trials:,} trials counted · returns after costs"
-    lines = _wrapped(found.verdict, 118)
+    lines = _wrapped(said, 118 if width else 88)
     figure.update_layout(
         template=themes.template(look),
-        title={"text": canvas.safe(name), "subtitle": {"text": "<br>".join(canvas.safe(line) for line in lines)}},
-        meta={"title": name, "subtitle": found.verdict, "source": source, "min_width": 860},
+        title={"text": canvas.safe(title), "subtitle": {"text": "<br>".join(canvas.safe(line) for line in lines)}},
+        meta={"title": title, "subtitle": said, "source": source, "min_width": width},
         height=height, showlegend=False, hovermode="closest", margin={"t": 100 + 16 * len(lines), "b": 80},
     )  # fmt: skip
     figure.update_annotations(font={"size": 13, "color": look.ink}, xanchor="center")
@@ -346,6 +353,10 @@ def _placebo(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, 
     return True
 
 
+BEHIND = {
+    "out_of_sample": "walk_forward", "trials": "deflated_sharpe", "neighbourhood": "neighbourhood", "paths": "cpcv",
+    "robustness": "price_noise", "placebo": "placebo",
+}  # fmt: skip
 PANELS: dict[str, tuple[str, Callable[[Any, Mapping[str, Any], Theme, int, int], bool]]] = {
     "out_of_sample": ("Out of sample, as the walk-forward traded it", _out_of_sample),
     "trials": ("The trials, and what their best shows by luck", _trials),
