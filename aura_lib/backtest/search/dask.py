@@ -52,7 +52,7 @@ def connected(address: str | None = None) -> Iterator[Client]:
             "`dask worker tcp://host:8786`), or AURA_DASK_ADDRESS=local for processes of this machine"
         )
     with _cluster(distributed, where) as target, _client(distributed, target, where) as client:
-        _same_code(client)
+        _same_code(client, versions())
         yield client
 
 
@@ -251,9 +251,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def _same_code(client: Client) -> None:
+def _same_code(client: Client, expected: dict[str, str]) -> None:
     """Refuse a cluster whose workers run other versions, or have no Aura."""
-    expected = versions()
     try:
         found = client.run(versions, on_error="return")
     except ModuleNotFoundError as error:
