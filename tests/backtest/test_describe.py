@@ -112,7 +112,7 @@ def test_two_and_a_half_million_minutes_are_described_in_seconds() -> None:
     rng = np.random.default_rng(3)
     minutes = pd.date_range("2015-01-01", periods=300_000, freq="min", tz="UTC")
     table = describe(pd.Series(rng.normal(0, 1e-4, 300_000), index=minutes), draws=100)
-    assert table.attrs["notes"] == ["300,000 returns compounded into 209 days"]
+    assert table.attrs["notes"] == ["300,000 returns compounded into 210 days"]
     assert table.at["volatility", "value"] == pytest.approx(1e-4 * math.sqrt(1440 * 365), rel=0.2)
 
 
