@@ -340,5 +340,8 @@ def test_a_cluster_that_is_not_named_is_not_asked_for_and_one_that_is_silent_is_
     monkeypatch.setattr(dask, "ANSWER", 0.2)
     named = replace(patient, settings=replace(patient.settings, dask_address="tcp://127.0.0.1:9"))
     silent = doctor.cluster(named)
-    assert silent.status is Status.NOTE and "no Dask scheduler answers at AURA_DASK_ADDRESS=tcp://127.0.0.1:9" in silent.found
+    assert (
+        silent.status is Status.NOTE
+        and "no Dask scheduler answers at AURA_DASK_ADDRESS=tcp://127.0.0.1:9" in silent.found
+    )
     assert "dask scheduler" in silent.todo
