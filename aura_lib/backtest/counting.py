@@ -19,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.access import who
-from aura_lib.backtest import notes
+from aura_lib.backtest import held, notes
 from aura_lib.backtest.identity import code_of, name_of, numbers_of, told
 from aura_lib.backtest.notes import Note
 from aura_lib.core import AuraError, Bars, Mandate, canonical, digest, iso, project_root
@@ -37,10 +38,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from aura_lib.ledger.trials import Trials
+
 Progress = Callable[[int, int], None]
 
 RUN_CONTEXT = "AURA_RUN_CONTEXT"  # in which a runner tells the kernel it starts whose notebook this is
 SESSION = "JPY_SESSION_NAME"  # in which Jupyter tells a kernel which notebook it serves
+_off: ContextVar[bool] = ContextVar("uncounted", default=False)
 KILLED, RAISED, INTERRUPTED, COMPLETED = "killed", "raised", "interrupted", "completed"
 
 
@@ -53,6 +57,34 @@ def family_of(function: Any) -> str:
     module, name = name_of(function)
     notebook = str(_runner().get("notebook", "")) or (_notebook() if module == "__main__" else "")
     return notebook or f"{module}.{name}"
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Within, no trial is counted, in this thread: a check repeats what was tried already."""
+    before = _off.set(True)
+    try:
+        yield
+    finally:
+        _off.reset(before)
+
+
+def trials(family: Any, *, paths: bool = True) -> Trials:
+    """What was tried in a family, by everybody: how often, how it went, and a sample of the return paths.
+
+    Args:
+        family: a notebook, a function's module and name, or the function itself.
+        paths: whether to read the sampled return paths too.
+
+    """
+    from aura_lib.ledger.trials import Trials, history
+
+    name = family if isinstance(family, str) else family_of(family)
+    ledger = Ledger.find()
+    if ledger is None:
+        return Trials(name)
+    with ledger:
+        return history(ledger, name, paths=paths)
 
 
 def _runner() -> dict[str, Any]:
@@ -184,8 +216,8 @@ def _begin(
     space: Mapping[str, Any] | None, mandate: Mandate | None, costs: Any, periods: float | None, code: str,
 ) -> Trial | None:  # fmt: skip
     runner = _runner()
-    if any(runner.get(name) for name in ("job", "rehearsal", "preview")):
-        return None  # a job, its parity and its preview try nothing
+    if _off.get() or any(runner.get(name) for name in ("job", "rehearsal", "preview")):
+        return None  # a check repeats; a job, its parity and its preview try nothing
     module, name = name_of(function)
     identity = {
         "code": code or code_of(function), "snapshot": numbers_of(bars), "window": [iso(moment) for moment in window],
@@ -225,7 +257,7 @@ def _count(trial: Trial, note: Note) -> None:
     """Write a trial down, and before it what others had to leave open."""
     entry = _entry(trial)
     try:
-        with Ledger.open() as ledger:
+        with held.ledger() as ledger:
             for left in notes.left():
                 _append(ledger, left.entry)
                 left.close()

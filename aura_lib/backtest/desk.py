@@ -73,6 +73,12 @@ class Desk:
 
     # ── time passes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def begin(self, row: int) -> None:
+        """The account opens at a bar: nothing before it happened to it."""
+        self._row = row
+        while self._actions and self._actions[-1].row < row:
+            self._actions.pop()
+
     def run_to(self, end: int) -> bool:
         """Let the exchange play the bars before `end`; whether the account is still there to trade afterwards."""
         row = self._row

@@ -47,7 +47,8 @@ def name_of(function: Any) -> tuple[str, str]:
     """Module and qualified name of a strategy; of a partial or an object, of what is behind it."""
     plain = _plain(function)
     kind = plain if hasattr(plain, "__qualname__") else type(plain)
-    return str(getattr(kind, "__module__", "") or ""), str(kind.__qualname__)
+    name = str(kind.__qualname__).replace("<locals>.", "").replace("<lambda>", "lambda")
+    return str(getattr(kind, "__module__", "") or ""), name
 
 
 def told(value: Any) -> Any:
@@ -175,6 +176,6 @@ def _bytes(code: CodeType) -> Iterator[str]:
 
 
 def _installed(value: Any) -> bool:
-    module = sys.modules.get(str(getattr(_plain(value), "__module__", None) or "builtins"))
-    file = getattr(module, "__file__", None)
-    return (file is None and module is not sys.modules.get("__main__")) or str(file).startswith(INSTALLED)
+    name = str(getattr(_plain(value), "__module__", None) or "builtins")
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name != "__main__" and (file is None or str(file).startswith(INSTALLED))

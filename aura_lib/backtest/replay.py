@@ -105,7 +105,8 @@ def replay(
     and at what price is the business of `fills` and `costs`, what the account may do that of `terms` (by default what
     the mandate asks for, in all currencies of the bars). `actions` are splits and dividends (columns time, symbol,
     dividend, split) that are booked before their bar; bars adjusted for them must not be given them again.
-    After the last slot the exchange runs on to the end of `bars`. `account` is the opening one (the mandate's
+    Time begins for the account with the first slot's bar; after the last slot the exchange runs on to the end of
+    `bars`. `account` is the opening one (the mandate's
     capital in cash when not given); `features` maps names to frames or Series by time, which the strategy sees cut
     at each slot; `progress(done, total)` is called after every slot.
 
@@ -120,10 +121,12 @@ def replay(
         raise DataError(f"no bar of {bars.source} had closed by {moments[0].isoformat()}")
     if isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
         raise InputError(f"delay={delay!r} must be a number of bars, zero or more")
-    opening = account or Account(name, mandate.capital, mandate.currency)
+    asked = account or Account(name, mandate.capital, mandate.currency)
     rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
-    exchange = Exchange.of(opening, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
+    exchange = Exchange.of(asked, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
+    opening = exchange.account  # with a balance in every currency it may trade in
     desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
+    desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})
     stopped = None
     with Stop() as stop:
@@ -158,6 +161,8 @@ def replay(
 def _ascending(slots: Sequence[datetime] | pd.DatetimeIndex) -> list[datetime]:
     if isinstance(slots, pd.DatetimeIndex) and slots.tz is not None:
         moments = slots.tz_convert("UTC").to_pydatetime().tolist()
+        if slots.is_monotonic_increasing and slots.is_unique:
+            return moments
     else:
         moments = [utc(slot, "slot") for slot in slots]
     for before, after in pairwise(moments):

@@ -1,7 +1,8 @@
-"""One call from a strategy to a Backtest: window, slots, loop, arrays."""
+"""One call from a strategy to a Backtest: window, slots, loop, and a second question."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from datetime import date, datetime
 from time import perf_counter
@@ -10,9 +11,12 @@ from typing import Any
 import pandas as pd
 
 from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
+from aura_lib.backtest.determinism import Untouched, repeats
+from aura_lib.backtest.doors import from_rule
 from aura_lib.backtest.replay import Progress, replay
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import periods_per_year
+from aura_lib.backtest.sweep.rule import Rule
 from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
 from aura_lib.exchange import Costs, FillModel, Terms
@@ -23,7 +27,7 @@ Moment = str | date | datetime
 
 
 def run(
-    decide: Decide,
+    decide: Decide | Rule,
     bars: Bars,
     mandate: Mandate,
     *,
@@ -44,10 +48,19 @@ def run(
 ) -> Backtest:
     """Backtest a strategy: `decide` at every slot of `schedule` from `start` to `end`, filled at the next bar.
 
-    `decide(market, account, mandate, **params)` returns TargetWeights or a list of Intents. `start` and `end` are
+    `decide(market, account, mandate, **params)` returns TargetWeights, Signals or a list of Intents; a compiled
+    `Rule` trades what it wants of each symbol, an equal share of equity each, whenever that changes. `features` are
+    frames or Series by time, which the strategy sees cut at its slot; `fills` says at which price of a bar orders
+    fill, `actions` (columns time, symbol, dividend, split) what befell unadjusted prices, `terms` what the account
+    may do (by default what the mandate asks for), `delay` by how many bars orders come late. `start` and `end` are
     session dates (a day without a session means the next, or the one before) or moments with a zone; without
     them the bars' first and last. Slots before `bars[warmup]` are left out: a strategy that looks back needs it,
-    or a later `start`; bars before the start stay visible to it. `progress(done, total)` is told every slot.
+    or a later `start`; bars before the start stay visible to it. `progress(done, total)` is told every slot; without
+    it a line on stderr tells a person once two seconds have passed. An interrupt ends the run after its slot: what
+    was done by then is returned, and says so, as does a run that ended in bankruptcy.
+
+    Afterwards it is asked again at three of its slots, with what it saw there: where it wishes for something else it
+    is not deterministic, and the result says so and warns.
 
     Raises InputError for dates outside the bars, a universe the bars do not have, or no slot in the window;
     DataError when the schedule's session has no bar; and what the strategy raises, with its slot.
@@ -62,6 +75,14 @@ def run(
     slots = _slots(plan, history, first, last)
     planned = perf_counter()
     charged, bounds = costs or Costs(), limits or Limits()
+    if isinstance(decide, Rule):
+        more = {"fills": fills, "terms": terms, "actions": actions, "delay": delay or None}
+        asked = {name: value for name, value in more.items() if value is not None}
+        return from_rule(
+            decide, history, history.between(first, last), mandate, slots=slots, schedule=str(plan), params=params,
+            costs=charged, limits=bounds, name=name, more=asked,
+        )  # fmt: skip
+    untouched = Untouched(params)
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
         costs=(charged, bounds, fills, terms), periods=periods_per_year(bars.frequency, bars.calendar),
@@ -71,7 +92,7 @@ def run(
             history,
             mandate,
             slots=slots,
-            params=params,
+            params=untouched.given,
             costs=charged,
             fills=fills,
             terms=terms,
@@ -84,10 +105,14 @@ def run(
         )
         ended = result.stopped or result.bankrupt or last
         timing = {"calendar": planned - began, **result.seconds}
-        book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing)
+        odd = tuple(repeats(decide, history, mandate, result, params=untouched.given, features=features))
+        untouched.check()
+        book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing, odd)
         outcome = INTERRUPTED if result.stopped else COMPLETED
         figures = {"n_slots": len(result.slots), "n_fills": len(result.fills)}
         trial.completed(book.returns, outcome=outcome, statistics=figures)
+    if odd:
+        warnings.warn(f"decide is not deterministic: {odd[0]}", UserWarning, stacklevel=2)
     return book
 
 

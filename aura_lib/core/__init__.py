@@ -45,8 +45,10 @@ from aura_lib.core.orders import (
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
-from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
+from aura_lib.core.progress import Progress, watched
+from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.signals import Signals
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
@@ -93,7 +95,9 @@ __all__ = [
     "DataSource",
     "Decision",
     "Evidence",
+    "Examination",
     "Fill",
+    "Finding",
     "InputError",
     "Instrument",
     "Intent",
@@ -109,6 +113,7 @@ __all__ = [
     "OutcomeUnknown",
     "PermissionDenied",
     "Position",
+    "Progress",
     "Promotion",
     "Quote",
     "Quoter",
@@ -120,6 +125,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Side",
+    "Signals",
     "SimulatedClock",
     "Status",
     "Stream",
@@ -139,4 +145,5 @@ __all__ = [
     "rate",
     "step",
     "utc",
+    "watched",
 ]

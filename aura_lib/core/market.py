@@ -114,11 +114,13 @@ class Market:
         seen enough. A symbol that is not there, or none named among several, raises InputError.
         """
         key = (kind, args, symbol, *named.items()) if named else (kind, args, symbol)
-        state = self._shared.running.get(key)
-        if state is None or state.end > self._end:  # new, or an older market than the one that came this far
+        end, state = self._end, self._shared.running.get(key)
+        if state is None or state.end > end:  # new, or an older market than the one that came this far
             state = self._shared.start(kind, args, symbol, named)
             self._shared.running.setdefault(key, state)
-        return state.value if state.end == self._end else state.run_to(self._end)
+        elif state.end == end:
+            return state.value
+        return state.run_to(end)
 
     def __repr__(self) -> str:
         return f"<Market at {self._as_of.isoformat()}: {self._end} bars, {len(self.symbols)} symbols>"
@@ -188,16 +190,22 @@ class _Running:
 
     __slots__ = ("_told", "_update", "end", "value")
 
+    value: float
+
     def __init__(self, indicator: Any, told: list[Any]) -> None:
         self._update, self._told = indicator.update, told
         self.end, self.value = 0, NAN
 
     def run_to(self, end: int) -> float:
+        if self.end == end - 1:
+            self.end = end
+            self.value = self._update(self._told[end - 1])
+            return self.value
         update, value = self._update, self.value
         for bar in self._told[self.end : end]:
             value = update(bar)
         self.end, self.value = end, value
-        return value
+        return self.value
 
 
 def _timed(name: str, feature: Any) -> pd.DataFrame | pd.Series:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from aura_lib.core.booking import INCOME, Booking, BookingKind
+from aura_lib.core.drafts import draft
 from aura_lib.core.errors import DataError, InputError
 from aura_lib.core.instrument import AssetClass, Instrument
 from aura_lib.core.orders import Fill
@@ -33,15 +34,20 @@ class Position:
 
     def traded(self, change: Decimal, price: Decimal) -> Position:
         """The position after `change` units (signed) came or went at a price."""
-        quantity = self.quantity + change
-        if self.quantity * change >= 0:  # opens or adds
-            cost = self.quantity * self.average_cost + change * price
-            return Position(self.instrument, quantity, cost / quantity, self.realised)
-        closed = min(abs(change), abs(self.quantity))
-        direction = 1 if self.quantity > 0 else -1
-        gain = closed * (price - self.average_cost) * direction * self.instrument.multiplier
-        average = ZERO if quantity == 0 else self.average_cost if quantity * self.quantity > 0 else price
-        return Position(self.instrument, quantity, average, self.realised + gain)
+        held = self.quantity
+        quantity = held + change
+        made = _PositionDraft()
+        made.instrument, made.quantity = self.instrument, quantity
+        if held * change >= 0:  # opens or adds
+            made.average_cost = (held * self.average_cost + change * price) / quantity
+            made.realised = self.realised
+        else:
+            closed = min(abs(change), abs(held))
+            gain = closed * (price - self.average_cost) * (1 if held > 0 else -1) * self.instrument.multiplier
+            made.average_cost = ZERO if not quantity else self.average_cost if quantity * held > 0 else price
+            made.realised = self.realised + gain
+        made.__class__ = Position
+        return made  # type: ignore[no-any-return]
 
     def split(self, change: Decimal) -> Position:
         """The position after a split gave or took `change` units: what it cost as a whole stays."""
@@ -53,6 +59,9 @@ class Position:
     def value(self, price: Decimal) -> Decimal:
         """Market value at a price, in the instrument's currency."""
         return self.quantity * price * self.instrument.multiplier
+
+
+_PositionDraft = draft(Position)
 
 
 @dataclass(frozen=True, slots=True)

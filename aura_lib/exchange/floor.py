@@ -17,12 +17,12 @@ from aura_lib.core import (
     InputError,
     Instrument,
     OrderStatus,
-    Side,
     TimeInForce,
 )
+from aura_lib.core.drafts import draft
 from aura_lib.exchange.bars import PriceBar
 from aura_lib.exchange.costs import Costs
-from aura_lib.exchange.costs.pricing import Priced, Pricing, amounts
+from aura_lib.exchange.costs.pricing import Parts, Priced, Pricing, amounts
 from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.means import Purse
 from aura_lib.exchange.terms import Standing, Terms
@@ -44,16 +44,28 @@ Event = Fill | Booking | Closed
 Prices = Mapping[str, Decimal] | Mapping[str, PriceBar] | Mapping[str, Decimal | PriceBar]
 
 
+_ClosedDraft, _FillDraft, _AnswerDraft = draft(Closed), draft(Fill), draft(BrokerOrder)
+
+
+def answer(client_id: str, status: OrderStatus, filled: Decimal = ZERO, reason: str = "") -> BrokerOrder:
+    """What the venue says of an order."""
+    told = _AnswerDraft()
+    told.client_id, told.status, told.filled, told.reason = client_id, status, filled, reason
+    told.__class__ = BrokerOrder
+    return told  # type: ignore[no-any-return]
+
+
 class Floor:
     """One account, its open and closed orders, and by which models they are worked.
 
     `matched` is the last bar, `opening` whether the next one is the first of its session; `calm` says that bars
-    without orders do nothing to the account.
+    without orders do nothing to the account. `short` says that market orders may take the short way (`plain`), of
+    which `special` orders know nothing.
     """
 
     __slots__ = (
         "books", "calm", "closed", "costs", "fills", "instruments", "matched", "opening", "pricing", "purse",
-        "sequence", "standing", "terms", "working",
+        "sequence", "short", "special", "standing", "terms", "working",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +83,9 @@ class Floor:
         self.working: dict[str, Working] = {}
         self.closed: dict[str, BrokerOrder] = {}
         self.matched: datetime | None = None
-        self.opening, self.sequence, self.standing = True, 0, Standing.OPEN
+        self.opening, self.sequence, self.standing, self.special = True, 0, Standing.OPEN, 0
+        simple = self.pricing.simple and costs.borrow is None and costs.interest is None
+        self.short = simple and fills.volume_share is None and not terms.margin and not self.books.balances
         self.watch()
 
     def watch(self) -> None:
@@ -87,6 +101,8 @@ class Floor:
     def add(self, working: Working) -> None:
         """Take an order in; it stands behind those that are there."""
         self.working[working.order.client_id] = working
+        if not working.plain:
+            self.special += 1
 
     def next(self) -> int:
         """The next place in time."""
@@ -102,28 +118,27 @@ class Floor:
 
     def fill(self, w: Working, quantity: Decimal, priced: Priced, fee: Decimal, moment: datetime) -> Fill:
         """Book an execution of an order."""
-        order = w.order
-        instrument = order.intent.instrument
-        units = quantity * instrument.multiplier
-        value = quantity * priced.price * instrument.multiplier
-        w.executions += 1
+        intent = w.order.intent
+        instrument, price = intent.instrument, priced.price
+        value = quantity * price * instrument.multiplier
         w.filled += quantity
-        fill = Fill(
-            f"{order.client_id}#{w.executions}",
-            order.client_id,
-            order.account,
-            order.book,
-            instrument,
-            Side.BUY if w.buys else Side.SELL,
-            quantity,
-            priced.price,
-            fee,
-            moment,
-            *amounts(priced, units),
-        )
         change, cash = (quantity, -value - fee) if w.buys else (-quantity, value - fee)
-        self.books.trade(instrument, change, priced.price, cash, fee, moment)
-        return fill
+        self.books.trade(instrument, change, price, cash, fee, moment)
+        return self.fact(w, quantity, price, fee, moment, amounts(priced, quantity * instrument.multiplier))
+
+    @staticmethod
+    def fact(w: Working, quantity: Decimal, price: Decimal, fee: Decimal, moment: datetime, parts: Parts) -> Fill:
+        """The next execution of an order, as it is told."""
+        order = w.order
+        w.executions += 1
+        fill = _FillDraft()
+        fill.execution_id, fill.client_id = f"{order.client_id}#{w.executions}", order.client_id
+        fill.account, fill.book = order.account, order.book
+        fill.instrument, fill.side = order.intent.instrument, order.intent.side
+        fill.quantity, fill.price, fill.fee, fill.time = quantity, price, fee, moment
+        fill.spread, fill.slippage, fill.impact = parts
+        fill.__class__ = Fill
+        return fill  # type: ignore[no-any-return]
 
     def book(self, booking: Booking) -> Booking:
         """Book what is no trade."""
@@ -134,8 +149,13 @@ class Floor:
         """An open order comes to its end."""
         client_id = w.order.client_id
         del self.working[client_id]
-        self.closed[client_id] = BrokerOrder(client_id, status, w.filled, reason)
-        return Closed(client_id, status, reason)
+        if not w.plain:
+            self.special -= 1
+        self.closed[client_id] = answer(client_id, status, w.filled, reason)
+        closed = _ClosedDraft()
+        closed.client_id, closed.status, closed.reason = client_id, status, reason
+        closed.__class__ = Closed
+        return closed  # type: ignore[no-any-return]
 
 
 def _opened(account: Account, terms: Terms) -> Books:

@@ -25,10 +25,10 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.core.orders import PRICES
-from aura_lib.exchange import actions, options, state
+from aura_lib.exchange import actions, options, plain, state
 from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.fills import FillModel
-from aura_lib.exchange.floor import Closed, Event, Floor, Prices
+from aura_lib.exchange.floor import Closed, Event, Floor, Prices, answer
 from aura_lib.exchange.session import Session
 from aura_lib.exchange.terms import Standing, Terms
 from aura_lib.exchange.working import Working, check
@@ -136,8 +136,8 @@ class Exchange:
             raise BrokerRejected(f"client id must be unique: {client_id} is known here, it was not placed again")
         moment = at if type(at) is datetime and at.tzinfo is UTC else utc(at, "at")
         _accept(floor, order, moment)
-        floor.working[client_id] = Working(order, moment, floor.next())
-        return BrokerOrder(client_id, OrderStatus.ACCEPTED)
+        floor.add(Working(order, moment, floor.next()))
+        return answer(client_id, OrderStatus.ACCEPTED)
 
     def cancel(self, client_id: str) -> Closed:
         """Cancel an open order. One that is closed or unknown raises BrokerRejected."""
@@ -165,7 +165,7 @@ class Exchange:
         fresh.extreme, fresh.triggered = working.extreme, working.triggered and not prices
         if not keeps:
             del floor.working[client_id]
-        floor.working[client_id] = fresh
+        floor.working[client_id] = fresh  # its type, and so whether it is plain, stays
         return BrokerOrder(client_id, fresh.status, fresh.filled)
 
     def _opened(self, client_id: str, wish: str) -> Working:
@@ -204,9 +204,15 @@ class Exchange:
             if moment == before:
                 return []
             raise InputError(f"matching does not go back: it stands at {iso(before)}, asked for {iso(moment)}")
-        if floor.calm and (not floor.working or floor.untouched(moment, prices, closing)):
-            floor.matched, floor.opening = moment, closing
-            return []
+        if floor.calm:
+            if not floor.working:
+                floor.matched, floor.opening = moment, closing
+                return []
+            if floor.short and not floor.special:
+                return plain.play(floor, moment, prices, closing)
+            if floor.untouched(moment, prices, closing):
+                floor.matched, floor.opening = moment, closing
+                return []
         return Session(floor, moment, prices, closing=closing).play()
 
     def dividend(self, symbol: str, amount: Decimal, at: datetime) -> list[Booking]:

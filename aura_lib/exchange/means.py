@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
 from aura_lib.core import Books, DataError, Instrument, rate
-from aura_lib.exchange.costs import FEE_QUANTUM, Costs
+from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.terms import Terms
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)
+QUANTUM = Decimal("0.000001")  # of converted money
+SLACK = Decimal("0.001")  # left alone where money is converted: what the rounding of several conversions may take
 NO_CASH, NO_HOLDINGS, NO_MARGIN = "insufficient cash", "insufficient holdings", "insufficient margin"
 
 
@@ -21,6 +23,14 @@ class Means(NamedTuple):
     quantity: Decimal
     fee: Decimal
     obstacle: str
+
+
+class Conversion(NamedTuple):
+    """So much of a currency (negative: sold) for so much of the account's own."""
+
+    currency: str
+    amount: Decimal
+    cash: Decimal
 
 
 class Purse:
@@ -103,24 +113,40 @@ class Purse:
         return check
 
     def available(self, currency: str) -> Decimal:
-        """What can be paid in a currency: what there is of it and, where the terms convert, what its own cash buys."""
-        there = self.books.balance(currency)
-        if currency == self.books.currency or not self.terms.converts:
+        """What can be paid in a currency: what there is of it and, where the terms convert, what the others buy."""
+        books = self.books
+        there = books.balance(currency)
+        if not books.balances or not self.terms.converts:
             return there
-        cost = self.conversion(currency)
-        return there + max(self.books.cash, ZERO) / cost
+        own, fee = max(books.cash, ZERO), self.terms.conversion_bps / BPS
+        for other, amount in books.balances.items():
+            if amount > 0 and other != currency:
+                own += amount * self.rate(other) * (1 - fee)
+        if currency == books.currency:
+            return own if own == there else max(own - SLACK, there)
+        return there + max(own / (self.rate(currency) * (1 + fee)) - SLACK, ZERO)
 
-    def conversion(self, currency: str) -> Decimal:
-        """What a unit of another currency costs in the account's own."""
-        return self.rate(currency) * (1 + self.terms.conversion_bps / BPS)
-
-    def missing(self, currency: str, payment: Decimal) -> tuple[Decimal, Decimal]:
-        """What has to be converted for a payment in another currency, and what that costs in the account's own."""
-        short = payment - max(self.books.balances[currency], ZERO)
+    def conversions(self, currency: str, payment: Decimal, keep: str = "") -> list[Conversion]:
+        """What has to be converted before a payment: its own cash first, then other balances by name (not `keep`)."""
+        books, fee = self.books, self.terms.conversion_bps / BPS
+        short = payment - books.balance(currency)
         if short <= 0:
-            return ZERO, ZERO
-        cost = (short * self.conversion(currency)).quantize(FEE_QUANTUM, rounding=ROUND_UP)
-        return short, cost if self.terms.margin else min(cost, self.books.cash)
+            return []
+        if currency != books.currency:
+            cost = (short * self.rate(currency) * (1 + fee)).quantize(QUANTUM, rounding=ROUND_UP)
+            before = [] if self.terms.margin else self.conversions(books.currency, cost, keep=currency)
+            return [*before, Conversion(currency, short, -cost)]
+        if self.terms.margin:
+            return []  # it borrows
+        made = []
+        for other, balance in sorted(books.balances.items()):
+            unit = self.rate(other) * (1 - fee) if balance > 0 and other != keep else ZERO
+            if unit > 0 and short > 0:
+                amount = min(balance, ((short + QUANTUM) / unit).quantize(QUANTUM, rounding=ROUND_UP))
+                brought = (amount * unit).quantize(QUANTUM, rounding=ROUND_DOWN)
+                made.append(Conversion(other, -amount, brought))
+                short -= brought
+        return made
 
     def rate(self, currency: str) -> Decimal:
         """What a unit of a currency is worth in the account's own, at the last known price of the pair."""

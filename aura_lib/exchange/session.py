@@ -156,22 +156,21 @@ class Session:
     def _fill(self, w: Working, quantity: Decimal, priced: Priced, fee: Decimal) -> None:
         floor = self._floor
         instrument = w.order.intent.instrument
-        if w.buys and instrument.currency != floor.books.currency and floor.terms.converts:
+        if w.buys and floor.books.balances and floor.terms.converts:
             self._convert(instrument, quantity * priced.price * instrument.multiplier + fee, w)
         if w.symbol in self._room:
             self._room[w.symbol] -= quantity
         self._events.append(floor.fill(w, quantity, priced, fee, self._moment))
 
     def _convert(self, instrument: Instrument, payment: Decimal, w: Working) -> None:
-        """Buy what is missing of another currency."""
-        floor, currency = self._floor, instrument.currency
+        """Buy what is missing of the currency of a purchase."""
+        floor = self._floor
         own = floor.books.currency
-        missing, cost = floor.purse.missing(currency, payment)
-        if missing:
+        for currency, amount, cash in floor.purse.conversions(instrument.currency, payment):
             pair = Instrument(f"{currency}{own}", AssetClass.FX, own, instrument.venue)
-            name = f"conversion/{w.order.client_id}#{w.executions + 1}"
+            name = f"conversion/{currency}/{w.order.client_id}#{w.executions + 1}"
             kind, note = BookingKind.CONVERSION, f"for {instrument.symbol}"
-            self._events.append(floor.book(Booking(name, kind, -cost, own, self._moment, pair, missing, note)))
+            self._events.append(floor.book(Booking(name, kind, cash, own, self._moment, pair, amount, note)))
 
     def _protect(self, w: Working, made: Offer, bar: PriceBar, quantity: Decimal) -> None:
         """Place the exit of a bracket for what was filled now, and hold the rest of the bar against it."""
@@ -180,18 +179,18 @@ class Session:
         if exit_order is None:
             exit_order = w.exit(quantity, self._moment, floor.next())
             floor.add(exit_order)
+            if made.phase != CLOSE:
+                self._due.append(exit_order)  # the rest of this bar counts for it
         else:
             exit_order.quantity += quantity
         left = exit_offer(exit_order, bar, made.phase)
         if left is not None:
             heapq.heappush(self._queue, (priority(exit_order, left), exit_order, left, bar))
-        if exit_order not in self._due:
-            self._due.append(exit_order)
 
     def _end(self, w: Working) -> None:
         """What the end of the bar does to an order that is still open."""
         bar, force = self._bars[w.symbol], w.force
-        if bar is not None and w.since < self._moment:
+        if bar is not None:
             remember(w, bar)
         if force is TimeInForce.GTC:
             return

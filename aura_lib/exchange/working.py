@@ -34,12 +34,13 @@ class Working:
     """An open order, in the form in which bars are held against it.
 
     It has up to three prices: a `limit`, a `stop`, and the `stop_limit` that holds once the stop was reached; a
-    trailing stop has its `extreme`, the best price since it was accepted. `reduces`: it only ever closes a position.
+    trailing stop has its `extreme`, the best price since it was accepted. `reduces`: it only ever closes a position;
+    `plain`: a market order, day or good till cancelled.
     """
 
     __slots__ = (
-        "bracket", "buys", "executions", "extreme", "filled", "force", "limit", "order", "quantity", "reduces",
-        "sequence", "since", "stop", "stop_limit", "symbol", "trailing", "triggered",
+        "bracket", "buys", "executions", "extreme", "filled", "force", "limit", "order", "plain", "quantity",
+        "reduces", "sequence", "since", "stop", "stop_limit", "symbol", "trailing", "triggered",
     )  # fmt: skip
 
     def __init__(self, order: Order, since: datetime, sequence: int) -> None:
@@ -53,6 +54,7 @@ class Working:
         self.stop_limit: Decimal | None = None
         self.trailing = self.bracket = self.triggered = self.reduces = False
         self.extreme: Decimal | None = None
+        self.plain = intent.type is OrderType.MARKET and self.force in LASTING
         if intent.type not in SIMPLE:
             self._take_prices(intent)
 

@@ -11,24 +11,23 @@ from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
+    from aura_lib.reports.figures.causality import causality, warmup
     from aura_lib.reports.outcome import outcome_figure, outcome_table
     from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
 
+_HOMES = {  # these know the rooms below; the rest of reports is pure
+    "TearSheet": "performance", "causality": "figures.causality", "outcome_figure": "outcome",
+    "outcome_table": "outcome", "quality": "data_quality", "statistics_table": "performance",
+    "tear_sheet": "performance", "tearsheet": "performance", "warmup": "figures.causality",
+}  # fmt: skip
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome_figure", "outcome_table"):  # these know the rooms below; the rest of reports is pure
-        from aura_lib.reports import outcome
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(outcome, name)
-    if name in ("TearSheet", "statistics_table", "tear_sheet", "tearsheet"):
-        from aura_lib.reports import performance
-
-        return getattr(performance, name)
-    if name == "quality":
-        from aura_lib.reports import data_quality
-
-        return data_quality.quality
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"aura_lib.reports.{_HOMES[name]}"), name)
 
 
 __all__ = [
@@ -37,6 +36,7 @@ __all__ = [
     "Link",
     "Section",
     "TearSheet",
+    "causality",
     "figures",
     "formats",
     "outcome_figure",
@@ -47,4 +47,5 @@ __all__ = [
     "tables",
     "tear_sheet",
     "tearsheet",
+    "warmup",
 ]

@@ -25,7 +25,7 @@ class Priced(NamedTuple):
 class Pricing:
     """The costs of a venue in the form in which it uses them many thousand times."""
 
-    __slots__ = ("_buy", "_costs", "_moves", "_sell", "needs_volume", "simple")
+    __slots__ = ("_costs", "buy", "moves", "needs_volume", "sell", "simple")
 
     def __init__(self, costs: Costs) -> None:
         fixed = costs.slippage is None or isinstance(costs.slippage, FixedSlippage)
@@ -33,8 +33,8 @@ class Pricing:
         self.simple = fixed and costs.impact is None  # the same for every bar and size
         self.needs_volume = costs.impact is not None
         move = costs.fixed()
-        self._buy, self._sell = 1 + move, 1 - move
-        self._moves = (ZERO if costs.spread is None else costs.spread.fraction(), *self._slippage(None), ZERO)
+        self.buy, self.sell = 1 + move, 1 - move  # what a price is multiplied by when the costs are simple
+        self.moves = (ZERO if costs.spread is None else costs.spread.fraction(), *self._slippage(None), ZERO)
 
     def _slippage(self, bar: PriceBar | None) -> tuple[Decimal]:
         costs = self._costs
@@ -43,7 +43,7 @@ class Pricing:
     def taker(self, buys: bool, reference: Decimal, quantity: Decimal, bar: PriceBar, cap: Decimal | None) -> Priced:
         """The price of an order that takes what is there; `cap` is its limit, if it has one."""
         if self.simple:
-            moves, factor = self._moves, self._buy if buys else self._sell
+            moves, factor = self.moves, self.buy if buys else self.sell
         else:
             moves = self._moved(quantity, bar)
             factor = ONE + sum(moves) if buys else ONE - sum(moves)
@@ -56,12 +56,12 @@ class Pricing:
 
     def _moved(self, quantity: Decimal, bar: PriceBar) -> Parts:
         impact = self._costs.impact
-        return self._moves[0], *self._slippage(bar), ZERO if impact is None else impact.fraction(quantity, bar)
+        return self.moves[0], *self._slippage(bar), ZERO if impact is None else impact.fraction(quantity, bar)
 
     def check(self, symbol: str, bar: PriceBar) -> None:
         """Raise DataError for a bar at which these costs have no answer."""
         if bar.low < ONE:
-            least = (bar.low * self._sell).quantize(PRICE_QUANTUM, rounding=ROUND_HALF_EVEN)
+            least = (bar.low * self.sell).quantize(PRICE_QUANTUM, rounding=ROUND_HALF_EVEN)
             if least <= 0:
                 raise DataError(f"{symbol}: a price of {bar.low} rounds to nothing at steps of {PRICE_QUANTUM}")
         if self.needs_volume and bar.volume is None:
