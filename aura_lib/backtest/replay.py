@@ -121,9 +121,10 @@ def replay(
         raise DataError(f"no bar of {bars.source} had closed by {moments[0].isoformat()}")
     if isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
         raise InputError(f"delay={delay!r} must be a number of bars, zero or more")
-    opening = account or Account(name, mandate.capital, mandate.currency)
+    asked = account or Account(name, mandate.capital, mandate.currency)
     rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
-    exchange = Exchange.of(opening, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
+    exchange = Exchange.of(asked, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
+    opening = exchange.account  # with a balance in every currency it may trade in
     desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
     desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})

