@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,10 @@ def test_the_same_once_and_anything_else_anew(bars: Bars, rng: np.random.Generat
     run(bars, params={"share": 0.2})
     run(bars, schedule="XNYS week-end close")
     run(bars, warmup=30)
-    run(bars, costs=Costs(slippage_bps=told_decimal("9")))
+    run(bars, costs=Costs(slippage_bps=Decimal("9")))
     run(market_of(rng, 120, 3))
     run(bars.select(bars.symbols[:2]))
     assert backtest.trials(FAMILY).count == 7
-
-
-def told_decimal(text: str) -> Any:
-    from decimal import Decimal
-
-    return Decimal(text)
 
 
 def test_a_replay_counts_nothing(bars: Bars) -> None:
