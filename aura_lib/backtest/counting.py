@@ -55,8 +55,13 @@ def family_of(function: Any) -> str:
     module and name.
     """
     module, name = name_of(function)
-    notebook = str(_runner().get("notebook", "")) or (_notebook() if module == "__main__" else "")
+    notebook = str(_runner().get("notebook", "")) or (_session() if module == "__main__" else "")
     return notebook or f"{module}.{name}"
+
+
+def _notebook() -> str:
+    """The notebook this kernel runs, whoever runs it; empty when nobody says."""
+    return str(_runner().get("notebook", "")) or _session()
 
 
 @contextmanager
@@ -96,8 +101,8 @@ def _runner() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _notebook() -> str:
-    """The notebook that this kernel serves, relative to the project; empty when nobody says."""
+def _session() -> str:
+    """The notebook that Jupyter has this kernel for, relative to the project."""
     session = os.environ.get(SESSION, "")
     if not session.endswith(".ipynb"):
         return ""
@@ -227,8 +232,8 @@ def _begin(
     }  # fmt: skip
     about = {
         "family": family_of(function), "function": "" if module == "__main__" else f"{module}.{name}",
-        "periods": periods, "who": who(), "interactive": not runner, "run": runner.get("run", ""),
-        "started": iso(datetime.now(UTC)),
+        "notebook": _notebook(), "periods": periods, "who": who(), "interactive": not runner,
+        "run": runner.get("run", ""), "started": iso(datetime.now(UTC)),
     }  # fmt: skip
     return Trial("trial" if space is None else "sweep", identity, about)
 
