@@ -1,4 +1,4 @@
-"""Seeded leaks are found, clean strategies are left alone. `python -m tests.backtest.causality.measure` prints it all."""
+"""Seeded leaks are found, clean pieces left alone. `python -m tests.backtest.causality.measure` prints it all."""
 
 from __future__ import annotations
 

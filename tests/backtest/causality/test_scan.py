@@ -76,7 +76,8 @@ PAST = {
     "only looked at": "x.mean()\nx.describe()",
     "market": "def decide(market, account, mandate):\n    c = market.close.bfill()\n    return c.rank().shift(-1)",
     "a helper of the market": (
-        "def z(v):\n    return (v - v.mean()) / v.std()\ndef decide(market, account, mandate):\n    return z(market.close)"
+        "def z(v):\n    return (v - v.mean()) / v.std()\n"
+        "def decide(market, account, mandate):\n    return z(market.close)"
     ),
 }
 

@@ -74,7 +74,7 @@ def of_strategy(source: str) -> Verdict:
     """Both checks of a notebook with these cells."""
     cells = [FIRST, source, LAST]
     with patch.object(data, "load", load):
-        moved = causality.check_notebook(cells, cuts=40)
+        moved = causality.check_notebook(cells, cuts=30)
     read = causality.scan(cells)
     return Verdict(tuple(f"{f.kind}: {f}" for f in moved.findings), tuple(f"{f.kind}: {f}" for f in read))
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004
 """Clean strategies and indicators, first half. Name → why it may look suspicious, cells after the first."""
 
 STRATEGIES: dict[str, tuple[str, str]] = {

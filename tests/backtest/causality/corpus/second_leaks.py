@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004
 """Leaks, second half: written after the checks, which were not changed for them. Name → where, cells after the first."""
 
 STRATEGIES: dict[str, tuple[str, str]] = {
@@ -138,7 +139,7 @@ def decide(market, account, mandate):
     "months ranked by what they became": (
         "groupby month, transform",
         """
-top = bars.close["A"].groupby(bars.times.to_period("M")).transform("max") if False else bars.close["A"].groupby([bars.times.year, bars.times.month]).transform("max")
+top = bars.close["A"].groupby([bars.times.year, bars.times.month]).transform("max")
 def decide(market, account, mandate):
     return hold(["A"] if market.close["A"].iloc[-1] < 0.99 * top[market.as_of] else ["E"], market)
 """,
