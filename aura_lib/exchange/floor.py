@@ -124,6 +124,9 @@ class Floor:
         value = quantity * price * instrument.multiplier
         w.filled += quantity
         change, cash = (quantity, -value - fee) if w.buys else (-quantity, value - fee)
+        if self.terms.margin:
+            before = self.books.positions.get(instrument.symbol)
+            self.purse.traded(instrument, ZERO if before is None else before.quantity, change, price, fee)
         self.books.trade(instrument, change, price, cash, fee, moment)
         return self.fact(w, quantity, price, fee, moment, amounts(priced, quantity * instrument.multiplier))
 
@@ -144,6 +147,7 @@ class Floor:
     def book(self, booking: Booking) -> Booking:
         """Book what is no trade."""
         self.books.book(booking)
+        self.purse.forget()
         return booking
 
     def close(self, w: Working, status: OrderStatus, reason: str) -> Closed:

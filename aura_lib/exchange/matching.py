@@ -188,6 +188,7 @@ class Exchange:
         if books.cash + amount < 0 and amount < 0:
             raise InputError(f"cannot withdraw {-amount}: the cash is {books.cash}")
         books.pay(amount)
+        self._floor.purse.forget()
 
     def match(self, time: datetime, prices: Prices, *, closing: bool = True) -> list[Event]:
         """Fill what is due in a bar: fills, bookings, and a `Closed` for every order that came to its end.
@@ -238,6 +239,7 @@ class Exchange:
             events += [floor.book(booking) for booking in list(actions.split(position, ratio, price, moment))]
         if symbol in floor.purse.marks:
             floor.purse.marks[symbol] /= ratio
+            floor.purse.forget()
         for w in [w for w in floor.working.values() if w.symbol == symbol]:
             if not actions.adjust(w, ratio):
                 events.append(floor.close(w, OrderStatus.CANCELLED, f"a split of {ratio} for 1 left less than a lot"))

@@ -50,6 +50,8 @@ class Session:
                 bar = bars[symbol] = checked(symbol, prices.get(symbol))
                 if bar is not None:
                     check(symbol, bar)
+                    if floor.terms.margin:
+                        self._marks[symbol] = bar.close
         if not floor.calm or floor.terms.margin:
             self._read_holdings(prices)
         if floor.books.balances:
@@ -72,6 +74,7 @@ class Session:
                     break
         for pair, mark in self._marks.items():
             self._floor.purse.marks.setdefault(pair, mark)
+        self._floor.purse.forget()
         for currency in {w.order.intent.instrument.currency for w in self._due}:
             self._floor.purse.known(currency)
 
@@ -118,6 +121,7 @@ class Session:
         if not self._marked:
             self._marked = True
             self._floor.purse.marks.update(self._marks)
+            self._floor.purse.forget()
 
     def _execute(self, w: Working, made: Offer, bar: PriceBar) -> None:
         floor = self._floor
