@@ -44,8 +44,8 @@ class Exchange:
     - An order accepted at t meets the first `match` later than t. What a bar offers it, and in which order the events
       of a bar are taken, is told in `offers`; at which price a market order fills, and how much of the volume it may
       take, by the `FillModel`; what it costs, by `Costs`.
-    - At one moment of a bar sells come before buys; market orders in the order of submission, others by symbol,
-      price, and time.
+    - At one moment of a bar sells come before buys (on margin, what makes positions smaller before what makes them
+      larger); market orders in the order of submission, others by symbol, price, and time.
     - What cash and holdings (or, on margin, the `Terms`) do not allow is cut to the most lots they do; the rest is
       cancelled.
     - A bar ends its session unless `match` is told otherwise: DAY orders that are left expire then.

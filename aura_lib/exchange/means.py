@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
@@ -198,13 +198,18 @@ class Purse:
                 equity += amount * self.rate(currency)
         return equity, sum(map(abs, exposures), ZERO)
 
-    def known(self, currency: str) -> None:
-        """Raise DataError when there is no price of a currency that is about to be used."""
-        if currency != self.books.currency and (self.terms.converts or self.terms.margin):
+    def known(self, currencies: Iterable[str], fresh: Mapping[str, Decimal]) -> None:
+        """Raise DataError when there is no price of a currency that is about to be used, be it a fresh one."""
+        if not (self.terms.converts or self.terms.margin):
+            return
+        marks = {**self.marks, **fresh}
+        for currency in sorted(currencies):
             try:
-                self.rate(currency)
+                rate(marks, currency, self.books.currency)
             except DataError as error:
-                raise DataError(f"{error}: orders in {currency} cannot be paid without it") from None
+                raise DataError(
+                    f"{error}: orders and holdings in {currency} cannot be paid or valued without it"
+                ) from None
 
 
 def _last(pays: Callable[[int], bool], most: int) -> int:
