@@ -91,12 +91,11 @@ class Floor:
 
     def watch(self) -> None:
         """Note whether bars without orders can do something to the account."""
-        accrues = self.costs.interest is not None or (self.costs.borrow is not None and self.terms.short)
-        if accrues:
+        if self.costs.interest is not None:
             self.calm = False
             return
         held = [p.instrument for p in self.books.positions.values() if p.quantity]
-        margin = self.terms.margin and bool(held)
+        margin = self.terms.margin and bool(held)  # which it takes to be short, too
         self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
 
     def add(self, working: Working) -> None:
