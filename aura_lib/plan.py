@@ -66,6 +66,8 @@ def prices_at(market: Market) -> dict[str, Decimal]:
 class Plan:
     """What it takes to bring an account to its targets: intents, sells first, each side in symbol order.
 
+    On margin what makes positions smaller comes first, then what makes them larger, each of them so ordered.
+
     `turnover` is half the traded value over equity (buying in from cash is 0.5); `estimated_cost` is commission,
     spread and slippage together (not what depends on the bar: impact and volatility), in the account's currency.
     """
@@ -131,6 +133,10 @@ class _Leg:
         return abs(self.after) > abs(self.held) or self.after * self.held < 0
 
     @property
+    def enlarges(self) -> bool:
+        return abs(self.after) > abs(self.held)
+
+    @property
     def cost(self) -> Decimal:
         return -self.side.sign * self.value - self.cash
 
@@ -183,7 +189,7 @@ def rebalance(
         fitting = _carried(allowed, account, prices, equity, mandate)
     else:
         fitting = _paid(allowed, account, prices, mandate)
-    chosen = sorted(fitting, key=lambda leg: leg.side is Side.BUY)  # stable: sells first
+    chosen = sorted(fitting, key=lambda leg: (leg.enlarges, leg.side is Side.BUY))  # stable: by symbol within
     traded = sum((leg.value for leg in chosen), ZERO)
     return Plan(
         intents=tuple(leg.intent(equity) for leg in chosen),

@@ -116,6 +116,14 @@ def test_what_makes_a_position_smaller_is_always_allowed() -> None:
     assert fills(exchange.match(SLOT + DAY, {"A": D(50)})) == [("A", D(-5), D(50))]
 
 
+def test_what_makes_positions_smaller_makes_room_for_what_makes_them_larger() -> None:
+    exchange = opened(2000, SHORT, A=(-20, 50))  # equity 1000, all of it used
+    exchange.submit(order("B", Side.SELL, 20), SLOT)
+    exchange.submit(order("A", Side.BUY, 20), SLOT)
+    events = exchange.match(SLOT + DAY, {"A": D(50), "B": D(50)})
+    assert fills(events) == [("A", D(20), D(50)), ("B", D(-20), D(50))]
+
+
 def test_below_maintenance_orders_are_cancelled_and_the_largest_positions_closed_until_it_holds() -> None:
     exchange = opened(-1000, Terms(max_gross=D(2)), A=(20, 50), B=(10, 60))  # equity 600, exposure 1600
     exchange.submit(order("A", Side.BUY, 1, time_in_force=TimeInForce.GTC), SLOT)
