@@ -47,7 +47,8 @@ def name_of(function: Any) -> tuple[str, str]:
     """Module and qualified name of a strategy; of a partial or an object, of what is behind it."""
     plain = _plain(function)
     kind = plain if hasattr(plain, "__qualname__") else type(plain)
-    return str(getattr(kind, "__module__", "") or ""), str(kind.__qualname__)
+    name = str(kind.__qualname__).replace("<locals>.", "").replace("<lambda>", "lambda")
+    return str(getattr(kind, "__module__", "") or ""), name
 
 
 def told(value: Any) -> Any:
@@ -90,12 +91,23 @@ def _content(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.dtype != object:
         return hashlib.sha256(repr((value.shape, value.dtype)).encode() + value.tobytes()).hexdigest()
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        return hashlib.sha256(pd.util.hash_pandas_object(value).to_numpy().tobytes()).hexdigest()
+        return _pandas(value)
+    if isinstance(value, Bars):
+        return numbers_of(value)
     if callable(value):
         return code_of(value)
     if is_dataclass(value) and not isinstance(value, type):
         return repr({part.name: told(getattr(value, part.name)) for part in fields(value)})
     return ADDRESS.sub("", repr(value))
+
+
+def _pandas(value: pd.DataFrame | pd.Series | pd.Index) -> str:
+    names = value.columns if isinstance(value, pd.DataFrame) else value.name
+    try:
+        content = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+    except TypeError:  # objects that have no hash, as lists in a column
+        content = repr(told(value.to_numpy().tolist())).encode()
+    return hashlib.sha256(content + repr(names).encode()).hexdigest()
 
 
 # ---- code ----------------------------------------------------------------------------------------------------------
@@ -175,6 +187,6 @@ def _bytes(code: CodeType) -> Iterator[str]:
 
 
 def _installed(value: Any) -> bool:
-    module = sys.modules.get(str(getattr(_plain(value), "__module__", None) or "builtins"))
-    file = getattr(module, "__file__", None)
-    return (file is None and module is not sys.modules.get("__main__")) or str(file).startswith(INSTALLED)
+    name = str(getattr(_plain(value), "__module__", None) or "builtins")
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name != "__main__" and (file is None or str(file).startswith(INSTALLED))

@@ -20,6 +20,7 @@ NOUNS = (
     ("aura_lib.execution.propose", "Proposal"),
     ("aura_lib.data.quality.report", "Quality"),
     ("aura_lib.data.files.reading", "Reading"),
+    ("aura_lib.ledger.trials.history", "Trials"),
 )
 MAGIC = "aura"
 

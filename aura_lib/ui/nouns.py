@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from aura_lib.core import InputError, Side
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from aura_lib.data.files import Reading
     from aura_lib.data.quality import Quality
     from aura_lib.execution import Proposal
+    from aura_lib.ledger.trials import Trials
     from aura_lib.plan import Plan
 
 SHOWN = 20  # rows of a table in a notebook
@@ -194,6 +196,28 @@ def reading(given: Reading) -> Card:
     return Card(f"File: {given.source}", lines, given.table().head(SHOWN), more=more)
 
 
+def trials(given: Trials) -> Card:
+    """How often a family was tried and by whom, the last of it as a table, and how the Sharpe ratios lie."""
+    if not given.count:
+        return Card(f"Trials of {given.family}: none", ("Every backtest and every cell of a sweep is counted here.",))
+    year = given.periods**0.5
+    spread = formats.ratio(given.sharpe_variance * given.periods)
+    lines = (
+        f"{formats.moment(given.first)} to {formats.moment(given.last)}, by {', '.join(given.who) or 'nobody named'}",
+        f"{_many(given.sweeps, 'sweep')}; {formats.count(given.abandoned)} abandoned",
+        (
+            f"Sharpe ratios a year: best {formats.ratio(given.sharpe_best * year)}, "
+            f"mean {formats.ratio(given.sharpe_mean * year)}, variance {spread}"
+        ),
+        *given.problems,
+    )
+    table = given.table().drop(columns="family").iloc[::-1]
+    latest = table.head(SHOWN).reset_index(drop=True)
+    drawn = _sharpes(given.sharpes * year) if len(given.sharpes) else ""
+    title = f"Trials of {given.family}: {formats.count(given.count)}"
+    return Card(title, lines, latest, more=max(0, len(table) - SHOWN), picture=drawn)
+
+
 SHOW: dict[str, Callable[[Any], Card]] = {
     "Bars": bars,
     "Backtest": backtest,
@@ -205,7 +229,19 @@ SHOW: dict[str, Callable[[Any], Card]] = {
     "Proposal": proposal,
     "Quality": quality,
     "Reading": reading,
+    "Trials": trials,
 }
+
+
+def _sharpes(annual: np.ndarray) -> str:
+    """The share of trials whose Sharpe ratio lies between two numbers, whole or halves."""
+    low, high = np.floor(annual.min()), np.ceil(annual.max())
+    edges = np.arange(low, max(high, low + 1) + 0.25, 0.5 if high - low <= 4 else max(1.0, np.ceil((high - low) / 8)))
+    counts, edges = np.histogram(annual, np.append(edges, edges[-1] + edges[1] - edges[0]))
+    rows = {f"{formats.ratio(a)} on": (float(n) / len(annual),) for a, n in zip(edges, counts, strict=False)}
+    while len(rows) > 1 and not list(rows.values())[-1][0]:
+        rows.popitem()
+    return picture.bars(rows, "Sharpe ratios a year, share of trials")
 
 
 def _aside(given: Quality) -> tuple[str, ...]:

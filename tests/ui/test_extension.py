@@ -46,7 +46,7 @@ from tests.backtest.scenarios import hold, market_of
 from tests.project.readme_tree import ROOT
 
 NOW = datetime(2022, 11, 30, 21, tzinfo=UTC)
-PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Order", "Run", "Account", "Quality"}
+PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Order", "Run", "Account", "Quality", "Trials"}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -108,6 +108,7 @@ def examples() -> dict[str, Any]:
         Proposal(basket, verdicts),
         quality.check(Bars({"close": bars.close.drop(bars.times[7])}, "with a hole")),
         files.read(prices_file(bars.select(["S00"]))),
+        backtest.trials(hold({"S00": 0.5})),
     ]
     return {type(one).__name__: one for one in everything}
 

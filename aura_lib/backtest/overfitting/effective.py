@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DRAWS = 2_000
-HALVES = 8  # random halves, to see how the number grows with the trials
+RIDGE = 1e-6  # for trials that are the same
 FEW = 20  # rows two paths must share for a correlation
 SAME = 1e-6
 
@@ -118,13 +118,21 @@ def _pairwise(values: NDArray[np.float64], there: NDArray[np.float64]) -> NDArra
 
 def _maxima(correlation: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
     """Expected maximum of normal numbers with this correlation: of all, and of a random half of them."""
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))  # pairwise correlations may not be quite of one matrix
-    root /= np.sqrt((root**2).sum(axis=1, keepdims=True))
-    drawn = rng.standard_normal((DRAWS, len(root))) @ root.T
-    n = len(root)
-    halves = [drawn[:, rng.permutation(n)[: n // 2]].max(axis=1).mean() for _ in range(HALVES)]
-    return float(drawn.max(axis=1).mean()), float(np.mean(halves))
+    n = len(correlation)
+    root = _root(correlation)[rng.permutation(n)]
+    drawn = rng.standard_normal((DRAWS, n)) @ root.T
+    halves = (drawn[:, : n // 2], drawn[:, n - n // 2 :], drawn[:, : 2 * (n // 2) : 2], drawn[:, 1 : 2 * (n // 2) : 2])
+    return float(drawn.max(axis=1).mean()), float(np.mean([half.max(axis=1).mean() for half in halves]))
+
+
+def _root(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix that makes independent numbers correlated, each of variance one."""
+    try:
+        root = np.linalg.cholesky(correlation + RIDGE * np.eye(len(correlation)))
+    except np.linalg.LinAlgError:  # correlations of pairs may not be of one matrix
+        values, vectors = np.linalg.eigh(correlation)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.asarray(root / np.sqrt((root**2).sum(axis=1, keepdims=True)), "float64")
 
 
 def _independent(maximum: float, most: int) -> float:

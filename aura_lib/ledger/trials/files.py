@@ -39,7 +39,9 @@ def keep_paths(home: Path | None, paths: NDArray[Any], times: pd.DatetimeIndex) 
     if values.ndim != 2 or len(values) != len(times) or not values.size:
         raise InputError(f"paths must be bars × n with {len(times)} bars, not {np.shape(paths)}")
     bars = len(times)
-    values, times = _daily(values[:, thinned(values.shape[1], SAMPLED)], times)
+    if values.shape[1] > SAMPLED:
+        values = values[:, thinned(values.shape[1], SAMPLED)]
+    values, times = _daily(values, times)
     width = values.shape[1]
     rows = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), width)
     stamps = pa.array(times.as_unit("us").asi8, pa.timestamp("us", tz="UTC"))
@@ -61,13 +63,19 @@ def keep_cells(home: Path | None, cells: NDArray[np.uint64]) -> dict[str, Any]:
     """Keep which cells a sweep tried, as hashes of their parameters."""
     import pyarrow as pa
 
-    return {**_keep(home, pa.table({"cell": np.unique(cells)})), "cells": len(cells)}
+    return {**_keep(home, pa.table({"cell": distinct(cells)})), "cells": len(cells)}
 
 
 def read_cells(home: Path | None, noted: Mapping[str, Any]) -> NDArray[np.uint64]:
     """The cells of a noted file. Missing or changed raises DataError."""
     values: NDArray[np.uint64] = _read(home, noted)["cell"].to_numpy()
     return values
+
+
+def distinct(cells: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Each cell once, ascending. (`numpy.unique` hashes 64-bit numbers: seconds for a million that are random.)"""
+    ordered = np.sort(cells)
+    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
 
 
 def thinned(count: int, most: int) -> NDArray[np.int64]:
@@ -89,8 +97,8 @@ def _keep(home: Path | None, table: Any) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, write_statistics=False)
-    data = buffer.getvalue()
+    pq.write_table(table, buffer, compression="none", use_dictionary=False, write_statistics=False)  # noise stays noise
+    data = buffer.getbuffer()
     name = hashlib.sha256(data).hexdigest()
     place = folder(home) / f"{name}.parquet"
     if not place.exists():

@@ -176,7 +176,7 @@ def _union(sweeps: list[Entry], home: Path | None, problems: list[str]) -> int:
         except DataError as problem:
             problems.append(str(problem))
             unknown += _size(sweep)
-    return len(np.unique(np.concatenate(known))) + unknown
+    return len(files.distinct(np.concatenate(known))) + unknown
 
 
 # ---- how it went ---------------------------------------------------------------------------------------------------
