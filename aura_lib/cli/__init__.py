@@ -22,6 +22,7 @@ from aura_lib.cli import (
     universe,
     up,
 )
+from aura_lib.cli import accounts, backup, check, data, demo, doctor, jobs, ledger, new, research, service, universe, up
 
 HELP = """
 Take a trading idea from a notebook to a scheduled job, without rewriting it.
@@ -39,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (demo, up, new, data, universe, research, trials, jobs, accounts, ledger, backup, service, doctor):
+for room in (demo, up, new, data, universe, research, check, jobs, accounts, ledger, backup, service, doctor):
     room.register(app)
 
 

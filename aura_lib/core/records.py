@@ -121,6 +121,7 @@ class Evidence:
 
     `parameters` (all but mode, as_of and book) and `sources` (file → hash) are what `binding` sums up.
     `examination` is None where nothing but statistics was recorded (before there was any, or outside `aura.run`).
+    `warmup_bars` is the shortest history from which it decided as from all (0: not measured): a job refuses less.
     """
 
     run: str
@@ -132,6 +133,7 @@ class Evidence:
     statistics: Mapping[str, float]
     time: datetime
     examination: Examination | None = None
+    warmup_bars: int = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:

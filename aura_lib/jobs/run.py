@@ -13,6 +13,7 @@ from aura_lib.core import (
     Bars,
     Basket,
     Calendar,
+    DataError,
     Examination,
     InputError,
     Intent,
@@ -75,8 +76,9 @@ def run(
         research: a Backtest; paper and live: the Proposal with the desk's verdict on each intent.
 
     Raises:
-        InputError: wrong arguments. DataError: paper and live: bars that the job's quality policy refuses; nothing is
-            proposed then. PermissionDenied: no run token, or live is not allowed.
+        InputError: wrong arguments. DataError: paper and live: bars that the job's quality policy refuses, or fewer
+            than the warm-up that was measured; nothing is proposed then. PermissionDenied: no run token, or live is not
+            allowed.
     """
     try:
         chosen = Mode(mode)
@@ -123,9 +125,25 @@ def _research(
             limits=limits,
             grid=grid,
         )
-        examined = {"examination": encode(found)}
+        needed = _warm_up(decide, bars, mandate, params, str(plan), warmup, costs)
+        examined = {"examination": encode(found), "warmup_bars": needed}
         context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window, **examined})
     return result
+
+
+def _warm_up(
+    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], schedule: str, warmup: int,
+    costs: Costs | None,
+) -> int:  # fmt: skip
+    """The shortest history the strategy may decide on, in bars; 0 when it cannot be measured."""
+    from aura_lib.backtest.warmup import shortest
+
+    try:
+        return shortest(
+            decide, bars, mandate, params=params, schedule=schedule, slots=3, warmup=warmup, costs=costs
+        ).bars
+    except AuraError:
+        return 0
 
 
 def _examined(decide: Decide, bars: Bars, mandate: Mandate, **asked: Any) -> Examination:
@@ -197,6 +215,11 @@ def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
     market = Market.at(bars, slot)
     if market.bars.end != slot:
         raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    if len(market.bars) < context.warmup:
+        raise DataError(
+            f"these bars ({bars.source}) have {len(market.bars)} up to {iso(slot)}, and the evidence shows that the "
+            f"strategy needs {context.warmup} to decide as it was tested: load a longer history (an earlier start)"
+        )
     if context.quality is not None:
         _accept(market.bars, context.quality)
     return market

@@ -12,6 +12,7 @@ from aura_lib.reports.tables import Link
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
     from aura_lib.reports.evidence import evidence_page, evidence_table
+    from aura_lib.reports.figures.causality import causality, warmup
     from aura_lib.reports.outcome import outcome_figure, outcome_table
     from aura_lib.reports.performance import tearsheet
 
@@ -33,6 +34,9 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports import evidence
 
         return getattr(evidence, name)
+    if name in ("causality", "warmup"):
+        from aura_lib.reports.figures import causality
+        return getattr(causality, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -43,6 +47,7 @@ __all__ = [
     "Section",
     "evidence_page",
     "evidence_table",
+    "causality",
     "figures",
     "formats",
     "outcome_figure",
@@ -51,4 +56,5 @@ __all__ = [
     "report",
     "tables",
     "tearsheet",
+    "warmup",
 ]

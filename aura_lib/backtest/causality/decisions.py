@@ -22,6 +22,7 @@ from aura_lib.backtest.causality import fingerprints, stage
 from aura_lib.backtest.causality.answers import Raised, same, size, told
 from aura_lib.backtest.causality.finding import CLOCK, LOOK_AHEAD, RANDOM, STATE, Causality, Finding
 from aura_lib.backtest.causality.future import KINDS, NOT_DATA, WORDS, Future, NotData
+from aura_lib.backtest.causality.indicator import first_moved
 from aura_lib.backtest.causality.slots import Asked, Decide, ask, chosen, replayed, slots_of
 from aura_lib.backtest.causality.twin import Reach, reach, twin
 from aura_lib.core import Bars, Calendar, InputError, Mandate, Market
@@ -29,7 +30,25 @@ from aura_lib.exchange import Costs
 
 Moment = str | date | datetime
 Built = tuple[Decide, Bars]
-QUICK, EVERY, SOME = ("changed", "cut off"), ("rising", "falling", "changed"), 12
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A strategy that was made again: with what it is asked then. No mandate: the one of the call."""
+
+    decide: Decide
+    bars: Bars
+    params: Mapping[str, Any]
+    mandate: Mandate | None = None
+
+
+Make = Callable[[Future | None, pd.Timestamp], Made | None]
+QUICK, EVERY, SOME = ("changed", "cut off"), ("changed", "rising", "falling"), 12
+FEW = 24  # decisions of a strategy that can reach nothing but its market: only the market could leak
+OUTSIDE = {
+    *stage.LOADERS, *stage.READERS, "open", "globals", "sys", "importlib", "eval", "exec", "gc", "inspect", "loads",
+    "read_text", "read_bytes", "loadtxt", "genfromtxt", "fromfile", "environ", "__import__", "base",
+}  # fmt: skip
 ADVICE = {
     LOOK_AHEAD: "read only what `market` holds; cut captured data with `.loc[:market.as_of]` before anything else",
     RANDOM: "draw from np.random.default_rng(seed) made inside decide; iterate over sorted(...), not over sets",
@@ -53,6 +72,7 @@ def check(
     costs: Costs | None = None,
     build: Callable[[Bars], Built | Decide] | None = None,
     name: str = "book",
+    make: Make | None = None,
 ) -> Causality:
     """Look for decisions that know the future, that cannot be repeated, or that hang on earlier calls.
 
@@ -73,6 +93,7 @@ def check(
             it what was computed before the call (features, fitted models, chosen parameters) is computed again on other
             futures.
         name: the book.
+        make: as `build`, for `check_notebook`: given another future and its cut (None: none), what was made.
 
     Returns:
         Causality. The first findings come from few decisions; when there are some, the rest are not asked.
@@ -89,15 +110,17 @@ def check(
         examined.answers_repeat()
         examined.futures(QUICK, examined.few(6))
         if not examined.found(LOOK_AHEAD):
-            examined.futures(EVERY, examined.few(cuts))
-            examined.futures(tuple(k for k in KINDS if k not in EVERY), examined.few(SOME))
+            examined.futures(EVERY[:1], examined.few(min(cuts, FEW) if examined.alone else cuts))
+            examined.futures(EVERY[1:], examined.few(min(cuts, FEW) if examined.alone else max(cuts // 2, SOME)))
+            examined.futures(tuple(k for k in KINDS if k not in EVERY), examined.few(examined.some))
             examined.sequences()
         examined.captured_statistics()
-        if build is not None:
-            examined.made_again(build, examined.few(SOME))
+        make = make or (None if build is None else _maker(build, bars, examined.params))
+        if make is not None:
+            examined.made_again(make)
         moves = examined.moves()
     return Causality(
-        tuple(examined.findings), dict(examined.compared), moves, examined.unverified(build is not None),
+        tuple(examined.findings), dict(examined.compared), moves, examined.unverified(make is not None),
         perf_counter() - began,
     )  # fmt: skip
 
@@ -121,6 +144,8 @@ class _Examination:
         self.loaders = stage.loaders()
         none = self._future("changed")
         self.reach: Reach = reach(self.decide, lambda value: _timed(none, value, self.bars.times[0]))
+        if self.alone and len(self.slots) > 5 * FEW:
+            self.slots = [self.slots[i] for i in np.linspace(0, len(self.slots) - 1, 5 * FEW).astype(int)]
         fresh = twin(self.decide)
         with stage.same_luck(self.seed):
             self.asked: list[Asked] = replayed(
@@ -139,7 +164,17 @@ class _Examination:
         picked = chosen([self.asked[i] for i in answered], most, np.random.default_rng([self.seed, most]))
         return [answered[i] for i in picked]
 
+    @property
+    def alone(self) -> bool:
+        """Whether the strategy can reach nothing but what it is given."""
+        return self.reach.nothing and not self.reach.names & OUTSIDE
+
+    @property
+    def some(self) -> int:
+        return SOME // 2 if self.alone else SOME
+
     def found(self, kind: str) -> bool:
+        """Whether something of a kind was found already."""
         return any(finding.kind == kind for finding in self.findings)
 
     # ---- asking ----------------------------------------------------------------------------------------------------
@@ -194,7 +229,7 @@ class _Examination:
         self._at_another_time(some[:4])
         if self.found(RANDOM) or self.found(CLOCK):
             return
-        for i in self.few(60):
+        for i in self.few(SOME if self.alone else 2 * SOME):
             if self._differs(STATE, i, self.asked[i].answer, "asked alone, without the decisions before it"):
                 break
 
@@ -259,9 +294,9 @@ class _Examination:
 
     def sequences(self) -> None:
         """Strategies with a memory: all decisions up to a cut, in order, on another future after it."""
-        if not self.reach.state and not self.found(STATE):
+        if not self.found(STATE):  # decisions asked alone are those asked in a row: no memory carries a leak
             return
-        last = [i for i in self.few(SOME) if i > 0][-4:]
+        last = [i for i in self.few(SOME) if i > 0][-2:]
         for kind in QUICK:
             future = self._future(kind)
             for cut in last:
@@ -276,9 +311,8 @@ class _Examination:
         slot = pd.Timestamp(self.asked[last].slot)
         bars = future.bars(self.bars, slot)
         decide = twin(self.decide, lambda path, value: bars if value is self.bars else future.of(value, slot))
-        begin = max(0, last - 120) if not self.found(STATE) else 0
         plain = self._twin()
-        for i in range(begin, last + 1):
+        for i in range(last + 1):
             self.compared["in a row"] += 1
             if not same(self._ask(plain, self.bars, i), self._ask(decide, bars, i)):
                 return i
@@ -291,35 +325,53 @@ class _Examination:
         for path, what in fingerprints.whole_sample(self.reach, self.bars, row):
             self.findings.append(Finding(LOOK_AHEAD, path, what, "it was computed before the call", ADVICE[LOOK_AHEAD]))
 
-    def made_again(self, build: Callable[[Bars], Built | Decide], some: Sequence[int]) -> None:
+    def made_again(self, make: Make) -> None:
         """Make the strategy again from other futures: whatever earlier cells computed is computed again."""
-        decide, bars = _made(build, self.bars)
-        for i in some:
-            if not same(self.truth(i), self._ask(twin(decide), bars, i)):
-                what = "made again from the same bars, the strategy decides otherwise"
-                self.findings.append(Finding(RANDOM, _day(self.asked[i].slot), what, instead=ADVICE[RANDOM]))
-                return
-        for kind in ("changed", "falling", "cut off"):
-            future = self._future(kind)
-            for cut in some:
-                if self._made_differs(build, future, cut, some):
+        some = self.few(self.some)
+        first = make(None, self.bars.times[0])
+        again = None if first is None else self._made_moves(first, some)
+        if again is not None:
+            what = "made again from the same data, the strategy decides otherwise"
+            self.findings.append(Finding(RANDOM, again[0], what, again[1], ADVICE[RANDOM]))
+            return
+        captured = None if first is None else reach(first.decide, self._has_time)
+        for kind, count in (("changed", 6), ("cut off", 2), ("falling", 2), ("delisted", 2)):
+            for cut in some[:: -max(len(some) // count, 1)][:count]:
+                if self._made_differs(make, captured, self._future(kind), cut, some):
                     return
 
-    def _made_differs(
-        self, build: Callable[[Bars], Built | Decide], future: Future, cut: int, some: Sequence[int]
-    ) -> bool:
+    def _made_differs(self, make: Make, captured: Reach | None, future: Future, cut: int, some: Sequence[int]) -> bool:
         moment = pd.Timestamp(self.asked[cut].slot)
-        decide, bars = _made(build, future.bars(self.bars, moment))
-        for i in (i for i in some if i <= cut):
+        made = make(future, moment)
+        if made is None:
+            return False
+        found = self._made_moves(made, [i for i in some if i <= cut])
+        if found is None and captured is not None and future.kind != "cut off":
+            found = changed_before(captured, reach(made.decide, self._has_time), self.bars.times, moment)
+        if found is None:
+            return False
+        where, detail = found
+        what = f"what comes before {_day(moment)} moves when the cells see another future (it {WORDS[future.kind]})"
+        advice = (
+            "compute it in decide from market, or on rows up to each row (rolling, expanding, a fit before the start)"
+        )
+        self.findings.append(Finding(LOOK_AHEAD, where, f"{what}: {detail}", "it was computed before the call", advice))
+        return True
+
+    def _made_moves(self, made: Made, some: Sequence[int]) -> tuple[str, str] | None:
+        """The first decision that another making changes, and how."""
+        for i in some:
             self.compared["made again"] += 1
-            true, other = self.truth(i), self._ask(twin(decide), bars, i)
+            one, true = self.asked[i], self.truth(i)
+            with stage.same_luck(self.seed):
+                market = Market.at(made.bars, one.slot)
+                other = ask(twin(made.decide), market, one.account, made.mandate or self.mandate, made.params)
             if not same(true, other):
-                what = f"the decision moves when the cells before it see another future after {_day(moment)}"
-                what += f" (it {WORDS[future.kind]}): {told(true)} becomes {told(other)}"
-                why = "through what was computed before the call"
-                self.findings.append(Finding(LOOK_AHEAD, _day(self.asked[i].slot), what, why, ADVICE[LOOK_AHEAD]))
-                return True
-        return False
+                return _day(one.slot), f"{told(true)} becomes {told(other)}"
+        return None
+
+    def _has_time(self, value: Any) -> bool:
+        return _timed(self._future("changed"), value, self.bars.times[0])
 
     def unverified(self, rebuilt: bool) -> tuple[str, ...]:
         """Captured data that are not the bars' own, when nobody said how they are made."""
@@ -328,7 +380,7 @@ class _Examination:
     # ---- the picture -----------------------------------------------------------------------------------------------
     def moves(self) -> pd.DataFrame:
         """Time × cut: how far each decision moves when everything after the cut changes."""
-        some = self._around() if self.found(LOOK_AHEAD) else self.few(SOME)
+        some = self._around() if self.found(LOOK_AHEAD) else self.few(SOME // 2)
         future = self._future("changed")
         times = pd.DatetimeIndex([self.asked[i].slot for i in some])
         table = pd.DataFrame(np.nan, index=times, columns=times)
@@ -344,9 +396,27 @@ class _Examination:
         return list(range(first, min(first + SOME, len(self.asked))))
 
 
-def _made(build: Callable[[Bars], Built | Decide], bars: Bars) -> Built:
-    made = build(bars)
-    return made if isinstance(made, tuple) else (made, bars)
+def _maker(build: Callable[[Bars], Built | Decide], bars: Bars, params: Mapping[str, Any]) -> Make:
+    def make(future: Future | None, cut: pd.Timestamp) -> Made:
+        given = bars if future is None else future.bars(bars, cut)
+        built = build(given)
+        return Made(*built, params) if isinstance(built, tuple) else Made(built, given, params)
+
+    return make
+
+
+def changed_before(true: Reach, other: Reach, times: pd.DatetimeIndex, cut: pd.Timestamp) -> tuple[str, str] | None:
+    """The first captured thing that is not what it was at or before a cut: its path, and how."""
+    for path, value in true.data.items():
+        changed = other.data.get(path)
+        if isinstance(value, pd.DataFrame | pd.Series) and isinstance(changed, pd.DataFrame | pd.Series):
+            moved = first_moved(value, changed, times, cut)
+            if moved is not None:
+                return path, f"{path} is another at {moved:%Y-%m-%d}"
+    for path, value in true.values.items():
+        if path in other.values and not same(value, other.values[path]):
+            return path, f"{path} is another"
+    return None
 
 
 def _timed(future: Future, value: Any, cut: pd.Timestamp) -> bool:

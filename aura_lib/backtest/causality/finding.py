@@ -14,9 +14,9 @@ LOOK_AHEAD, RANDOM, STATE, CLOCK = "look-ahead", "not deterministic", "state", "
 class Finding:
     """One thing that is wrong, where it is, and what to do instead.
 
-    `kind` is "look-ahead", "not deterministic", "state" (depends on earlier calls) or "wall clock"; of a scan of source
-    the name of the rule. `where` is a slot, or "cell 3, line 2"; `cell` (from 1; 0: no notebook) and `line` (from 1)
-    say so in numbers, `text` is the line. `reach` is how many bars ahead was read, where it could be measured.
+    `kind` is "look-ahead", "not deterministic", "state" (depends on earlier calls) or "wall clock"; of a reading of
+    source the name of the rule. `where` is a slot, or "cell 3, line 2"; `cell` (from 1; 0: no notebook) and `line`
+    (from 1) say so in numbers, `text` is the line. `reach` is how many bars ahead was read, where it could be measured.
     """
 
     kind: str
@@ -37,8 +37,8 @@ class Finding:
 class Causality:
     """Whether decisions, or rows of a frame, move when what comes after them does.
 
-    `compared` counts comparisons by kind of other future. `moves` is time × cut: how far the answer at a time moved when
-    everything after a cut was changed (0: not at all, NaN: the cut lies before the time). `unverified` names data
+    `compared` counts comparisons by kind of other future. `moves` is time × cut: how far the answer at a time moved
+    when everything after a cut was changed (0: not at all, NaN: the cut lies before the time). `unverified` names data
     made before the call that the check could alter after each cut only, not make again: give `build`, or check
     the notebook.
     """

@@ -115,7 +115,10 @@ class _Rows:
         with same_luck(self.seed + 1):
             again = self._made(self.frame, self.arguments)
         self.compared[RANDOM] += 1
-        if any(self._first_moved(self.whole[n], again[n], self.times[-1]) is not None for n in self.whole):
+        if any(
+            first_moved(self.whole[n], again[n], self.times, self.times[-1], self.tolerance) is not None
+            for n in self.whole
+        ):
             self.findings.append(Finding(RANDOM, "every row", "the function gives something else when called again"))
 
     def quick(self, rows: list[int]) -> None:
@@ -145,7 +148,9 @@ class _Rows:
             if row < 30:
                 return None  # too little to compute on: no look ahead
             return cut
-        found = [self._first_moved(table, other.get(name), cut) for name, table in self.whole.items()]
+        found = [
+            first_moved(table, other.get(name), self.times, cut, self.tolerance) for name, table in self.whole.items()
+        ]
         return min((moment for moment in found if moment is not None), default=None)
 
     def _other(self, future: Future, value: Any, cut: pd.Timestamp) -> Any:
@@ -153,22 +158,6 @@ class _Rows:
             return value
         moment = cut if cut.tz is not None else cut.tz_localize(future.zone)
         return future.of(value, moment)
-
-    def _first_moved(self, true: pd.DataFrame, other: pd.DataFrame | None, cut: pd.Timestamp) -> pd.Timestamp | None:
-        if other is None:
-            return cut
-        stamps, others = moments(true, self.times), moments(other, self.times)
-        if stamps is None or others is None:
-            return cut
-        before, after = true[np.asarray(stamps <= cut)], other[np.asarray(others <= cut)]
-        if not before.columns.equals(after.columns):
-            return cut
-        if not before.index.equals(after.index):
-            odd = before.index.symmetric_difference(after.index)
-            first = odd.min() if len(odd) else cut
-            return first if isinstance(first, pd.Timestamp) else cut
-        rows = np.flatnonzero(_rows_differing(before, after, self.tolerance))
-        return stamps[np.asarray(stamps <= cut)][rows[0]] if len(rows) else None
 
     def _tell(self, kind: str, row: int, moved: pd.Timestamp) -> None:
         place = int(self.times.searchsorted(moved, side="right")) - 1
@@ -188,6 +177,31 @@ class _Rows:
                 np.nan if at > row else float(moved is not None and self.times[at - 1] >= moved) for at in rows
             ]
         return table
+
+
+def first_moved(
+    true: Frame, other: Frame | None, times: pd.DatetimeIndex, cut: pd.Timestamp, tolerance: float = TOLERANCE
+) -> pd.Timestamp | None:
+    """The first row at or before a cut at which two frames differ; None when none does."""
+    if other is None:
+        return cut
+    stamps, others = moments(true, times), moments(other, times)
+    if stamps is None or others is None:
+        return cut
+    known = stamps[np.asarray(stamps <= cut)]
+    before, after = _table(true)[np.asarray(stamps <= cut)], _table(other)[np.asarray(others <= cut)]
+    if not before.columns.equals(after.columns):
+        return cut
+    if not before.index.equals(after.index):
+        odd = before.index.symmetric_difference(after.index)
+        first = odd.min() if len(odd) else cut
+        return first if isinstance(first, pd.Timestamp) else cut
+    rows = np.flatnonzero(_rows_differing(before, after, tolerance))
+    return known[rows[0]] if len(rows) else None
+
+
+def _table(value: Frame) -> pd.DataFrame:
+    return value.to_frame("value") if isinstance(value, pd.Series) else value
 
 
 def _rows_differing(before: pd.DataFrame, after: pd.DataFrame, tolerance: float) -> np.ndarray:
