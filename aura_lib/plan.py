@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core import Account, DataError, InputError, Instrument, Intent, Mandate, Side, TargetWeights
-from aura_lib.exchange import FEE_QUANTUM, Costs
+from aura_lib.core import (
+    Account,
+    DataError,
+    InputError,
+    Instrument,
+    Intent,
+    Mandate,
+    Side,
+    Signals,
+    TargetWeights,
+    rate,
+)
+from aura_lib.exchange import Costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,15 +59,15 @@ def prices_at(market: Market) -> dict[str, Decimal]:
 
     A symbol whose last close is NaN (it did not trade in that bar) is absent: an older price is no price to trade at.
     """
-    return decimal_prices(market.bars.instruments, market.prices.tolist())
+    return decimal_prices(market.instruments, market.values()[-1].tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What it takes to bring an account to its targets: intents, sells first, each side in symbol order.
 
-    `turnover` is half the traded value over equity (buying in from cash is 0.5); `estimated_cost` is commission
-    and slippage together, in the account's currency.
+    `turnover` is half the traded value over equity (buying in from cash is 0.5); `estimated_cost` is commission,
+    spread and slippage together (not what depends on the bar: impact and volatility), in the account's currency.
     """
 
     intents: tuple[Intent, ...]
@@ -76,7 +87,7 @@ class Plan:
         return pd.DataFrame(rows, columns=columns)
 
     def _row(self, intent: Intent) -> tuple[Any, ...]:
-        unit = self.prices[intent.symbol] * intent.instrument.multiplier
+        unit = _unit(intent.instrument, self.prices, self.account)
         held = self.account.quantity(intent.symbol)
         before, after = (_fraction(q * unit, self.equity) for q in (held, held + intent.signed))
         figures = (intent.quantity, self.prices[intent.symbol], intent.quantity * unit, before, after)
@@ -84,33 +95,57 @@ class Plan:
         return intent.symbol, intent.side.value, *(float(f) for f in figures), target
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Leg:
-    """A trade under consideration."""
+    """A trade under consideration. What it is worth and costs is in the account's currency."""
 
     instrument: Instrument
     side: Side
     quantity: Decimal
+    held: Decimal
     price: Decimal  # reference, before slippage
-    reason: str
+    rate: Decimal  # of the instrument's currency in the account's
+    weight: Decimal
+    costs: Costs
+
+    @property
+    def unit(self) -> Decimal:
+        return self.price * self.instrument.multiplier * self.rate
 
     @property
     def value(self) -> Decimal:
-        return self.quantity * self.price * self.instrument.multiplier
+        return self.quantity * self.unit
 
-    def cash(self, costs: Costs) -> Decimal:
+    @property
+    def after(self) -> Decimal:
+        return self.held + self.quantity * self.side.sign
+
+    @property
+    def opens(self) -> bool:
+        """Whether it ends further away from nothing than it began, or on the other side."""
+        return abs(self.after) > abs(self.held) or self.after * self.held < 0
+
+    @property
+    def paid(self) -> Decimal:
+        """What is paid or received for it, without the commission."""
+        return self.quantity * self.costs.price(self.price, self.side) * self.instrument.multiplier
+
+    @property
+    def cash(self) -> Decimal:
         """What it would do to cash, costs included: negative for a buy."""
-        value = self.quantity * costs.price(self.price, self.side) * self.instrument.multiplier
-        return -self.side.sign * value - costs.commission(value)
+        paid = self.paid
+        return (-self.side.sign * paid - self.costs.commission(paid, self.quantity)) * self.rate
 
-    def cost(self, costs: Costs) -> Decimal:
-        return -self.side.sign * self.value - self.cash(costs)
+    @property
+    def cost(self) -> Decimal:
+        return -self.side.sign * self.value - self.cash
 
     def resized(self, quantity: Decimal) -> _Leg:
-        return _Leg(self.instrument, self.side, quantity, self.price, self.reason)
+        return replace(self, quantity=quantity)
 
-    def intent(self) -> Intent:
-        return Intent(self.instrument, self.side, self.quantity, reason=self.reason)
+    def intent(self, equity: Decimal) -> Intent:
+        reason = f"weight {_fraction(self.held * self.unit, equity):.4f} to {self.weight:.4f}"
+        return Intent(self.instrument, self.side, self.quantity, reason=reason)
 
 
 def rebalance(
@@ -123,31 +158,36 @@ def rebalance(
 ) -> Plan:
     """The trades from what an account holds to its target weights, all fixed at the moment of decision.
 
-    A target's quantity is weight × equity × (1 − cash buffer) / price, rounded down to the lot. What is held and
-    not in the targets is sold. Trades below `mandate.min_trade` are left out, except full exits. Restricted symbols
-    are never bought. Buys are scaled down together when cash and the estimated proceeds of the sells, costs
-    included, would not pay for them (the cash buffer normally makes sure they do).
+    A target's quantity is weight × equity × (1 − cash buffer) / price of a contract, rounded towards zero to the lot;
+    below zero where the mandate may be short. What is held and not in the targets is closed. Trades below
+    `mandate.min_trade` are left out, except full exits. Positions in restricted symbols are only ever made smaller.
+    Buys are scaled down together when cash and the estimated proceeds of the sells, costs included, would not pay for
+    them (the cash buffer normally makes sure they do). On margin (a mandate that may be short, or whose `max_gross` is
+    above 1) what opens is scaled down together when the exposure would be above `max_gross` × equity after costs.
 
-    `prices` maps symbols to the price of decision (`prices_at`), `instruments` symbols to what they are.
+    `prices` maps symbols to the price of decision (`prices_at`), `instruments` symbols to what they are. Other
+    currencies count at the price of their pair (`core.rate`).
 
-    Raises InputError for a target outside the mandate's universe, above its max_weight, short, or without an
-    instrument; DataError when a target or a holding has no price.
+    Raises InputError for a target outside the mandate's universe, above its max_weight or max_gross, short where it
+    may not be, or without an instrument; DataError when a target, a holding or a currency has no price.
     """
     costs = costs or Costs()
     weights = _weights(targets, mandate)
     _priced(weights, account, prices)
     equity = account.equity(prices)
-    legs = _legs(weights, account, prices, mandate, instruments, equity)
-    sells = [leg for leg in legs if leg.side is Side.SELL]
-    buys = [leg for leg in legs if leg.side is Side.BUY and leg.instrument.symbol not in mandate.restricted]
-    available = account.cash + sum((leg.cash(costs) for leg in sells), ZERO)
-    buys = [leg for leg in _affordable(buys, available, costs) if leg.value >= mandate.min_trade]
-    chosen = sells + buys
+    named = set(weights) if targets.keep_others else {s for s, w in weights.items() if w} | account.holdings.keys()
+    legs = _legs(named, weights, account, prices, mandate, instruments, equity, costs)
+    allowed = [leg for leg in legs if leg.instrument.symbol not in mandate.restricted or not leg.opens]
+    if mandate.short or mandate.max_gross > 1:
+        fitting = _carried(allowed, account, prices, equity, mandate)
+    else:
+        fitting = _paid(allowed, account, prices, mandate)
+    chosen = sorted(fitting, key=lambda leg: leg.side is Side.BUY)  # stable: sells first
     traded = sum((leg.value for leg in chosen), ZERO)
     return Plan(
-        intents=tuple(leg.intent() for leg in chosen),
+        intents=tuple(leg.intent(equity) for leg in chosen),
         turnover=float(_fraction(traded, equity) / 2),
-        estimated_cost=sum((leg.cost(costs) for leg in chosen), ZERO),
+        estimated_cost=sum((leg.cost for leg in chosen), ZERO),
         targets=targets,
         prices=prices,
         account=account,
@@ -157,17 +197,20 @@ def rebalance(
 
 def _weights(targets: TargetWeights, mandate: Mandate) -> dict[str, Decimal]:
     weights = {symbol: decimal_weight(weight) for symbol, weight in sorted(targets.weights.items())}
-    strangers = [s for s in weights if s not in mandate.universe]
-    if strangers:
+    universe = frozenset(mandate.universe)
+    if strangers := [s for s in weights if s not in universe]:
         raise InputError(f"targets for {strangers}, which the mandate's universe does not name: {mandate.universe}")
-    short = {s: str(w) for s, w in weights.items() if w < -TOLERANCE}
+    short = {s: str(w) for s, w in weights.items() if w < -TOLERANCE and not mandate.short}
     if short:
-        raise InputError(f"short targets are not supported yet: {short}; use weights of zero or more")
+        raise InputError(f"short targets {short}: the mandate is long only; use weights of zero or more, or short=True")
     cap = Decimal(repr(mandate.max_weight)) + TOLERANCE
-    above = {s: str(w) for s, w in weights.items() if w > cap}
+    above = {s: str(w) for s, w in weights.items() if abs(w) > cap}
     if above:
         raise InputError(f"weights {above} are above the mandate's max_weight of {mandate.max_weight}")
-    return {symbol: max(weight, ZERO) for symbol, weight in weights.items()}
+    gross = sum(map(abs, weights.values()), ZERO)
+    if gross > Decimal(repr(mandate.max_gross)) + TOLERANCE + len(weights) * WEIGHT_QUANTUM:
+        raise InputError(f"weights use {gross} of the equity, the mandate's max_gross is {mandate.max_gross}")
+    return weights if mandate.short else {symbol: max(weight, ZERO) for symbol, weight in weights.items()}
 
 
 def _priced(weights: Mapping[str, Decimal], account: Account, prices: Mapping[str, Decimal]) -> None:
@@ -180,28 +223,37 @@ def _priced(weights: Mapping[str, Decimal], account: Account, prices: Mapping[st
         )
 
 
+def _unit(instrument: Instrument, prices: Mapping[str, Decimal], account: Account) -> Decimal:
+    """What one unit or contract is worth in the account's currency."""
+    unit = prices[instrument.symbol] * instrument.multiplier
+    own = instrument.currency == account.currency
+    return unit if own else unit * rate(prices, instrument.currency, account.currency)
+
+
 def _legs(
+    named: Iterable[str],
     weights: Mapping[str, Decimal],
     account: Account,
     prices: Mapping[str, Decimal],
     mandate: Mandate,
     instruments: Mapping[str, Instrument],
     equity: Decimal,
+    costs: Costs,
 ) -> list[_Leg]:
     investable = max(equity, ZERO) * (1 - Decimal(repr(mandate.cash_buffer)))
     holdings = account.holdings
     legs = []
-    for symbol in sorted({s for s, w in weights.items() if w} | holdings.keys()):
-        instrument, price = _instrument(symbol, account, instruments), prices[symbol]
-        unit = price * instrument.multiplier
+    for symbol in sorted(named):
+        instrument = _instrument(symbol, account, instruments)
+        unit = _unit(instrument, prices, account)
         held, weight = holdings.get(symbol, ZERO), weights.get(symbol, ZERO)
         wanted = _floor(weight * investable / unit, instrument.lot)
         quantity = _floor(abs(wanted - held), instrument.lot)
         worth_it = quantity * unit >= mandate.min_trade or wanted == 0
         if quantity and worth_it:
             side = Side.BUY if wanted > held else Side.SELL
-            reason = f"weight {_fraction(held * unit, equity):.4f} to {weight:.4f}"
-            legs.append(_Leg(instrument, side, quantity, price, reason))
+            other = rate(prices, instrument.currency, account.currency)
+            legs.append(_Leg(instrument, side, quantity, held, prices[symbol], other, weight, costs))
     return legs
 
 
@@ -219,20 +271,51 @@ def _fraction(value: Decimal, equity: Decimal) -> Decimal:
 
 
 def _floor(quantity: Decimal, lot: Decimal) -> Decimal:
+    """A quantity in whole lots, rounded towards zero."""
     return quantity // lot * lot
 
 
-def _affordable(buys: list[_Leg], available: Decimal, costs: Costs) -> list[_Leg]:
+def _paid(legs: list[_Leg], account: Account, prices: Mapping[str, Decimal], mandate: Mandate) -> list[_Leg]:
+    """The legs, their buys scaled down to what cash and the proceeds of the sells pay for."""
+    sells = [leg for leg in legs if leg.side is Side.SELL]
+    buys = [leg for leg in legs if leg.side is Side.BUY]
+    money = account.cash + sum(
+        (amount * rate(prices, currency, account.currency) for currency, amount in account.balances.items() if amount),
+        ZERO,
+    )
+    return sells + _affordable(buys, money + sum((leg.cash for leg in sells), ZERO), mandate)
+
+
+def _affordable(buys: list[_Leg], available: Decimal, mandate: Mandate) -> list[_Leg]:
     """The buys, or the same fraction of each that `available` pays for, costs included."""
-    need = -sum((leg.cash(costs) for leg in buys), ZERO)
+    need = -sum((leg.cash for leg in buys), ZERO)
     if not buys or need <= available:
         return buys
-    fixed = len(buys) * (costs.min_commission + FEE_QUANTUM)  # a fee is at most its proportional and fixed part
-    values = [leg.quantity * costs.price(leg.price, leg.side) * leg.instrument.multiplier for leg in buys]
-    variable = sum(values, ZERO) * (1 + costs.commission_bps / 10_000)
-    fraction = max((available - fixed) / variable, ZERO)
-    scaled = [leg.resized(_floor(leg.quantity * fraction, leg.instrument.lot)) for leg in buys]
-    return [leg for leg in scaled if leg.quantity]
+    most = buys[0].costs.ceiling()
+    fixed = sum((most.fixed * leg.rate for leg in buys), ZERO)
+    variable = sum((leg.paid * leg.rate for leg in buys), ZERO) * (1 + most.fraction)
+    variable += sum((most.per_unit * leg.quantity * leg.rate for leg in buys), ZERO)
+    return _scaled(buys, max((available - fixed) / variable, ZERO), mandate)
+
+
+def _scaled(legs: list[_Leg], fraction: Decimal, mandate: Mandate) -> list[_Leg]:
+    scaled = [leg.resized(_floor(leg.quantity * fraction, leg.instrument.lot)) for leg in legs]
+    return [leg for leg in scaled if leg.quantity and leg.value >= mandate.min_trade]
+
+
+def _carried(
+    legs: list[_Leg], account: Account, prices: Mapping[str, Decimal], equity: Decimal, mandate: Mandate
+) -> list[_Leg]:
+    """The legs, those that open scaled down to what the equity that is left after costs may carry."""
+    held = {s: p.quantity * _unit(p.instrument, prices, account) for s, p in account.positions.items() if p.quantity}
+    limit = Decimal(repr(mandate.max_gross)) * (equity - sum((leg.cost for leg in legs), ZERO))
+    after = held | {leg.instrument.symbol: leg.after * leg.unit for leg in legs}
+    excess = sum(map(abs, after.values()), ZERO) - limit
+    opening = [leg for leg in legs if leg.opens]
+    opened = sum((leg.value for leg in opening), ZERO)
+    if excess <= 0 or not opening:
+        return legs
+    return [leg for leg in legs if not leg.opens] + _scaled(opening, max(1 - excess / opened, ZERO), mandate)
 
 
 def propose(
@@ -246,23 +329,24 @@ def propose(
 ) -> tuple[Intent, ...]:
     """Ask a strategy and turn its answer into intents, sells first: the one road of backtest, paper and live.
 
-    `decide(market, account, mandate, **params)` returns TargetWeights as of the market's moment, or a list of
-    Intents. `costs` are for the estimate in the plan.
+    `decide(market, account, mandate, **params)` returns TargetWeights or Signals as of the market's moment, or a
+    list of Intents. `costs` are for the estimate in the plan.
 
     Raises InputError for parameters `decide` does not take, for an answer of another type, as of another moment,
     or outside the mandate; and whatever `rebalance` and `decide` raise.
     """
     answer = _ask(decide, market, account, mandate, params or {})
+    if isinstance(answer, Signals):
+        answer = _followed(answer, account, mandate)
     if isinstance(answer, TargetWeights):
         if answer.as_of != market.as_of:
             raise InputError(f"decide was asked as of {market.as_of} and answered as of {answer.as_of}")
-        instruments = market.bars.instruments
-        return rebalance(answer, account, prices_at(market), mandate, instruments, costs).intents
+        return rebalance(answer, account, prices_at(market), mandate, market.instruments, costs).intents
     if isinstance(answer, list | tuple) and all(isinstance(intent, Intent) for intent in answer):
         return _within(tuple(answer), mandate)
     kinds = sorted({type(part).__name__ for part in answer}) if isinstance(answer, list | tuple) else []
     given = f"{type(answer).__name__} of {', '.join(kinds)}" if kinds else type(answer).__name__
-    raise InputError(f"decide must return TargetWeights or a list of Intent, not {given}")
+    raise InputError(f"decide must return TargetWeights, Signals or a list of Intent, not {given}")
 
 
 def _ask(decide: Decide, market: Market, account: Account, mandate: Mandate, params: Mapping[str, Any]) -> Any:
@@ -285,6 +369,17 @@ def _mismatch(decide: Decide, *args: Any) -> InputError | None:
         name = getattr(decide, "__name__", repr(decide))
         return InputError(f"{name} is called as decide(market, account, mandate, **{dict(params)}): {error}")
     return None
+
+
+def _followed(signals: Signals, account: Account, mandate: Mandate) -> TargetWeights:
+    """Signals as targets of the symbols they name: an entry into what is held on that side already is none."""
+    share = 1 / len(mandate.universe)
+    held = account.holdings
+    entries = {s: share if w is None else w for s, w in signals.entered.items()}
+    weights = {s: w for s, w in entries.items() if not held.get(s) or (held[s] > 0) != (w > 0)}
+    weights |= {s: 0.0 for s in signals.exits if s in held}
+    gross = max(mandate.max_gross, 1.0)
+    return TargetWeights(weights, signals.as_of, long_only=not mandate.short, max_gross=gross, keep_others=True)
 
 
 def _within(intents: tuple[Intent, ...], mandate: Mandate) -> tuple[Intent, ...]:

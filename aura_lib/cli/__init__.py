@@ -10,6 +10,7 @@ from aura_lib._version import __version__
 from aura_lib.cli import (
     accounts,
     backup,
+    check,
     data,
     demo,
     doctor,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for room in (demo, up, new, data, universe, research, trials, jobs, accounts, ledger, backup, service, doctor):
 for room in (demo, up, new, data, universe, research, check, jobs, accounts, ledger, backup, service, doctor):
+for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
     room.register(app)
 
 

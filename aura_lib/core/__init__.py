@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aura_lib.core.booking import Booking, BookingKind
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -42,24 +43,27 @@ from aura_lib.core.orders import (
     Side,
     TimeInForce,
 )
-from aura_lib.core.portfolio import Account, Position, fold
+from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
+from aura_lib.core.progress import Progress, watched
 from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.signals import Signals
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
 if TYPE_CHECKING:
-    from aura_lib.core.market_data import Bars, Market
+    from aura_lib.core.market import Market
+    from aura_lib.core.market_data import Bars
 
-_NEEDS_PANDAS = ("Bars", "Market")
+_NEEDS_PANDAS = {"Bars": "market_data", "Market": "market"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _NEEDS_PANDAS:
-        from aura_lib.core import market_data
+        from importlib import import_module
 
-        return getattr(market_data, name)
+        return getattr(import_module(f"aura_lib.core.{_NEEDS_PANDAS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -77,6 +81,9 @@ __all__ = [
     "Bars",
     "Basket",
     "Binding",
+    "Booking",
+    "BookingKind",
+    "Books",
     "Broker",
     "BrokerError",
     "BrokerOrder",
@@ -106,6 +113,7 @@ __all__ = [
     "OutcomeUnknown",
     "PermissionDenied",
     "Position",
+    "Progress",
     "Promotion",
     "Quote",
     "Quoter",
@@ -117,6 +125,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Side",
+    "Signals",
     "SimulatedClock",
     "Status",
     "Stream",
@@ -133,6 +142,8 @@ __all__ = [
     "fold",
     "iso",
     "project_root",
+    "rate",
     "step",
     "utc",
+    "watched",
 ]

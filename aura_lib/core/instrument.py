@@ -59,3 +59,10 @@ class Instrument:
         contract = (self.underlying, self.expiry, self.strike, self.right)
         if (self.asset_class is AssetClass.OPTION) != all(part is not None for part in contract):
             raise InputError(f"{self.symbol}: an option, and only an option, has underlying, expiry, strike and right")
+
+    @property
+    def base(self) -> str:
+        """Of a currency pair: the currency that one unit is (EUR of EURUSD, EUR/USD or EURUSD=X). Else InputError."""
+        if self.asset_class is not AssetClass.FX or len(self.symbol) < 6:
+            raise InputError(f"{self.symbol} is no currency pair such as EURUSD: it has no base currency")
+        return self.symbol[:3]

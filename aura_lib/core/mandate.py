@@ -12,6 +12,7 @@ from types import MappingProxyType
 from aura_lib.core.errors import InputError
 from aura_lib.core.times import utc
 
+MAX_LEVERAGE = 100.0  # of equity; more is a slip of the keyboard
 TOLERANCE = 1e-6  # on a sum of weights: what an optimiser's arithmetic leaves over
 
 
@@ -26,7 +27,8 @@ class Mandate:
 
     `capital` is the opening cash in `currency`. `max_weight` caps one holding as a fraction of equity;
     `cash_buffer` is the fraction of equity that is never invested; `min_trade` is the smallest order value
-    worth sending; `restricted` symbols are never bought.
+    worth sending; `restricted` symbols are never bought. `short` allows targets and positions below zero;
+    `max_gross` caps the sum of all absolute weights: above 1 the book borrows.
     """
 
     universe: tuple[str, ...]
@@ -37,6 +39,8 @@ class Mandate:
     min_trade: Decimal = Decimal(100)
     restricted: tuple[str, ...] = ()
     benchmark: str = ""
+    short: bool = False
+    max_gross: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("universe", "restricted"):
@@ -61,7 +65,10 @@ class Mandate:
                 or (name == "capital" and not value)
             ):
                 raise InputError(f"{name} must be a positive Decimal in {self.currency}, not {value!r}")
-        _fraction("max_weight", self.max_weight, 0.0, 1.0)
+        if not isinstance(self.short, bool):
+            raise InputError(f"short must be True or False, not {self.short!r}")
+        _fraction("max_gross", self.max_gross, 0.0, MAX_LEVERAGE)
+        _fraction("max_weight", self.max_weight, 0.0, max(1.0, float(self.max_gross)))
         _fraction("cash_buffer", self.cash_buffer, 0.0, 0.9999)
 
 
@@ -69,12 +76,16 @@ class Mandate:
 class TargetWeights:
     """Symbol → fraction of equity, as of a time; what the weights leave is cash. The last float before Decimal.
 
-    Raises InputError for NaN or infinite weights, short weights when `long_only`, or a sum above 1.
+    What is held and not named is sold; with `keep_others` it stays as it is.
+    Raises InputError for NaN or infinite weights, short weights when `long_only`, or a sum of absolute weights above
+    `max_gross` (1: nothing is borrowed).
     """
 
     weights: Mapping[str, float]
     as_of: datetime
     long_only: bool = field(default=True, kw_only=True)
+    max_gross: float = field(default=1.0, kw_only=True)
+    keep_others: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "as_of", utc(self.as_of, "as_of"))
@@ -85,6 +96,7 @@ class TargetWeights:
         if self.long_only and (short := {s: w for s, w in weights.items() if w < -TOLERANCE}):
             raise InputError(f"a long-only portfolio has no negative weights; given {short}")
         gross = sum(abs(w) for w in weights.values())
-        if gross > 1 + TOLERANCE:
-            raise InputError(f"weights sum to {gross:.6f}; they may use at most 1 (the rest is cash)")
+        _fraction("max_gross", self.max_gross, 0.0, MAX_LEVERAGE)
+        if gross > self.max_gross + TOLERANCE:
+            raise InputError(f"weights sum to {gross:.6f}; they may use at most {self.max_gross:g} (the rest is cash)")
         object.__setattr__(self, "weights", MappingProxyType(weights))

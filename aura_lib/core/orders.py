@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Context, Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from aura_lib.core.errors import InputError
 from aura_lib.core.instrument import Instrument
 from aura_lib.core.times import iso, utc
 
 MAX_DIGITS = 18  # more significant digits than this in a quantity or price is a mistake, not a trade
+_ROUNDED = Context(prec=MAX_DIGITS).plus
+ZERO, HUNDRED = Decimal(0), Decimal(100)
 
 
 class Side(StrEnum):
@@ -35,6 +38,7 @@ class OrderType(StrEnum):
     STOP_LIMIT = "stop_limit"
     TRAILING_STOP = "trailing_stop"
     BRACKET = "bracket"
+    OCO = "oco"
 
 
 class TimeInForce(StrEnum):
@@ -48,13 +52,29 @@ class TimeInForce(StrEnum):
     CLS = "cls"
 
 
-def _amount(name: str, value: Decimal | None, *, required: bool) -> None:
-    if value is None and not required:
-        return
+def _amount(name: str, value: Decimal | None) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         raise InputError(f"{name} must be a positive Decimal, not {value!r}")
-    if len(value.normalize().as_tuple().digits) > MAX_DIGITS:
+    if _ROUNDED(value) != value:
         raise InputError(f"{name}={value} has more than {MAX_DIGITS} significant digits")
+
+
+PRICES = (
+    "limit_price", "stop_price", "trail_amount", "trail_percent", "take_profit", "stop_loss", "stop_loss_limit",
+)  # fmt: skip
+# type → the prices it needs, and those it may have besides
+_NEEDED: dict[OrderType, tuple[frozenset[str], frozenset[str]]] = {
+    OrderType.MARKET: (frozenset(), frozenset()),
+    OrderType.LIMIT: (frozenset({"limit_price"}), frozenset()),
+    OrderType.STOP: (frozenset({"stop_price"}), frozenset()),
+    OrderType.STOP_LIMIT: (frozenset({"limit_price", "stop_price"}), frozenset()),
+    OrderType.TRAILING_STOP: (frozenset(), frozenset({"trail_amount", "trail_percent"})),
+    OrderType.BRACKET: (
+        frozenset(),
+        frozenset({"limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit"}),
+    ),
+    OrderType.OCO: (frozenset({"take_profit", "stop_loss"}), frozenset({"stop_loss_limit"})),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +82,11 @@ class Intent:
     """What is wished: which instrument, which way, how much, at what price, and why. It has no id.
 
     `quantity` is positive, in units of the instrument and a multiple of its lot; prices are in its currency.
+    A trailing stop has either `trail_amount` (in the currency) or `trail_percent` (5 is 5 %): it follows the best
+    price since it was accepted at that distance. A bracket enters at the market, at `limit_price` or at `stop_price`,
+    and what was bought is closed at `take_profit` or at `stop_loss` (with `stop_loss_limit`: a stop-limit order), or
+    at the one of the two that was given. An OCO order is such a pair without an entry: whichever comes first, at
+    `side`. Raises InputError for prices its type does not have, or that contradict each other.
     """
 
     instrument: Instrument
@@ -72,19 +97,57 @@ class Intent:
     stop_price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     reason: str = ""
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
 
     def __post_init__(self) -> None:
-        _amount("quantity", self.quantity, required=True)
+        _amount("quantity", self.quantity)
         if self.quantity % self.instrument.lot:
             raise InputError(
                 f"{self.instrument.symbol}: quantity {self.quantity} is no multiple of the lot {self.instrument.lot}"
             )
-        limited = self.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-        stopped = self.type in (OrderType.STOP, OrderType.STOP_LIMIT)
-        for name, wanted in (("limit_price", limited), ("stop_price", stopped)):
-            if (getattr(self, name) is not None) != wanted:
-                raise InputError(f"a {self.type.value} order {'needs' if wanted else 'has no'} {name}")
-            _amount(name, getattr(self, name), required=wanted)
+        given = [name for name in PRICES if getattr(self, name) is not None]
+        if given or self.type is not OrderType.MARKET:
+            self._check_prices(given)
+
+    def _check_prices(self, given: list[str]) -> None:
+        needed, allowed = _NEEDED[self.type]
+        for name in PRICES:
+            if name in needed and name not in given:
+                raise InputError(f"a {self.type.value} order needs {name}")
+            if name in given and name not in needed | allowed:
+                raise InputError(f"a {self.type.value} order has no {name}")
+        for name in given:
+            _amount(name, getattr(self, name))
+        if self.type is OrderType.TRAILING_STOP and len(given) != 1:
+            raise InputError("a trailing_stop order needs either trail_amount or trail_percent")
+        if self.trail_percent is not None and self.trail_percent >= HUNDRED:
+            raise InputError(f"trail_percent={self.trail_percent} would never stop: it must be under 100")
+        if self.type in (OrderType.BRACKET, OrderType.OCO):
+            self._check_legs()
+
+    def _check_legs(self) -> None:
+        """The prices of a bracket or pair, in the order in which a falling market would meet them."""
+        if self.take_profit is None and self.stop_loss is None:
+            raise InputError("a bracket order needs take_profit, stop_loss or both")
+        if self.limit_price is not None and self.stop_price is not None:
+            raise InputError("a bracket order enters at limit_price or at stop_price, not at both")
+        if self.stop_loss_limit is not None and self.stop_loss is None:
+            raise InputError("stop_loss_limit is the limit of a stop_loss: give that too")
+        entry = self.limit_price if self.limit_price is not None else self.stop_price
+        ladder = [p for p in (self.take_profit, entry, self.stop_loss, self.stop_loss_limit) if p is not None]
+        sells = (self.side is Side.BUY) == (self.type is OrderType.BRACKET)  # the legs sell
+        steps = [(a - b) * (1 if sells else -1) for a, b in pairwise(ladder)]
+        loose = self.stop_loss_limit is not None and steps.pop() < 0
+        if loose or any(step <= 0 for step in steps):
+            way = "above" if sells else "below"
+            raise InputError(
+                f"{self.symbol}: take_profit {self.take_profit} must be {way} the entry {entry or 'price'}, and that "
+                f"{way} stop_loss {self.stop_loss} (its limit {self.stop_loss_limit} not before it)"
+            )
 
     @property
     def symbol(self) -> str:
@@ -203,7 +266,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the market did: price and fee in the instrument's currency, and when. A fact, booked once."""
+    """What the market did: price and fee in the instrument's currency, and when. A fact, booked once.
+
+    `spread`, `slippage` and `impact` tell how much of the value the venue says was cost of that kind (a simulated one
+    knows, a real one does not and leaves them zero); `price` has them in it.
+    """
 
     execution_id: str
     client_id: str
@@ -215,11 +282,15 @@ class Fill:
     price: Decimal
     fee: Decimal
     time: datetime
+    spread: Decimal = field(default=ZERO, compare=False)
+    slippage: Decimal = field(default=ZERO, compare=False)
+    impact: Decimal = field(default=ZERO, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "time", utc(self.time, "fill time"))
-        _amount("fill quantity", self.quantity, required=True)
-        _amount("fill price", self.price, required=True)
+        if type(self.time) is not datetime or self.time.tzinfo is not UTC:
+            object.__setattr__(self, "time", utc(self.time, "fill time"))
+        _amount("fill quantity", self.quantity)
+        _amount("fill price", self.price)
         if not self.fee.is_finite():
             raise InputError(f"fee must be finite, not {self.fee}")
 
@@ -227,6 +298,11 @@ class Fill:
     def symbol(self) -> str:
         """Symbol of the instrument."""
         return self.instrument.symbol
+
+    @property
+    def signed(self) -> Decimal:
+        """Quantity with its sign: negative for a sell."""
+        return self.quantity if self.side is Side.BUY else -self.quantity
 
     @property
     def value(self) -> Decimal:

@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
-from aura_lib.exchange.costs import FEE_QUANTUM, PRICE_QUANTUM, Costs
-from aura_lib.exchange.matching import Closed, Event, Exchange
+from aura_lib.exchange.bars import PriceBar
+from aura_lib.exchange.costs import (
+    FEE_QUANTUM,
+    PRICE_QUANTUM,
+    AlmgrenImpact,
+    Borrow,
+    Costs,
+    FixedSlippage,
+    HalfSpread,
+    Interest,
+    LinearImpact,
+    MakerTaker,
+    PerShare,
+    PerValue,
+    SquareRootImpact,
+    VolatilitySlippage,
+)
+from aura_lib.exchange.fills import FillModel
+from aura_lib.exchange.matching import Closed, Event, Exchange, Prices
+from aura_lib.exchange.terms import Standing, Terms
 
-__all__ = ["FEE_QUANTUM", "PRICE_QUANTUM", "Closed", "Costs", "Event", "Exchange"]
+__all__ = [
+    "FEE_QUANTUM",
+    "PRICE_QUANTUM",
+    "AlmgrenImpact",
+    "Borrow",
+    "Closed",
+    "Costs",
+    "Event",
+    "Exchange",
+    "FillModel",
+    "FixedSlippage",
+    "HalfSpread",
+    "Interest",
+    "LinearImpact",
+    "MakerTaker",
+    "PerShare",
+    "PerValue",
+    "PriceBar",
+    "Prices",
+    "SquareRootImpact",
+    "Standing",
+    "Terms",
+    "VolatilitySlippage",
+]

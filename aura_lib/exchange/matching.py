@@ -1,10 +1,10 @@
-"""The matching engine: orders in, fills out, one account whose cash and holdings never go below zero."""
+"""The matching engine: orders in, fills out, one account."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -12,65 +12,50 @@ from typing import Any
 from aura_lib.core import (
     Account,
     AssetClass,
+    Booking,
     BrokerOrder,
     BrokerRejected,
-    DataError,
-    Fill,
     InputError,
     Instrument,
+    Intent,
     Order,
     OrderStatus,
-    OrderType,
     Position,
-    Side,
-    TimeInForce,
-    decode,
-    encode,
     iso,
     utc,
 )
+from aura_lib.core.orders import PRICES
+from aura_lib.exchange import actions, options, plain, state
 from aura_lib.exchange.costs import Costs
+from aura_lib.exchange.fills import FillModel
+from aura_lib.exchange.floor import Closed, Event, Floor, Prices, answer
+from aura_lib.exchange.session import Session
+from aura_lib.exchange.terms import Standing, Terms
+from aura_lib.exchange.working import Working, check
 
-ZERO = Decimal(0)
-NO_CASH, NO_HOLDINGS, NO_PRICE = "insufficient cash", "insufficient holdings", "no price in its session"
-SENDABLE = (OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
-SUPPORTED = (TimeInForce.DAY, TimeInForce.GTC)
+__all__ = ["Closed", "Event", "Exchange", "Prices"]
 
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """An order came to its end: filled, cancelled or expired, and why."""
-
-    client_id: str
-    status: OrderStatus
-    reason: str = ""
-
-
-Event = Fill | Closed
-
-
-@dataclass(slots=True)
-class _Working:
-    """An open order: accepted when, and how many executions it has had."""
-
-    order: Order
-    since: datetime
-    executions: int = 0
+SENDABLE = frozenset({OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN})
 
 
 class Exchange:
-    """A simulated venue for one cash account, long-only, in one currency. Everything is Decimal and deterministic.
+    """A simulated venue for one account. Everything is Decimal and deterministic.
 
-    - A market order accepted at t fills at the first `match` later than t, at that bar's price moved by slippage.
-    - In one match sells come before buys; within a side, the order of submission counts.
-    - A buy that the cash cannot pay, fee included, is cut to the most lots it can pay; a sell above the holding
-      is cut the same way. The rest is cancelled.
-    - A DAY order whose first match has no price for it expires (one match is one session: daily bars);
-      a GTC order waits for the next.
-    - Limit, stop, trailing and bracket orders, and other times in force, are not supported yet.
+    - An order accepted at t meets the first `match` later than t. What a bar offers it, and in which order the events
+      of a bar are taken, is told in `offers`; at which price a market order fills, and how much of the volume it may
+      take, by the `FillModel`; what it costs, by `Costs`.
+    - At one moment of a bar sells come before buys; market orders in the order of submission, others by symbol,
+      price, and time.
+    - What cash and holdings (or, on margin, the `Terms`) do not allow is cut to the most lots they do; the rest is
+      cancelled.
+    - A bar ends its session unless `match` is told otherwise: DAY orders that are left expire then.
+    - The exit of a bracket is an order of its own, `<client id>/exit`: good till cancelled, for what the entry filled,
+      and never for more than the position.
 
-    `state` and `restore` carry it whole across processes. Negative cash or holdings at the opening raise InputError.
+    `state` and `restore` carry it whole across processes. An opening that the terms do not allow raises InputError.
     """
+
+    __slots__ = ("_floor",)
 
     def __init__(
         self,
@@ -80,204 +65,228 @@ class Exchange:
         positions: Mapping[str, Position] | None = None,
         *,
         currency: str = "USD",
+        fills: FillModel | None = None,
+        terms: Terms | None = None,
+        instruments: Mapping[str, Instrument] | None = None,
     ) -> None:
-        held = MappingProxyType(dict(positions or {}))
-        self._open(Account(name, cash, currency, held), costs or Costs())
+        account = Account(name, cash, currency, MappingProxyType(dict(positions or {})))
+        self._floor = Floor(account, costs or Costs(), fills or FillModel(), terms or Terms(), instruments)
 
     @staticmethod
-    def of(account: Account, costs: Costs) -> Exchange:
-        """A venue that opens with what an account holds."""
-        exchange = object.__new__(Exchange)
-        exchange._open(account, costs)
-        return exchange
+    def of(
+        account: Account,
+        costs: Costs | None = None,
+        *,
+        fills: FillModel | None = None,
+        terms: Terms | None = None,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> Exchange:
+        """A venue that opens with what an account holds.
 
-    def _open(self, account: Account, costs: Costs) -> None:
-        short = {s: str(q) for s, q in account.holdings.items() if q < 0}
-        if account.cash < 0 or short:
-            raise InputError(f"a long-only cash account opens with nothing below zero: cash {account.cash}, {short}")
-        self.costs = costs
-        self._account = account
-        self._working: dict[str, _Working] = {}
-        self._closed: dict[str, BrokerOrder] = {}
-        self._matched: datetime | None = None
+        `instruments` (symbol → what it is) are all that it lists: an order for another is rejected, and what lies
+        underneath an option is found there. None: it lists everything.
+        """
+        exchange = object.__new__(Exchange)
+        exchange._floor = Floor(account, costs or Costs(), fills or FillModel(), terms or Terms(), instruments)
+        return exchange
 
     @property
     def account(self) -> Account:
         """Cash and positions now."""
-        return self._account
+        return self._floor.books.account
+
+    @property
+    def costs(self) -> Costs:
+        """What trading costs here."""
+        return self._floor.costs
+
+    @property
+    def fills(self) -> FillModel:
+        """How market orders are filled here."""
+        return self._floor.fills
+
+    @property
+    def terms(self) -> Terms:
+        """What the account may do."""
+        return self._floor.terms
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the account may still trade."""
+        return self._floor.standing
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
         """Orders that are still working, in the order of submission."""
-        return tuple(working.order for working in self._working.values())
+        return tuple(working.now for working in self._floor.working.values())
+
+    @property
+    def idle(self) -> bool:
+        """Whether bars can pass without anything happening, until an order comes."""
+        return self._floor.calm and not self._floor.working
 
     def submit(self, order: Order, at: datetime) -> BrokerOrder:
         """Accept an order at a moment; one that arrives behind the last match waits for the next.
 
-        A client id that was used before, or an instrument that is only an index, raises BrokerRejected;
-        an order type, time in force or currency this venue does not know raises InputError. Nothing changes then.
+        A client id that was used before, an instrument that nobody trades here, a price off its tick or a bankrupt
+        account raises BrokerRejected; an order that no venue could work raises InputError. Nothing changes then.
         """
-        if order.client_id in self._working or order.client_id in self._closed:
-            raise BrokerRejected(f"client id must be unique: {order.client_id} is known here, it was not placed again")
-        self._check(order)
-        self._working[order.client_id] = _Working(replace(order, status=OrderStatus.ACCEPTED), utc(at, "at"))
-        return BrokerOrder(order.client_id, OrderStatus.ACCEPTED)
-
-    def _check(self, order: Order) -> None:
-        intent = order.intent
-        if order.status not in SENDABLE or order.filled:
-            raise InputError(f"order {order.client_id} is {order.status.value}: only a new order can be placed")
-        if intent.instrument.asset_class is AssetClass.INDEX:
-            raise BrokerRejected(f"{intent.symbol} is an index: it has a level, nobody trades it")
-        if intent.type is not OrderType.MARKET:
-            raise InputError(f"{intent.type.value} orders are not supported yet: send a market order")
-        if intent.time_in_force not in SUPPORTED:
-            known = " or ".join(t.value for t in SUPPORTED)
-            raise InputError(f"time in force {intent.time_in_force.value} is not supported yet: use {known}")
-        if intent.instrument.currency != self._account.currency:
-            raise InputError(
-                f"{intent.symbol} trades in {intent.instrument.currency}, this account is in {self._account.currency}"
-            )
+        floor, client_id = self._floor, order.client_id
+        if client_id in floor.working or client_id in floor.closed:
+            raise BrokerRejected(f"client id must be unique: {client_id} is known here, it was not placed again")
+        moment = at if type(at) is datetime and at.tzinfo is UTC else utc(at, "at")
+        _accept(floor, order, moment)
+        floor.add(Working(order, moment, floor.next()))
+        return answer(client_id, OrderStatus.ACCEPTED)
 
     def cancel(self, client_id: str) -> Closed:
         """Cancel an open order. One that is closed or unknown raises BrokerRejected."""
-        if client_id not in self._working:
-            known = self._closed.get(client_id)
-            raise BrokerRejected(f"cannot cancel {client_id}: {f'it is {known.status.value}' if known else 'unknown'}")
-        return self._close(self._working[client_id], OrderStatus.CANCELLED, "cancelled on request")
+        return self._floor.close(self._opened(client_id, "cancel"), OrderStatus.CANCELLED, "cancelled on request")
+
+    def replace(
+        self, client_id: str, at: datetime, *, quantity: Decimal | None = None, **prices: Decimal | None
+    ) -> BrokerOrder:
+        """Change the quantity (the whole of it, filled or not) or prices of an open order, from a moment on.
+
+        `prices` are those of the `Intent`: `limit_price`, `stop_price`, `trail_amount`, … Less quantity alone keeps
+        the order's place in time; any other change puts it behind those that wait. An order that is closed or
+        unknown, or filled that far already, raises BrokerRejected; a change that makes no order raises InputError.
+        """
+        floor, working = self._floor, self._opened(client_id, "replace")
+        quantity = working.quantity if quantity is None else quantity
+        wish = _changed(working.order.intent, quantity, prices)
+        check(wish)
+        if quantity <= working.filled:
+            raise BrokerRejected(f"cannot replace {client_id}: {working.filled} of it are filled, and {quantity} asked")
+        keeps = not prices and quantity <= working.quantity
+        moment = working.since if keeps else utc(at, "at")
+        fresh = Working(replace(working.order, intent=wish), moment, working.sequence if keeps else floor.next())
+        fresh.filled, fresh.executions, fresh.reduces = working.filled, working.executions, working.reduces
+        fresh.extreme, fresh.triggered = working.extreme, working.triggered and not prices
+        if not keeps:
+            del floor.working[client_id]
+        floor.working[client_id] = fresh  # its type, and so whether it is plain, stays
+        return BrokerOrder(client_id, fresh.status, fresh.filled)
+
+    def _opened(self, client_id: str, wish: str) -> Working:
+        working = self._floor.working.get(client_id)
+        if working is None:
+            known = self._floor.closed.get(client_id)
+            raise BrokerRejected(f"cannot {wish} {client_id}: {f'it is {known.status.value}' if known else 'unknown'}")
+        return working
 
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order with this client id, open or closed; None when it was never accepted."""
-        working = self._working.get(client_id)
+        working = self._floor.working.get(client_id)
         if working is None:
-            return self._closed.get(client_id)
-        return BrokerOrder(client_id, working.order.status, working.order.filled)
+            return self._floor.closed.get(client_id)
+        return BrokerOrder(client_id, working.status, working.filled)
 
     def deposit(self, amount: Decimal) -> None:
         """Pay money in or, negative, out. More than the cash there is raises InputError."""
-        if self._account.cash + amount < 0:
-            raise InputError(f"cannot withdraw {-amount}: the cash is {self._account.cash}")
-        self._account = self._account.with_cash(amount)
+        books = self._floor.books
+        if books.cash + amount < 0 and amount < 0:
+            raise InputError(f"cannot withdraw {-amount}: the cash is {books.cash}")
+        books.pay(amount)
 
-    def match(self, time: datetime, prices: Mapping[str, Decimal]) -> list[Event]:
-        """Fill what is due at the close of a bar: fills, and a `Closed` for every order that came to its end.
+    def match(self, time: datetime, prices: Prices, *, closing: bool = True) -> list[Event]:
+        """Fill what is due in a bar: fills, bookings, and a `Closed` for every order that came to its end.
 
-        `prices` maps symbols to that bar's price; a symbol that did not trade is missing. Matching the same
-        moment again does nothing; an earlier one raises InputError, a price that cannot be true DataError,
-        and neither changes anything.
+        `prices` maps symbols to that bar: a `PriceBar`, or its close alone; a symbol that did not trade is missing.
+        Only those of open orders and of holdings that need it are asked for. `closing` says that the bar is the last
+        of its session (daily bars are). Matching the same moment again does nothing; an earlier one raises
+        InputError, a price that cannot be true DataError, and neither changes anything.
         """
-        moment = utc(time)
-        if self._matched is not None and moment < self._matched:
-            raise InputError(f"matching does not go back: it stands at {iso(self._matched)}, asked for {iso(moment)}")
-        if moment == self._matched:
+        floor = self._floor
+        moment = time if type(time) is datetime and time.tzinfo is UTC else utc(time)
+        before = floor.matched
+        if before is not None and moment <= before:
+            if moment == before:
+                return []
+            raise InputError(f"matching does not go back: it stands at {iso(before)}, asked for {iso(moment)}")
+        if floor.calm:
+            if not floor.working:
+                floor.matched, floor.opening = moment, closing
+                return []
+            if floor.short and not floor.special:
+                return plain.play(floor, moment, prices, closing)
+            if floor.untouched(moment, prices, closing):
+                floor.matched, floor.opening = moment, closing
+                return []
+        return Session(floor, moment, prices, closing=closing).play()
+
+    def dividend(self, symbol: str, amount: Decimal, at: datetime) -> list[Booking]:
+        """A cash dividend of so much a unit, on the first moment without it; nothing when none are held.
+
+        Who is short pays it. An amount that is not positive raises InputError.
+        """
+        position = self._floor.books.positions.get(symbol)
+        if position is None or not position.quantity:
             return []
-        due = [(working, self._price(working.order, prices)) for working in self._due(moment)]
-        self._matched = moment
-        return [event for working, price in due for event in self._execute(working, price, moment)]
+        return [self._floor.book(actions.dividend(position, amount, utc(at, "at")))]
 
-    def _due(self, moment: datetime) -> list[_Working]:
-        due = [working for working in self._working.values() if working.since < moment]
-        return sorted(due, key=lambda working: working.order.intent.side is Side.BUY)  # stable: sells, then buys
+    def split(self, symbol: str, ratio: Decimal, at: datetime, price: Decimal | None = None) -> list[Event]:
+        """A split: `ratio` new units for each old one (0.1: ten become one), in the position and in open orders.
 
-    def _price(self, order: Order, prices: Mapping[str, Decimal]) -> Decimal | None:
-        symbol = order.intent.symbol
-        reference = prices.get(symbol)
-        if reference is None or reference.is_nan():
-            return None
-        if not reference.is_finite() or reference <= 0:
-            raise DataError(f"{symbol} cannot trade at {reference}: a price is a positive number")
-        return self.costs.price(reference, order.intent.side)
+        What it leaves of a lot is paid out at `price`, that of a new unit (`actions.split`). Orders of which less than
+        a lot would be left are cancelled. A ratio or price that is not positive raises InputError.
+        """
+        floor, moment = self._floor, utc(at, "at")
+        position = floor.books.positions.get(symbol)
+        events: list[Event] = []
+        if position is not None and position.quantity:
+            events += [floor.book(booking) for booking in list(actions.split(position, ratio, price, moment))]
+        if symbol in floor.purse.marks:
+            floor.purse.marks[symbol] /= ratio
+        for w in [w for w in floor.working.values() if w.symbol == symbol]:
+            if not actions.adjust(w, ratio):
+                events.append(floor.close(w, OrderStatus.CANCELLED, f"a split of {ratio} for 1 left less than a lot"))
+        return events
 
-    def _execute(self, working: _Working, price: Decimal | None, moment: datetime) -> Iterator[Event]:
-        order = working.order
-        if price is None:
-            if order.intent.time_in_force is TimeInForce.DAY:
-                yield self._close(working, OrderStatus.EXPIRED, NO_PRICE)
-            return
-        wanted = order.remaining
-        quantity, reason = self._payable(order.intent.instrument, order.intent.side, wanted, price)
-        if quantity:
-            yield self._fill(working, quantity, price, moment)
-        if quantity == wanted:
-            yield self._close(working, OrderStatus.FILLED, "", quantity)
-        else:
-            yield self._close(working, OrderStatus.CANCELLED, reason, quantity)
-
-    def _payable(self, instrument: Instrument, side: Side, wanted: Decimal, price: Decimal) -> tuple[Decimal, str]:
-        """The most of `wanted` that cash and holdings allow, in whole lots, and what stands in the way of the rest."""
-        unit = price * instrument.multiplier
-        if side is Side.SELL:
-            held = self._account.quantity(instrument.symbol)
-            quantity = min(wanted, held - held % instrument.lot)
-            proceeds = quantity * unit - self.costs.commission(quantity * unit)
-            return (quantity, NO_HOLDINGS) if self._account.cash + proceeds >= 0 else (ZERO, NO_CASH)
-
-        def pays(lots: int) -> bool:
-            value = lots * instrument.lot * unit
-            return value + self.costs.commission(value) <= self._account.cash
-
-        most = int(wanted / instrument.lot)
-        return (wanted if pays(most) else _last(pays, most) * instrument.lot), NO_CASH
-
-    def _fill(self, working: _Working, quantity: Decimal, price: Decimal, moment: datetime) -> Fill:
-        order = working.order
-        instrument = order.intent.instrument
-        working.executions += 1
-        fill = Fill(
-            execution_id=f"{order.client_id}#{working.executions}",
-            client_id=order.client_id,
-            account=order.account,
-            book=order.book,
-            instrument=instrument,
-            side=order.intent.side,
-            quantity=quantity,
-            price=price,
-            fee=self.costs.commission(quantity * price * instrument.multiplier),
-            time=moment,
-        )
-        self._account = self._account.after(fill)
-        return fill
-
-    def _close(self, working: _Working, status: OrderStatus, reason: str, filled: Decimal = ZERO) -> Closed:
-        client_id = working.order.client_id
-        del self._working[client_id]
-        self._closed[client_id] = BrokerOrder(client_id, status, working.order.filled + filled, reason)
-        return Closed(client_id, status, reason)
+    def exercise(self, symbol: str, contracts: Decimal, at: datetime) -> Booking:
+        """Exercise options that are held, before they expire. What cannot be raises BrokerRejected and says why."""
+        floor = self._floor
+        moment = utc(at, "at")
+        booked = floor.book(options.exercise(floor.purse, symbol, contracts, floor.instruments or {}, moment))
+        floor.watch()
+        return booked
 
     def state(self) -> dict[str, Any]:
         """Everything it knows, as plain JSON values."""
-        return {
-            "account": encode(self._account),
-            "costs": encode(self.costs),
-            "matched": None if self._matched is None else iso(self._matched),
-            "working": [
-                {"order": encode(w.order), "since": iso(w.since), "executions": w.executions}
-                for w in self._working.values()
-            ],
-            "closed": [encode(order) for order in self._closed.values()],
-        }
+        return state.told(self._floor)
 
     @staticmethod
-    def restore(state: Mapping[str, Any]) -> Exchange:
+    def restore(kept: Mapping[str, Any]) -> Exchange:
         """The venue that `state` described. A state that is not one raises InputError."""
-        missing = {"account", "costs", "matched", "working", "closed"} - set(state)
-        if missing:
-            raise InputError(f"this is no state of an exchange: {', '.join(sorted(missing))} is missing")
-        exchange = Exchange.of(decode(Account, state["account"]), decode(Costs, state["costs"]))
-        exchange._matched = None if state["matched"] is None else utc(state["matched"], "matched")
-        for kept in state["working"]:
-            order = decode(Order, kept["order"])
-            exchange._working[order.client_id] = _Working(order, utc(kept["since"], "since"), kept["executions"])
-        for kept in state["closed"]:
-            closed = decode(BrokerOrder, kept)
-            exchange._closed[closed.client_id] = closed
+        exchange = object.__new__(Exchange)
+        exchange._floor = state.restored(kept)
         return exchange
 
 
-def _last(pays: Callable[[int], bool], most: int) -> int:
-    """The largest number below `most` that still `pays`, by halving: what is paid grows with the number."""
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if pays(middle) else (low, middle)
-    return low
+def _accept(floor: Floor, order: Order, moment: datetime) -> None:
+    intent = order.intent
+    instrument = intent.instrument
+    if order.status not in SENDABLE or order.filled:
+        raise InputError(f"order {order.client_id} is {order.status.value}: only a new order can be placed")
+    if floor.standing is Standing.BANKRUPT:
+        raise BrokerRejected(f"account {floor.books.name} is bankrupt: it does not trade any more")
+    if instrument.asset_class is AssetClass.INDEX:
+        raise BrokerRejected(f"{intent.symbol} is an index: it has a level, nobody trades it")
+    if floor.instruments is not None and instrument.symbol not in floor.instruments:
+        raise BrokerRejected(f"{intent.symbol} is not listed here")
+    if instrument.expiry is not None and instrument.expiry < moment.date():
+        raise BrokerRejected(f"{intent.symbol} expired on {instrument.expiry}: it does not trade any more")
+    books = floor.books
+    if instrument.currency != books.currency and instrument.currency not in books.balances:
+        raise InputError(
+            f"{intent.symbol} trades in {instrument.currency}, this account is in {books.currency}: "
+            f"its terms must allow {instrument.currency}"
+        )
+    check(intent)
+
+
+def _changed(intent: Intent, quantity: Decimal, prices: Mapping[str, Decimal | None]) -> Intent:
+    if strangers := sorted(set(prices) - set(PRICES)):
+        raise InputError(f"an order has no {', '.join(strangers)} to replace; it may have {', '.join(PRICES)}")
+    changes: dict[str, Any] = {"quantity": quantity, **prices}
+    return replace(intent, **changes)

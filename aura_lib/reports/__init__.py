@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from aura_lib.reports.evidence import evidence_page, evidence_table
     from aura_lib.reports.figures.causality import causality, warmup
     from aura_lib.reports.outcome import outcome_figure, outcome_table
-    from aura_lib.reports.performance import tearsheet
+    from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
+
+_HOMES = {  # these know the rooms below; the rest of reports is pure
+    "TearSheet": "performance", "causality": "figures.causality", "outcome_figure": "outcome",
+    "outcome_table": "outcome", "quality": "data_quality", "statistics_table": "performance",
+    "tear_sheet": "performance", "tearsheet": "performance", "warmup": "figures.causality",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome_figure", "outcome_table"):  # these know the rooms below; the rest of reports is pure
-        from aura_lib.reports import outcome
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
         return getattr(outcome, name)
     if name == "tearsheet":
@@ -38,6 +45,7 @@ def __getattr__(name: str) -> Any:
         from aura_lib.reports.figures import causality
         return getattr(causality, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"aura_lib.reports.{_HOMES[name]}"), name)
 
 
 __all__ = [
@@ -47,6 +55,7 @@ __all__ = [
     "Section",
     "evidence_page",
     "evidence_table",
+    "TearSheet",
     "causality",
     "figures",
     "formats",
@@ -54,7 +63,9 @@ __all__ = [
     "outcome_table",
     "quality",
     "report",
+    "statistics_table",
     "tables",
+    "tear_sheet",
     "tearsheet",
     "warmup",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from aura_lib.core import Account, AssetClass, Decision, InputError, Instrument, Intent, Side
+from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
 ZERO = Decimal(0)
 NOT_TRADABLE = frozenset({AssetClass.INDEX})
@@ -16,8 +16,11 @@ NOT_TRADABLE = frozenset({AssetClass.INDEX})
 class Limits:
     """What no basket of a book may go beyond. Weights are fractions of the book's equity.
 
-    `max_order_weight`, `max_position_weight` and `max_gross` bind orders that add exposure: a way out is never
-    closed. `max_orders` counts the legs of one basket; `restricted` symbols may be sold, not bought.
+    `max_order_weight`, `max_position_weight`, `max_gross` (the sum of all absolute weights) and `max_net` (the absolute
+    sum of all weights; None: as `max_gross`) bind orders that add exposure: a way out is never closed. `max_orders`
+    counts the legs of one basket; `restricted` symbols may be brought nearer to nothing, not further away. `short`
+    allows positions below zero. With it, or a `max_gross` above 1, the book is on margin: its exposure is bound by its
+    equity and no longer by its cash.
 
     Raises InputError for a limit that is no finite number of zero or more.
     """
@@ -27,10 +30,24 @@ class Limits:
     max_gross: float = 1.0
     max_orders: int = 200
     restricted: tuple[str, ...] = ()
+    short: bool = False
+    max_net: float | None = None
+
+    @staticmethod
+    def of(mandate: Mandate) -> Limits:
+        """The limits of a mandate that borrows or goes short; the default ones for any other."""
+        return Limits(max_gross=mandate.max_gross, short=mandate.short)
+
+    @property
+    def margin(self) -> bool:
+        """Whether anything may be borrowed: shares or money."""
+        return self.short or self.max_gross > 1
 
     def __post_init__(self) -> None:
-        for name in ("max_position_weight", "max_order_weight", "max_gross", "max_orders"):
+        for name in ("max_position_weight", "max_order_weight", "max_gross", "max_orders", "max_net"):
             value = getattr(self, name)
+            if name == "max_net" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
                 raise InputError(f"{name} must be a finite number of zero or more, not {value!r}")
         given: object = self.restricted
@@ -55,10 +72,11 @@ def check(
     basket pay for its buys (they are matched first). Costs are not in the sums: the plan's cash buffer is for them.
 
     The rules, the first that says no decides: not_tradable, duplicate (one leg an instrument), max_orders,
-    no_price, restricted, no_short, buying_power, max_order_weight, max_position_weight, max_gross.
+    no_price, restricted, no_short, buying_power, max_order_weight, max_position_weight, max_gross, max_net.
+    Positions in other currencies are valued at the price of their pair; without one they have no price.
     An approved leg has the rule "limits".
     """
-    book = _Book.of(account, prices, working or {}, intents)
+    book = _Book.of(account, prices, working or {}, intents, margin=limits.margin)
     decisions = []
     for leg, intent in enumerate(intents):
         refusal = _first_refusal(leg, intent, book, limits)
@@ -85,25 +103,37 @@ class _Book:
     instruments: dict[str, Instrument]
     unpriced: tuple[str, ...]
     gross: Decimal = ZERO  # of what is held
+    net: Decimal = ZERO
     seen: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(
-        account: Account, prices: Mapping[str, Decimal], working: Mapping[str, Decimal], intents: Iterable[Intent]
+        account: Account,
+        prices: Mapping[str, Decimal],
+        working: Mapping[str, Decimal],
+        intents: Iterable[Intent],
+        *,
+        margin: bool,
     ) -> _Book:
         prices = {s: p for s, p in prices.items() if p.is_finite() and p > 0}
         instruments = {i.symbol: i.instrument for i in intents} | {
             s: p.instrument for s, p in account.positions.items()
         }
+        prices = _in_one_currency(prices, instruments, account.currency)
         holdings = account.holdings
         coming = {s: q for s, q in working.items() if q > 0}
         held = {s: holdings.get(s, ZERO) + coming.get(s, ZERO) for s in holdings.keys() | coming.keys()}
         sellable = {s: q + min(working.get(s, ZERO), ZERO) for s, q in holdings.items()}
-        book = _Book(
-            account.cash, ZERO, held, sellable, prices, instruments, tuple(sorted(s for s in held if s not in prices))
-        )
-        book.equity = account.cash + sum((book.value(s, q) for s, q in holdings.items()), ZERO)
-        book.gross = sum((abs(book.value(s, q)) for s, q in held.items()), ZERO)
+        unpriced = sorted(s for s in held if s not in prices)
+        money, unknown = _money_of(account, prices)
+        book = _Book(money, ZERO, held, sellable, prices, instruments, (*unpriced, *unknown))
+        book.equity = money + sum((book.value(s, q) for s, q in holdings.items()), ZERO)
+        leaving = {s: q for s, q in working.items() if q < 0 and margin}
+        for symbol in held.keys() | leaving.keys():
+            less = holdings.get(symbol, ZERO) + leaving.get(symbol, ZERO)
+            furthest = max(held.get(symbol, ZERO), less, key=abs)  # what is on its way may make it larger
+            book.gross += abs(book.value(symbol, furthest))
+            book.net += book.value(symbol, furthest)
         book.cash -= sum((book.value(s, q) for s, q in coming.items()), ZERO)
         return book
 
@@ -114,16 +144,65 @@ class _Book:
     def weight(self, value: Decimal) -> Decimal:
         return value / self.equity if self.equity > 0 else Decimal("Infinity")
 
+    def before(self, intent: Intent) -> Decimal:
+        """What an order meets: all that may be there when it buys, what is sure to be there when it sells."""
+        there = self.held if intent.side is Side.BUY else self.sellable
+        return there.get(intent.symbol, ZERO)
+
+    def adds(self, intent: Intent) -> bool:
+        """Whether an order opens or enlarges a position, be it on the other side of the one there was."""
+        return self.opened(intent) > 0
+
+    def opened(self, intent: Intent) -> Decimal:
+        """How much of an order closes nothing, in units."""
+        before = self.before(intent)
+        after = before + intent.signed
+        return abs(intent.quantity) if before * intent.signed >= 0 else max(abs(after), ZERO) * (after * before < 0)
+
+    def added(self, intent: Intent) -> Decimal:
+        """The exposure that an order adds, in money."""
+        before = self.before(intent)
+        return abs(self.value(intent.symbol, before + intent.signed)) - abs(self.value(intent.symbol, before))
+
     def take(self, intent: Intent) -> None:
         symbol = intent.symbol
         before = self.held.get(symbol, ZERO)
         self.cash -= self.value(symbol, intent.signed)
         self.gross += abs(self.value(symbol, before + intent.signed)) - abs(self.value(symbol, before))
+        self.net += self.value(symbol, intent.signed)
         self.held[symbol] = before + intent.signed
 
 
+def _in_one_currency(prices: dict[str, Decimal], instruments: Mapping[str, Instrument], own: str) -> dict[str, Decimal]:
+    """Prices in the account's currency; those whose currency has no price in it are left out."""
+    converted = dict(prices)
+    for symbol, instrument in instruments.items():
+        if instrument.currency == own or symbol not in prices:
+            continue
+        try:
+            converted[symbol] = prices[symbol] * rate(prices, instrument.currency, own)
+        except DataError:
+            del converted[symbol]
+    return converted
+
+
+def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal, list[str]]:
+    """Cash and balances in the account's currency, and the currencies that have no price."""
+    money, unknown = account.cash, []
+    for currency, amount in account.balances.items():
+        if not amount:
+            continue
+        try:
+            money += amount * rate(prices, currency, account.currency)
+        except DataError:
+            unknown.append(currency)
+    return money, unknown
+
+
 def _first_refusal(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    rules = _ALWAYS + (_BUY if intent.side is Side.BUY else _SELL)
+    rules = _ALWAYS if intent.side is Side.BUY else _ALWAYS + _SELL
+    if book.adds(intent) and (intent.side is Side.BUY or limits.short):
+        rules += _ADDING
     return next((refusal for rule in rules if (refusal := rule(leg, intent, book, limits))), None)
 
 
@@ -150,6 +229,8 @@ def _restricted(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusa
 
 
 def _no_short(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
+    if limits.short:
+        return None
     there = max(book.sellable.get(intent.symbol, ZERO), ZERO)
     return ("no_short", _text(intent.quantity), _text(there)) if intent.quantity > there else None
 
@@ -160,35 +241,45 @@ def _equity_known(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refu
 
 
 def _buying_power(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
+    if limits.margin:
+        return None  # exposure is bound by equity: max_gross
     value = book.value(intent.symbol, intent.quantity)
     return ("buying_power", _money(value), _money(book.cash)) if value > book.cash else None
 
 
 def _max_order_weight(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    weight = book.weight(book.value(intent.symbol, intent.quantity))
+    weight = book.weight(book.value(intent.symbol, book.opened(intent)))
     return _over("max_order_weight", weight, limits.max_order_weight)
 
 
 def _max_position_weight(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    after = book.held.get(intent.symbol, ZERO) + intent.quantity
+    after = abs(book.before(intent) + intent.signed)
     return _over("max_position_weight", book.weight(book.value(intent.symbol, after)), limits.max_position_weight)
 
 
 def _max_gross(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    after = book.gross + book.value(intent.symbol, intent.quantity)
-    return _over("max_gross", book.weight(after), limits.max_gross)
+    return _over("max_gross", book.weight(book.gross + book.added(intent)), limits.max_gross)
+
+
+def _max_net(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
+    if limits.max_net is None:
+        return None
+    after = book.net + book.value(intent.symbol, intent.signed)
+    further = abs(after) > abs(book.net)
+    return _over("max_net", book.weight(abs(after)), limits.max_net) if further else None
 
 
 Rule = Callable[[int, Intent, _Book, Limits], Refusal | None]
 _ALWAYS: tuple[Rule, ...] = (_not_tradable, _duplicate, _max_orders, _no_price)
 _SELL: tuple[Rule, ...] = (_no_short,)
-_BUY: tuple[Rule, ...] = (
+_ADDING: tuple[Rule, ...] = (
     _restricted,
     _equity_known,
     _buying_power,
     _max_order_weight,
     _max_position_weight,
     _max_gross,
+    _max_net,
 )
 
 

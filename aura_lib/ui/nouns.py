@@ -14,7 +14,7 @@ from aura_lib.reports.about import About
 from aura_lib.ui.card import Card
 
 if TYPE_CHECKING:
-    from aura_lib.backtest import Backtest
+    from aura_lib.backtest import Backtest, Sweep
     from aura_lib.core import Account, Bars, Order, Position, Run, TargetWeights
     from aura_lib.data.files import Reading
     from aura_lib.data.quality import Quality
@@ -75,6 +75,32 @@ def backtest(given: Backtest) -> Card:
     return Card(
         "Backtest", lines, tables.against(summary, about.currency), picture=picture.curve(given.equity, about=about)
     )
+
+
+def sweep(given: Sweep) -> Card:
+    """The best combinations of a search, and where they lie."""
+    from aura_lib.reports.figures.sweep.table import best_table, field
+
+    table = best_table(given, SHOWN // 2)
+    names = list(given.parameters)
+    lines = (
+        f"{formats.day(given.times[0])} to {formats.day(given.times[-1])}, {_many(len(given.job.symbols), 'symbol')}",
+        f"{_many(given.count, 'combination')} of {', '.join(names)}, each counted as a trial"
+        + ("; stopped before its end" if given.interrupted else ""),
+        _chosen_by(given),
+    )
+    found = field(given)
+    drawn = "" if found is None else picture.cells(found.values, found.title, marked=found.marked)
+    more = max(0, min(given.count, len(given.kept.parameters)) - len(table))
+    return Card(f"{type(given).__name__}: {given.job.rule.name}", lines, table, more=more, picture=drawn)
+
+
+def _chosen_by(given: Sweep) -> str:
+    """What the best were chosen by, and what that is worth."""
+    if len(given.job.labels) == 1:
+        return "Chosen on these very bars: nothing here is out of sample"
+    metric = getattr(given, "sought", "")
+    return f"Chosen by {metric} in train; test beside it" if metric else "Chosen over all bars, test parts included"
 
 
 def target_weights(given: TargetWeights) -> Card:
@@ -221,6 +247,7 @@ def trials(given: Trials) -> Card:
 SHOW: dict[str, Callable[[Any], Card]] = {
     "Bars": bars,
     "Backtest": backtest,
+    "Sweep": sweep,
     "TargetWeights": target_weights,
     "Plan": plan,
     "Order": order,

@@ -200,9 +200,8 @@ def _wish(**changes: object) -> Order:
 @pytest.mark.parametrize(
     ("refused", "error", "told"),
     [
-        (_wish(type=OrderType.LIMIT, limit_price=Decimal(9)), InputError, "limit orders are not supported yet"),
-        (_wish(type=OrderType.STOP, stop_price=Decimal(9)), InputError, "stop orders are not supported yet"),
-        (_wish(time_in_force=TimeInForce.FOK), InputError, "fok is not supported yet: use day or gtc"),
+        (_wish(type=OrderType.LIMIT, limit_price=Decimal("9.001")), BrokerRejected, "no multiple of the tick 0.01"),
+        (_wish(type=OrderType.STOP, stop_price=Decimal(9), time_in_force=TimeInForce.FOK), InputError, "day or gtc"),
         (order("I", Side.BUY, 1, instrument=Instrument("I", AssetClass.INDEX)), BrokerRejected, "is an index"),
         (order("E", Side.BUY, 1, instrument=Instrument("E", currency="EUR")), InputError, "trades in EUR"),
         (order("A", Side.BUY, 1).to(OrderStatus.CANCELLED), InputError, "is cancelled: only a new order"),

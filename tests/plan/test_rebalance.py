@@ -175,7 +175,7 @@ def test_a_target_nobody_knows_the_instrument_of_is_refused() -> None:
 
 def test_short_targets_are_refused_plainly() -> None:
     targets = TargetWeights({"A": -0.1}, SLOT, long_only=False)
-    with pytest.raises(InputError, match="short targets are not supported yet"):
+    with pytest.raises(InputError, match="the mandate is long only"):
         rebalance(targets, account(), PRICES, Mandate(NAMES), INSTRUMENTS, FREE)
 
 

@@ -46,7 +46,9 @@ from tests.backtest.scenarios import hold, market_of
 from tests.project.readme_tree import ROOT
 
 NOW = datetime(2022, 11, 30, 21, tzinfo=UTC)
-PICTURED = {"Bars", "Backtest", "TargetWeights", "Plan", "Order", "Run", "Account", "Quality", "Trials"}
+PICTURED = {
+    "Bars", "Backtest", "Sweep", "TargetWeights", "Plan", "Order", "Run", "Account", "Quality", "Trials",
+}  # fmt: skip
 EVIL = "<script>alert(1)</script>"
 
 

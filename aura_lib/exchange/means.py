@@ -1,0 +1,194 @@
+"""What an account can pay: by its cash, or on margin by its equity; and what it is worth at the last known prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import NamedTuple
+
+from aura_lib.core import Books, DataError, Instrument, rate
+from aura_lib.exchange.costs import Costs
+from aura_lib.exchange.terms import Terms
+
+ZERO = Decimal(0)
+BPS = Decimal(10_000)
+QUANTUM = Decimal("0.000001")  # of converted money
+SLACK = Decimal("0.001")  # left alone where money is converted: what the rounding of several conversions may take
+NO_CASH, NO_HOLDINGS, NO_MARGIN = "insufficient cash", "insufficient holdings", "insufficient margin"
+
+
+class Means(NamedTuple):
+    """How much of an order can be paid, its fee, and what stands in the way of the rest."""
+
+    quantity: Decimal
+    fee: Decimal
+    obstacle: str
+
+
+class Conversion(NamedTuple):
+    """So much of a currency (negative: sold) for so much of the account's own."""
+
+    currency: str
+    amount: Decimal
+    cash: Decimal
+
+
+class Purse:
+    """Cash, holdings and what the terms let an account do with them. `marks` are the last known prices."""
+
+    __slots__ = ("books", "costs", "marks", "terms")
+
+    def __init__(self, books: Books, terms: Terms, costs: Costs) -> None:
+        self.books, self.terms, self.costs = books, terms, costs
+        self.marks: dict[str, Decimal] = {}
+
+    def fee(self, instrument: Instrument, quantity: Decimal, price: Decimal, maker: bool) -> Decimal:
+        """The commission of a trade."""
+        return self.costs.commission(quantity * price * instrument.multiplier, quantity, maker=maker)
+
+    def affordable(
+        self, instrument: Instrument, buys: bool, wanted: Decimal, price: Decimal, *, maker: bool, reduces: bool
+    ) -> Means:
+        """The most of `wanted` that the account may trade at a price, in whole lots."""
+        held = self._held(instrument)
+        if reduces:
+            against = max(-held if buys else held, ZERO)
+            if against < wanted:
+                part = self.affordable(
+                    instrument, buys, against - against % instrument.lot, price, maker=maker, reduces=False
+                )
+                return Means(part.quantity, part.fee, NO_HOLDINGS)
+        if not buys and not self.terms.short and wanted > held:
+            most = max(held - held % instrument.lot, ZERO)
+            return self._paid(instrument, buys, most, price, maker)._replace(obstacle=NO_HOLDINGS)
+        return self._paid(instrument, buys, wanted, price, maker)
+
+    def _held(self, instrument: Instrument) -> Decimal:
+        position = self.books.positions.get(instrument.symbol)
+        return ZERO if position is None else position.quantity
+
+    def _paid(self, instrument: Instrument, buys: bool, wanted: Decimal, price: Decimal, maker: bool) -> Means:
+        if not wanted:
+            return Means(ZERO, ZERO, NO_CASH)
+        fee = self.fee(instrument, wanted, price, maker)
+        pays = self._margin_rule if self.terms.margin else self._cash_rule
+        check = pays(instrument, buys, price)
+        if check(wanted, fee):
+            return Means(wanted, fee, "")
+        if not buys and not self.terms.margin:
+            return Means(ZERO, ZERO, NO_CASH)  # the fee of a sell is more than it brings
+        lot = instrument.lot
+
+        def enough(lots: int) -> bool:
+            return check(lots * lot, self.fee(instrument, lots * lot, price, maker))
+
+        most = _last(enough, int(wanted / lot)) * lot
+        obstacle = NO_MARGIN if self.terms.margin else NO_CASH
+        return Means(most, self.fee(instrument, most, price, maker) if most else ZERO, obstacle)
+
+    def _cash_rule(self, instrument: Instrument, buys: bool, price: Decimal) -> Callable[[Decimal, Decimal], bool]:
+        """Nothing may end below zero."""
+        unit = price * instrument.multiplier
+        available = self.available(instrument.currency)
+        if buys:
+            return lambda quantity, fee: quantity * unit + fee <= available
+        return lambda quantity, fee: available + (quantity * unit - fee) >= 0
+
+    def _margin_rule(self, instrument: Instrument, buys: bool, price: Decimal) -> Callable[[Decimal, Decimal], bool]:
+        """What makes the position smaller is always allowed; else exposure may be `max_gross` times the equity."""
+        held = self._held(instrument)
+        unit = price * instrument.multiplier * self.rate(instrument.currency)
+        mark = self.marks.get(instrument.symbol, price) * instrument.multiplier * self.rate(instrument.currency)
+        equity, gross = self.worth()
+        equity, gross = equity + held * (unit - mark), gross - abs(held) * mark
+        other = self.rate(instrument.currency)
+        ratio = self.terms.max_gross
+
+        def check(quantity: Decimal, fee: Decimal) -> bool:
+            after = held + quantity if buys else held - quantity
+            if abs(after) <= abs(held) and after * held >= 0:
+                return True
+            return gross + abs(after) * unit <= ratio * (equity - fee * other)
+
+        return check
+
+    def available(self, currency: str) -> Decimal:
+        """What can be paid in a currency: what there is of it and, where the terms convert, what the others buy."""
+        books = self.books
+        there = books.balance(currency)
+        if not books.balances or not self.terms.converts:
+            return there
+        own, fee = max(books.cash, ZERO), self.terms.conversion_bps / BPS
+        for other, amount in books.balances.items():
+            if amount > 0 and other != currency:
+                own += amount * self.rate(other) * (1 - fee)
+        if currency == books.currency:
+            return own if own == there else max(own - SLACK, there)
+        return there + max(own / (self.rate(currency) * (1 + fee)) - SLACK, ZERO)
+
+    def conversions(self, currency: str, payment: Decimal, keep: str = "") -> list[Conversion]:
+        """What has to be converted before a payment: its own cash first, then other balances by name (not `keep`)."""
+        books, fee = self.books, self.terms.conversion_bps / BPS
+        short = payment - books.balance(currency)
+        if short <= 0:
+            return []
+        if currency != books.currency:
+            cost = (short * self.rate(currency) * (1 + fee)).quantize(QUANTUM, rounding=ROUND_UP)
+            before = [] if self.terms.margin else self.conversions(books.currency, cost, keep=currency)
+            return [*before, Conversion(currency, short, -cost)]
+        if self.terms.margin:
+            return []  # it borrows
+        made = []
+        for other, balance in sorted(books.balances.items()):
+            unit = self.rate(other) * (1 - fee) if balance > 0 and other != keep else ZERO
+            if unit > 0 and short > 0:
+                amount = min(balance, ((short + QUANTUM) / unit).quantize(QUANTUM, rounding=ROUND_UP))
+                brought = (amount * unit).quantize(QUANTUM, rounding=ROUND_DOWN)
+                made.append(Conversion(other, -amount, brought))
+                short -= brought
+        return made
+
+    def rate(self, currency: str) -> Decimal:
+        """What a unit of a currency is worth in the account's own, at the last known price of the pair."""
+        return rate(self.marks, currency, self.books.currency)
+
+    def mark(self, symbol: str, average_cost: Decimal) -> Decimal:
+        """The last known price; what it cost while none is known."""
+        return self.marks.get(symbol, average_cost)
+
+    def exposures(self) -> Mapping[str, Decimal]:
+        """Symbol → signed market value in the account's currency, where not zero."""
+        own = self.books.currency
+        found = {}
+        for symbol, position in self.books.positions.items():
+            if position.quantity:
+                value = position.value(self.mark(symbol, position.average_cost))
+                currency = position.instrument.currency
+                found[symbol] = value if currency == own else value * self.rate(currency)
+        return found
+
+    def worth(self) -> tuple[Decimal, Decimal]:
+        """Equity, and the sum of all absolute exposures."""
+        exposures = self.exposures().values()
+        equity = self.books.cash + sum(exposures, ZERO)
+        for currency, amount in self.books.balances.items():
+            if amount:
+                equity += amount * self.rate(currency)
+        return equity, sum(map(abs, exposures), ZERO)
+
+    def known(self, currency: str) -> None:
+        """Raise DataError when there is no price of a currency that is about to be used."""
+        if currency != self.books.currency and (self.terms.converts or self.terms.margin):
+            try:
+                self.rate(currency)
+            except DataError as error:
+                raise DataError(f"{error}: orders in {currency} cannot be paid without it") from None
+
+
+def _last(pays: Callable[[int], bool], most: int) -> int:
+    """The largest number below `most` that still `pays`, by halving: what is paid grows with the number."""
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if pays(middle) else (low, middle)
+    return low

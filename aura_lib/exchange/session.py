@@ -1,0 +1,219 @@
+"""One bar at the venue: what is due is held against its prices, in the order in which it would have happened."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from aura_lib.core import AssetClass, Booking, BookingKind, Instrument, OrderStatus, TimeInForce
+from aura_lib.core.portfolio import pairs
+from aura_lib.exchange import options
+from aura_lib.exchange.bars import PriceBar, checked
+from aura_lib.exchange.carry import accrue
+from aura_lib.exchange.costs.pricing import Priced
+from aura_lib.exchange.floor import Event, Floor, Prices
+from aura_lib.exchange.margin import police
+from aura_lib.exchange.offers import CLOSE, Offer, exit_offer, offer, priority, remember
+from aura_lib.exchange.working import AT_ONCE, Working, exit_id
+
+ZERO = Decimal(0)
+NOWHERE = (ZERO, ZERO, ZERO)
+NO_PRICE, NOT_REACHED = "no price in its session", "not reached in its session"
+NOT_ALL, NOT_NOW, REST = "not all at once", "not at once", "the rest was not filled in time"
+
+
+class Session:
+    """One bar, matched. Nothing has changed until all prices it needs were read and found true."""
+
+    __slots__ = ("_bars", "_closing", "_due", "_events", "_first", "_floor", "_marked", "_marks", "_moment", "_queue",
+                 "_room")  # fmt: skip
+
+    def __init__(self, floor: Floor, moment: datetime, prices: Prices, *, closing: bool) -> None:
+        self._floor, self._moment, self._closing, self._first = floor, moment, closing, floor.opening
+        self._due = [w for w in floor.working.values() if w.since < moment]
+        self._bars: dict[str, PriceBar | None] = {}
+        self._marks: dict[str, Decimal] = {}
+        self._room: dict[str, Decimal] = {}
+        self._events: list[Event] = []
+        self._queue: list[tuple[Any, Working, Offer, PriceBar]] = []
+        self._marked = False
+        self._read(prices)
+
+    def _read(self, prices: Prices) -> None:
+        bars, check, floor = self._bars, self._floor.pricing.check, self._floor
+        for w in self._due:
+            symbol = w.symbol
+            if symbol not in bars:
+                bar = bars[symbol] = checked(symbol, prices.get(symbol))
+                if bar is not None:
+                    check(symbol, bar)
+        if not floor.calm or floor.terms.margin:
+            self._read_holdings(prices)
+        if floor.books.balances:
+            self._read_currencies(prices)
+
+    def _read_holdings(self, prices: Prices) -> None:
+        for position in self._floor.books.positions.values():
+            if position.quantity:
+                instrument = position.instrument
+                self._look(instrument.symbol, prices)
+                if instrument.underlying is not None:
+                    self._look(instrument.underlying, prices)
+
+    def _read_currencies(self, prices: Prices) -> None:
+        books = self._floor.books
+        for currency in books.balances:
+            for pair in (*pairs(currency, books.currency), *pairs(books.currency, currency)):
+                self._look(pair, prices)
+                if pair in self._marks:
+                    break
+        for pair, mark in self._marks.items():
+            self._floor.purse.marks.setdefault(pair, mark)
+        for currency in {w.order.intent.instrument.currency for w in self._due}:
+            self._floor.purse.known(currency)
+
+    def _look(self, symbol: str, prices: Prices) -> None:
+        if symbol not in self._bars:
+            self._bars[symbol] = checked(symbol, prices.get(symbol))
+        bar = self._bars[symbol]
+        if bar is not None:
+            self._marks[symbol] = bar.close
+
+    def play(self) -> list[Event]:
+        """All that happens in the bar."""
+        floor, events = self._floor, self._events
+        before, floor.matched, floor.opening = floor.matched, self._moment, self._closing
+        if before is not None and not floor.calm:
+            events.extend(floor.book(b) for b in list(accrue(floor.purse, before.date(), self._moment)))
+        self._line_up()
+        queue = self._queue
+        while queue:
+            key, w, made, bar = heapq.heappop(queue)
+            if key[0] == CLOSE:
+                self._mark()
+            if floor.working.get(w.order.client_id) is w:
+                self._execute(w, made, bar)
+        self._mark()
+        for w in self._due:
+            if floor.working.get(w.order.client_id) is w:
+                self._end(w)
+        if events or not floor.calm:
+            self._after()
+        return events
+
+    def _line_up(self) -> None:
+        at, first, last, bars, queue = self._floor.fills.at, self._first, self._closing, self._bars, self._queue
+        for w in self._due:
+            bar = bars[w.symbol]
+            if bar is not None and (made := offer(w, bar, at, first, last)) is not None:
+                queue.append((priority(w, made), w, made, bar))
+        if len(queue) > 1:
+            queue.sort()  # a sorted list is a heap; keys differ, their last part is a running number
+
+    def _mark(self) -> None:
+        """From here on accounts are valued at the close of this bar: before it, at the one before."""
+        if not self._marked:
+            self._marked = True
+            self._floor.purse.marks.update(self._marks)
+
+    def _execute(self, w: Working, made: Offer, bar: PriceBar) -> None:
+        floor = self._floor
+        wanted = w.remaining
+        room = wanted if floor.fills.volume_share is None else self._available(w, bar, wanted)
+        whole = w.force is TimeInForce.FOK
+        if not room or (whole and room < wanted):
+            if whole:
+                self._events.append(floor.close(w, OrderStatus.CANCELLED, NOT_ALL))
+            return
+        if made.maker:
+            priced = Priced(made.reference, made.reference, NOWHERE)
+        else:
+            priced = floor.pricing.taker(w.buys, made.reference, room, bar, made.cap)
+        instrument = w.order.intent.instrument
+        quantity, fee, obstacle = floor.purse.affordable(
+            instrument, w.buys, room, priced.price, maker=made.maker, reduces=w.reduces
+        )
+        if quantity and not (whole and quantity < wanted):
+            self._fill(w, quantity, priced, fee)
+            if w.bracket:
+                self._protect(w, made, bar, quantity)
+        if quantity < room:
+            self._events.append(floor.close(w, OrderStatus.CANCELLED, obstacle))
+        elif w.filled == w.quantity:
+            self._events.append(floor.close(w, OrderStatus.FILLED, ""))
+
+    def _available(self, w: Working, bar: PriceBar, wanted: Decimal) -> Decimal:
+        """What the volume share leaves of what is wanted, in whole lots."""
+        share, lot = self._floor.fills.volume_share, w.order.intent.instrument.lot
+        if share is None or bar.volume is None:
+            return wanted
+        left = self._room.setdefault(w.symbol, bar.volume * share // lot * lot)
+        return min(wanted, left)
+
+    def _fill(self, w: Working, quantity: Decimal, priced: Priced, fee: Decimal) -> None:
+        floor = self._floor
+        instrument = w.order.intent.instrument
+        if w.buys and floor.books.balances and floor.terms.converts:
+            self._convert(instrument, quantity * priced.price * instrument.multiplier + fee, w)
+        if w.symbol in self._room:
+            self._room[w.symbol] -= quantity
+        self._events.append(floor.fill(w, quantity, priced, fee, self._moment))
+
+    def _convert(self, instrument: Instrument, payment: Decimal, w: Working) -> None:
+        """Buy what is missing of the currency of a purchase."""
+        floor = self._floor
+        own = floor.books.currency
+        for currency, amount, cash in floor.purse.conversions(instrument.currency, payment):
+            pair = Instrument(f"{currency}{own}", AssetClass.FX, own, instrument.venue)
+            name = f"conversion/{currency}/{w.order.client_id}#{w.executions + 1}"
+            kind, note = BookingKind.CONVERSION, f"for {instrument.symbol}"
+            self._events.append(floor.book(Booking(name, kind, cash, own, self._moment, pair, amount, note)))
+
+    def _protect(self, w: Working, made: Offer, bar: PriceBar, quantity: Decimal) -> None:
+        """Place the exit of a bracket for what was filled now, and hold the rest of the bar against it."""
+        floor = self._floor
+        exit_order = floor.working.get(exit_id(w.order.client_id))
+        if exit_order is None:
+            exit_order = w.exit(quantity, self._moment, floor.next())
+            floor.add(exit_order)
+            if made.phase != CLOSE:
+                self._due.append(exit_order)  # the rest of this bar counts for it
+        else:
+            exit_order.quantity += quantity
+        left = exit_offer(exit_order, bar, made.phase)
+        if left is not None:
+            heapq.heappush(self._queue, (priority(exit_order, left), exit_order, left, bar))
+
+    def _end(self, w: Working) -> None:
+        """What the end of the bar does to an order that is still open."""
+        bar, force = self._bars[w.symbol], w.force
+        if bar is not None:
+            remember(w, bar)
+        if force is TimeInForce.GTC:
+            return
+        at_once, day = force in AT_ONCE, force is TimeInForce.DAY
+        if at_once or (self._first if force is TimeInForce.OPG else self._closing):
+            told = NO_PRICE if bar is None else REST if w.filled else NOT_NOW if at_once else NOT_REACHED
+            status = OrderStatus.EXPIRED if day or not at_once else OrderStatus.CANCELLED
+            self._events.append(self._floor.close(w, status, told))
+
+    def _after(self) -> None:
+        """What the venue does by itself once the bar is over: options that have come to their end, and margin."""
+        floor = self._floor
+        if self._closing:
+            self._events.extend(self._expire())
+        if floor.terms.margin:
+            self._events.extend(police(floor, self._bars, self._moment))
+        floor.watch()
+
+    def _expire(self) -> Iterator[Event]:
+        floor = self._floor
+        for position in list(floor.books.positions.values()):
+            if not options.due(position, self._moment):
+                continue
+            spot = floor.purse.marks.get(position.instrument.underlying or "")
+            if spot is not None:
+                yield floor.book(options.settle(floor.purse, position, spot, floor.instruments or {}, self._moment))
