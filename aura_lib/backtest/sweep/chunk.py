@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from aura_lib.backtest.sweep.rule import Rule
     from aura_lib.core import Bars
 
+CORES = os.cpu_count() or 1
 BPS, ZERO = Decimal(10_000), Decimal(0)
+TILE = 64  # bars turned at once: they stay in the first cache
 TABLE = 64 << 20  # bytes of feature columns held at once
 
 
@@ -229,7 +232,7 @@ def _spread(kernel: Any, pieces: int, *fixed: Any) -> None:
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
     """At most that many threads inside; all cores when nothing is said."""
-    most = os.cpu_count() or 1
+    most = CORES
     if number is not None and (isinstance(number, bool) or number not in range(1, most + 1)):
         raise InputError(f"threads={number!r} must be from 1 to {most}, the cores of this machine")
     token = _threads.set(number or most)
@@ -239,7 +242,7 @@ def threads(number: int | None) -> Iterator[None]:
         _threads.reset(token)
 
 
-_threads: ContextVar[int] = ContextVar("threads", default=os.cpu_count() or 1)
+_threads: ContextVar[int] = ContextVar("threads", default=CORES)
 
 
 @contextmanager
@@ -255,7 +258,7 @@ def _compiling(rule: Rule) -> Iterator[None]:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sweep")
+    return ThreadPoolExecutor(CORES, thread_name_prefix="sweep")
 
 
 def _delay(job: Job) -> int:
@@ -314,23 +317,28 @@ def _filled(job: Job, wants: Any) -> tuple[NDArray[np.float64], NDArray[np.uint3
         return np.zeros((bars, symbols, 1)), columns
     known = tuple(keys)
     if known not in job.tables:
-        table = np.empty((len(known), symbols, bars))
-        for row, (function, fields, numbers) in enumerate(known):
+        table = np.empty((bars, symbols, len(known)))
+        for (function, fields), group in groupby(range(len(known)), key=lambda row: known[row][:2]):
+            rows = list(group)
             for symbol in range(symbols):
-                table[row, symbol] = _feature(job, function, fields, numbers, symbol)
+                made = _features(job, function, fields, [known[row][2] for row in rows], symbol)
+                for bar in range(0, bars, TILE):
+                    table[bar : bar + TILE, symbol, rows[0] : rows[-1] + 1] = made[:, bar : bar + TILE].T
         job.tables.clear()
-        job.tables[known] = np.ascontiguousarray(table.transpose(2, 1, 0))
+        job.tables[known] = table
     return job.tables[known], columns
 
 
-def _feature(job: Job, function: Any, fields: Any, numbers: Any, symbol: int) -> NDArray[np.float64]:
-    column = np.asarray(function(*(job.prices[PRICES.index(f), :, symbol] for f in fields), *numbers), dtype=np.float64)
-    if column.shape != (len(job.live),):
+def _features(job: Job, function: Any, fields: Any, numbers: list[Any], symbol: int) -> NDArray[np.float64]:
+    """A feature for several numbers, a row each."""
+    columns = [job.prices[PRICES.index(name), :, symbol] for name in fields]
+    many = getattr(function, "table", None)
+    made = many(*columns, numbers) if many else [np.asarray(function(*columns, *each), np.float64) for each in numbers]
+    wrong = next((each for each, row in zip(numbers, made, strict=True) if row.shape != (len(job.live),)), None)
+    if wrong is not None:
         name = getattr(function, "__name__", repr(function))
-        raise InputError(
-            f"feature {name}{numbers} gave {column.shape} numbers for {len(job.live)} bars: one a bar is needed"
-        )
-    return column
+        raise InputError(f"feature {name}{wrong} does not give one number for each of the {len(job.live)} bars")
+    return np.asarray(made)
 
 
 def _prices(bars: Bars, rule: Rule, fill: str) -> NDArray[np.float64]:

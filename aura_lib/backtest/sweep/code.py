@@ -8,6 +8,7 @@ row (`W[row * 64 + lane]`), which stays in the first cache and which the compile
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aura_lib.backtest.sweep.metrics import METRICS, needed
@@ -36,6 +37,7 @@ class Shape:
     windows: bool  # more than the one window of all bars
 
 
+@lru_cache(maxsize=64)
 def module(rule: Rule, shape: Shape) -> str:
     """The source of the module that runs a rule over many combinations for their metrics."""
     return "\n".join([*_head(rule), *_Kernel(rule, shape).lines()]) + "\n"
@@ -340,6 +342,7 @@ class _Kernel:
         return [f"for j in range({LANES}):", *_indent(body, 4)]
 
 
+@lru_cache(maxsize=64)
 def path_module(rule: Rule) -> str:
     """The source of the module that follows single combinations: `wants`, bar by bar, and sampled returns."""
     take = {**{p: f"prices[{PRICES.index(p)}, t, s]" for p in rule.prices}, "position": "want"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.backtest.counting import Trial, counted
-from aura_lib.backtest.sweep.chunk import Job, evaluate
+from aura_lib.backtest.sweep.chunk import CORES, Job, evaluate
 from aura_lib.backtest.sweep.chunk import threads as use
 from aura_lib.backtest.sweep.code import FILLS, LANES
 from aura_lib.backtest.sweep.grid import Constraint, Grid
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from aura_lib.exchange import Costs
 
 Progress = Callable[[int, int], None]
+Engine = Callable[[Job, Any], Any]
 
 NANOSECONDS = 2.0  # of one core for a bar and combination, to tell how long a sweep will take
 PACE = 0.2  # seconds between two looks at progress and the keyboard, about
@@ -88,14 +88,14 @@ def sweep(
     began = perf_counter()
     job = Job.of(rule, bars, costs=costs, fill=fill, folds=folds or (), metrics=metrics)
     space = Grid.of(rule, grid, where)
-    answers, total = _answers(engine, job, space), _counted(space, job, max_combinations)
+    work, total = _engine(engine), _counted(space, job, max_combinations)
     kept = Kept.of(job, total, keep, rank, seed)
     found = Sweep(job, space, kept)
     trial_of = _trial(rule, bars, space, where, job, folds) if count else nullcontext(Trial("nothing", {}, {}))
     with trial_of as trial, use(threads), Bar(f"sweep {rule.name}") as bar, Stop() as stop:
         tell = trial.watch(progress or bar)
-        for rows, values in answers:
-            kept.add(rows, values)
+        for rows in space.chunks(_chunk(job)):
+            kept.add(rows, work(job, rows))
             tell(kept.count, total)
             if stop.wished:
                 break
@@ -105,19 +105,17 @@ def sweep(
     return found
 
 
-def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
-    """Chunks of the grid and their metrics, in the grid's order."""
-    if engine == "local":
-        return ((rows, evaluate(job, rows)) for rows in space.chunks(_chunk(job)))
-    if engine == "dask":
-        cluster = importlib.import_module("aura_lib.backtest.search.dask")
-        found: Iterator[tuple[Any, Any]] = cluster.stream(job, space.chunks(cluster.rows(job)))
+def _engine(name: str) -> Engine:
+    if name == "local":
+        return evaluate
+    if name == "dask":
+        found: Engine = importlib.import_module("aura_lib.backtest.search.dask").evaluate
         return found
-    raise InputError(f"engine={engine!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
+    raise InputError(f"engine={name!r} must be 'local' (all cores of this machine) or 'dask' (a cluster)")
 
 
 def _seconds(job: Job, combinations: int) -> float:
-    return combinations * job.live.size * NANOSECONDS * 1e-9 / (os.cpu_count() or 1)
+    return combinations * job.live.size * NANOSECONDS * 1e-9 / CORES
 
 
 def _chunk(job: Job) -> int:
@@ -136,7 +134,7 @@ def _counted(space: Grid, job: Job, most: int) -> int:
     axes = " × ".join(f"{name} {len(axis):,}" for name, axis in zip(space.names, space.axes, strict=True))
     raise InputError(
         f"the grid has {total:,} combinations ({axes}{', before its constraint' if space.where else ''}): about "
-        f"{_duration(_seconds(job, total))} on {os.cpu_count()} cores, and {memory:,.1f} GB if all results were kept; "
+        f"{_duration(_seconds(job, total))} on {CORES} cores, and {memory:,.1f} GB if all results were kept; "
         f"at most {most:,} run unasked. Take coarser axes, a random or Bayesian search (`backtest.search`), or say "
         f"max_combinations={total}"
     )
