@@ -23,7 +23,6 @@ from aura_lib.cli import (
     universe,
     up,
 )
-from aura_lib.cli import accounts, backup, check, data, demo, doctor, jobs, ledger, new, research, service, universe, up
 
 HELP = """
 Take a trading idea from a notebook to a scheduled job, without rewriting it.
@@ -40,8 +39,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (demo, up, new, data, universe, research, trials, jobs, accounts, ledger, backup, service, doctor):
-for room in (demo, up, new, data, universe, research, check, jobs, accounts, ledger, backup, service, doctor):
 for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
     room.register(app)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
 
 _HOMES = {  # these know the rooms below; the rest of reports is pure
-    "TearSheet": "performance", "causality": "figures.causality", "outcome_figure": "outcome",
+    "TearSheet": "performance", "causality": "figures.causality", "evidence_page": "evidence",
+    "evidence_table": "evidence", "outcome_figure": "outcome",
     "outcome_table": "outcome", "quality": "data_quality", "statistics_table": "performance",
     "tear_sheet": "performance", "tearsheet": "performance", "warmup": "figures.causality",
 }  # fmt: skip
@@ -28,23 +29,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-        return getattr(outcome, name)
-    if name == "tearsheet":
-        from aura_lib.reports import performance
-
-        return performance.tearsheet
-    if name == "quality":
-        from aura_lib.reports import data_quality
-
-        return data_quality.quality
-    if name in ("evidence_page", "evidence_table"):
-        from aura_lib.reports import evidence
-
-        return getattr(evidence, name)
-    if name in ("causality", "warmup"):
-        from aura_lib.reports.figures import causality
-        return getattr(causality, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"aura_lib.reports.{_HOMES[name]}"), name)
 
 
@@ -53,10 +37,10 @@ __all__ = [
     "Check",
     "Link",
     "Section",
-    "evidence_page",
-    "evidence_table",
     "TearSheet",
     "causality",
+    "evidence_page",
+    "evidence_table",
     "figures",
     "formats",
     "outcome_figure",
