@@ -39,7 +39,7 @@ def test_the_runner_records_findings_and_verdict_and_counts_no_trial_for_them(ru
     assert "examination" not in run.results
     made = promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "paper", project)
     assert made.account_class is Mode.PAPER
-    with pytest.raises(NotPromoted, match="to live: Enough for paper, not for live: .*aura evidence"):
+    with pytest.raises(NotPromoted, match=r"to live: Enough for paper, not for live: .*aura evidence"):
         promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "live", project)
 
 

@@ -102,9 +102,8 @@ class _Work:
         base = self.case.run()
         seconds = perf_counter() - began
         begun = self._trying(seconds)
-        causal, needed = known.causal(
-            self.case, schedule, self.seed
-        )  # here: what it looks for may hide in this process
+        # in this process: what it looks for may hide here
+        causal, needed = known.causal(self.case, schedule, self.seed)
         trials = self._tried(base, begun)
         search = tried_before.search(self.case, base, trials)
         lucky, data = statistical.luck(base.returns, search, self.case.periods)

@@ -105,12 +105,8 @@ def _neighbours(sweep: Sweep, chosen: Mapping[str, float], returns: Any) -> Stre
         point for point in neighbours(dict(chosen), axes)
         if all(point[name] == chosen[name] for name in fixed) and _allowed(sweep, point)
     ]  # fmt: skip
-    found = {
-        ", ".join(f"{n}={v:g}" for n, v in point.items() if v != chosen[n]): sweep.returns(point).to_numpy("float64")[
-            1:
-        ]
-        for point in near
-    }
+    labels = [", ".join(f"{n}={v:g}" for n, v in point.items() if v != chosen[n]) for point in near]
+    found = {label: sweep.returns(point).to_numpy("float64")[1:] for label, point in zip(labels, near, strict=True)}
     return retained("neighbourhood", returns, found, sweep.job.periods)
 
 
