@@ -37,15 +37,14 @@ class Known:
             self.history.count, float(self.history.sharpe_variance), np.column_stack([paths, *self._more(case)])
         )
 
-    def _more(self, case: Case) -> list[Any]:
-        """Recorded paths of other trials over the same bars."""
+    def _more(self, case: Case, room: int) -> list[Any]:
+        """Recorded paths of other trials over the same bars, so many at most."""
         if self.history.paths is None:
             return []
         rows = self.history.times.get_indexer(case.times)
         if (rows < 0).any():
             return []
         found = self.history.paths[rows].astype(np.float64)
-        room = max(self.history.count - 1, 0)
         return [found[:, np.isfinite(found).all(axis=0)][:, :room]]
 
 
