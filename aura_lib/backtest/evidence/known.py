@@ -33,9 +33,8 @@ class Known:
         paths = trials.returns
         if self.history is None or self.history.count <= paths.shape[1]:
             return Search(paths.shape[1], math.nan, paths)
-        return Search(
-            self.history.count, float(self.history.sharpe_variance), np.column_stack([paths, *self._more(case)])
-        )
+        count, variance = self.history.count, float(self.history.sharpe_variance)
+        return Search(count, variance, np.column_stack([paths, *self._more(case, count - paths.shape[1])]))
 
     def _more(self, case: Case, room: int) -> list[Any]:
         """Recorded paths of other trials over the same bars, so many at most."""
