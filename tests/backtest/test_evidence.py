@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ ASKED: dict[str, Any] = {"schedule": WEEKLY, "params": PARAMS, "warmup": 60, "pr
 def examined(tmp_path_factory: pytest.TempPathFactory) -> Examination:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AURA_HOME", str(tmp_path_factory.mktemp("home")))
-        return backtest.evidence(strongest, BARS, MANDATE, grid={"lookback": [10, 20, 40], "top": [1, 2]}, **ASKED)
+        return backtest.evidence(strongest, BARS, MANDATE, grid={"lookback": [10, 20, 40], "top": [2, 3]}, **ASKED)
 
 
 def test_every_finding_of_the_policy_is_there_and_says_what_it_means(examined: Examination) -> None:
@@ -40,7 +39,7 @@ def test_every_finding_of_the_policy_is_there_and_says_what_it_means(examined: E
 
 def test_a_true_edge_passes_everything(examined: Examination) -> None:
     assert examined.passed, examined.verdict
-    assert examined.verdict.startswith("Enough for live: all 16 required findings passed, after 6 trials")
+    assert examined.verdict.startswith("Enough for live: all 14 required findings passed, after 6 trials")
 
 
 def test_it_survives_the_ledger_byte_for_byte(examined: Examination) -> None:
@@ -58,7 +57,7 @@ def test_its_figures_hold_what_they_draw(examined: Examination) -> None:
 
 
 def test_nothing_is_written_and_the_ledgers_trials_are_taken_into_account() -> None:
-    grid = {"top": [1, 2]}
+    grid = {"top": [2, 3]}
     few = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
     assert few.trials == 2
     for lookback in range(5, 17):
@@ -66,7 +65,7 @@ def test_nothing_is_written_and_the_ledgers_trials_are_taken_into_account() -> N
     many = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
     assert many.trials == 12
     assert backtest.trials(strongest).count == 12, "the evidence counted itself"
-    assert len(many.figures["trials"]["sharpes"]) == 14
+    assert len(many.figures["trials"]["sharpes"]) == 12
 
 
 def test_without_a_grid_there_is_no_choice_to_judge() -> None:
@@ -218,6 +217,20 @@ def test_returns_that_do_not_fit_are_refused(chosen: Any, paths: Any, given: dic
         evidence_of_returns(chosen, paths, **given)
 
 
+def test_a_sweep_is_judged_by_its_count_its_neighbours_and_twice_the_costs() -> None:
+    grid = {"fast": [5, 10, 20], "slow": [40, 60]}
+    sweep = backtest.sweep(backtest.rules.sma_crossover, BARS, grid, count=False)
+    found = backtest.evidence_of_sweep(sweep, {"fast": 10, "slow": 40})
+    names = {finding.name for finding in found.findings}
+    assert {"deflated_sharpe", "walk_forward", "neighbourhood", "cost_doubling"} <= names and found.trials >= 6
+    assert set(found.figures["robustness"]["neighbourhood"]["sharpes"]) == {"fast=5", "fast=20", "slow=60"}
+    dear = found.finding("cost_doubling")
+    own = sweep.returns({"fast": 10, "slow": 40})
+    assert dear is not None and dear.value is not None
+    assert dear.value < (1 + own).prod() ** (252 / (len(own) - 1)) - 1
+    canonical(encode(found))
+
+
 def test_too_short_or_flat_returns_are_not_judged() -> None:
     for paths in (np.random.default_rng(0).normal(size=(30, 3)) * 0.01, np.zeros((300, 2))):
         found = evidence_of_returns(0, paths)
@@ -239,11 +252,3 @@ def test_of_a_thousand_searches_over_noise_one_in_twenty_passes_at_most_and_of_t
     made = experiment(1000, 200, first=10_000)
     assert np.mean([one["passed"] for one in made["noise"]]) <= 0.05
     assert np.mean([one["passed"] for one in made["planted"]]) >= 0.80
-
-
-def test_capital_does_not_decide() -> None:
-    """The same strategy with a hundred times the money differs by lots only."""
-    rich = Mandate(BARS.symbols, capital=Decimal(100_000_000))
-    one, other = (backtest.evidence(strongest, BARS, mandate, **ASKED) for mandate in (MANDATE, rich))
-    for a, b in zip(one.findings, other.findings, strict=True):
-        assert a.passed == b.passed

@@ -16,10 +16,10 @@ from aura_lib.core import Account, Bars, InputError, Mandate, Market, ModelError
 from aura_lib.exchange import Costs
 from tests.backtest.small_strategies import WEEKLY, careful, strongest, trending
 
-BARS = trending(1)
+BARS = trending(1, sessions=420)
 MANDATE = Mandate(BARS.symbols)
-GRID = {"lookback": [5, 20, 60], "top": [1, 3]}
-SIZES: dict[str, Any] = {"train": 200, "test": 100}
+GRID = {"lookback": [5, 20], "top": [2, 3]}
+SIZES: dict[str, Any] = {"train": 150, "test": 70}
 
 
 def walk(decide: Any = strongest, **given: Any) -> validation.WalkForward:
@@ -33,12 +33,12 @@ def test_each_fold_takes_what_was_best_on_its_training_rows_recomputed_from_plai
     for cell in validation.cells(GRID):
         run = backtest.run(strongest, BARS, MANDATE, schedule=WEEKLY, params=cell, warmup=60)
         tried[tuple(cell.values())] = run.returns.to_numpy()
-    for choice, fold in zip(found.choices, folds.walk_forward(539, **SIZES), strict=True):
+    for choice, fold in zip(found.choices, folds.walk_forward(359, **SIZES), strict=True):
         ratios = {cell: returns[fold.train].mean() / returns[fold.train].std(ddof=1) for cell, returns in tried.items()}
         best = max(ratios, key=lambda cell: ratios[cell])
         assert tuple(choice.params.values()) == best
         assert choice.train_sharpe == pytest.approx(ratios[best] * 252**0.5)
-    assert list(found.returns.index) == list(BARS.times[61 + 200 :])
+    assert list(found.returns.index) == list(BARS.times[61 + 150 :])
 
 
 def test_the_stitched_returns_are_those_of_a_strategy_that_switches_at_the_folds() -> None:
@@ -70,8 +70,8 @@ def test_fit_sees_the_training_bars_of_its_fold_and_nothing_else() -> None:
         seen.append(bars.times)
         return {"lookback": 5 if bars.close.iloc[-1].mean() > bars.close.iloc[0].mean() else 20}
 
-    found = walk(fit=fit, grid={"top": [1, 3]})
-    cut = folds.walk_forward(539, **SIZES)
+    found = walk(fit=fit, grid={"top": [2, 3]})
+    cut = folds.walk_forward(359, **SIZES)
     assert len(seen) == 2 * len(cut)
     for number, fold in enumerate(cut):
         assert list(seen[2 * number]) == list(BARS.times[61 + fold.train])
@@ -90,7 +90,7 @@ def crossed(**given: Any) -> validation.CrossValidation:
 
 def test_cross_validation_makes_phi_paths_over_every_bar() -> None:
     found = crossed(purge=5, embargo=3)
-    assert found.paths.shape == (539, folds.path_count(5, 2))
+    assert found.paths.shape == (359, folds.path_count(5, 2))
     assert len(found.choices) == 10 and len(found.table()) == 10
     assert found.sharpes == pytest.approx(found.paths.mean() / found.paths.std() * 252**0.5)
 
@@ -127,8 +127,8 @@ def test_a_cell_that_the_strategy_refuses_is_left_out_and_none_left_is_an_error(
         ({"grid": {}}, "a grid maps each parameter"),
         ({"grid": {"top": []}}, "a grid maps each parameter"),
         ({"grid": {"top": range(1, 2000)}}, "1,999 cells"),
-        ({"train": 539}, "leave none to test"),
-        ({"schedule": "XNYS year-end close", "warmup": 400}, "nothing can be concluded"),
+        ({"train": 359}, "leave none to test"),
+        ({"schedule": "XNYS year-end close", "warmup": 300}, "nothing can be concluded"),
     ],
 )
 def test_what_cannot_be_validated_is_refused_with_what_to_do(given: dict[str, Any], told: str) -> None:

@@ -102,13 +102,14 @@ class _Work:
         base = self.case.run()
         seconds = perf_counter() - began
         begun = self._trying(seconds)
-        causal = known.causal(self.case, schedule, self.seed)  # here: what it looks for may hide in this process
+        # in this process: what it looks for may hide here
+        causal, needed = known.causal(self.case, schedule, self.seed)
         trials = self._tried(base, begun)
         search = tried_before.search(self.case, base, trials)
         lucky, data = statistical.luck(base.returns, search, self.case.periods)
         chosen, logits = statistical.selection(search, self.seed)
         measures = [*causal, *lucky, *chosen]
-        figures: dict[str, Any] = {"trials": data, "pbo": logits, "equity": pictures.equity(self.case, base)}
+        figures: dict[str, Any] = {**needed, "trials": data, "pbo": logits, "equity": pictures.equity(self.case, base)}
         if self.grid:
             walk, cross = self._validated(trials)
             measures += [*statistical.walked(walk.returns.to_numpy(), walk.in_sample, self.case.periods)]

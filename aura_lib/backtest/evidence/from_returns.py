@@ -83,7 +83,7 @@ def _checked(chosen: int | ArrayLike, paths: ArrayLike) -> tuple[NDArray[np.floa
         raise InputError(f"chosen has {given.shape} returns, the paths have {len(matrix)} rows")
     if not (np.isfinite(matrix).all() and np.isfinite(given).all()):
         raise InputError("returns hold NaN or infinity: drop those rows, of all paths together")
-    among = np.ndim(chosen) == 0 or (matrix == given[:, None]).all(axis=0).any()
+    among = np.ndim(chosen) == 0 or np.isclose(matrix, given[:, None], rtol=1e-4, atol=1e-8).all(axis=0).any()
     return (matrix if among else np.column_stack([matrix, given])), given
 
 
