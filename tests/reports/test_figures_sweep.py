@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from scipy import integrate, stats
 
+from aura_lib.backtest import expected_maximum_sharpe
 from aura_lib.core import InputError
 from aura_lib.reports import About, figures, picture, themes
 from aura_lib.reports.figures import sweep
-from aura_lib.reports.figures.sweep.trials import expected_maximum
 
 ABOUT = About(
     subject="sma <b>crossover</b>", source="sample, snapshot 3f9a", as_of=datetime(2022, 7, 25, 20, tzinfo=UTC)
@@ -239,18 +238,9 @@ def test_of_very_many_combinations_an_even_selection_with_the_best_is_drawn() ->
     assert len(lines.line.color) <= 3000 and max(lines.line.color) == many["sharpe"].max()
 
 
-@pytest.mark.parametrize("count", [2, 10, 100, 1000, 100_000])
-def test_the_best_of_luck_is_near_the_true_expectation_of_the_largest_normal(count: int) -> None:
-    def density(x: float) -> float:  # of the largest of `count` standard normals
-        return x * count * stats.norm.pdf(x) * stats.norm.cdf(x) ** (count - 1)
-
-    exact = integrate.quad(density, -10, 10, limit=200)[0]
-    assert expected_maximum(count, 0.25) == pytest.approx(0.5 * exact, rel=0.03 if count > 2 else 0.1)
-
-
 def test_the_trials_are_judged_against_luck_among_as_many_as_were_tried() -> None:
     values = table(("train",)).groupby(PARAMETERS)["sharpe"].mean()
-    luck = expected_maximum(1000, values.var())
+    luck = expected_maximum_sharpe(1000, values.var())
     figure = draw("trials", count=1000)
     assert sum(figure.data[0].y) == 30 and notes(figure)["luck"] == f"luck alone {luck:.2f}"
     assert f"{luck:.2f} that luck gives the best of 1,000 without skill" in figure.layout.title.subtitle.text
