@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +36,7 @@ Values = Callable[[np.ndarray], np.ndarray]
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """In place of the compiled kernel: Sharpe ratios that are best in train at (6, 30), in test at (9, 50)."""
     asked: list[np.ndarray] = []
 
@@ -51,7 +51,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
     monkeypatch.setattr(loop, "returns", lambda job, rows: np.zeros((len(job.live), len(rows)), dtype=np.float32))
-    yield asked
+    return asked
 
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
