@@ -121,7 +121,7 @@ def _seconds(job: Job, combinations: int) -> float:
 
 def _chunk(job: Job) -> int:
     """Combinations between two looks: whole blocks of lanes, so that chunked and unchunked is the same."""
-    return int(np.clip(PACE / _seconds(job, LANES), 1, 2048)) * LANES
+    return int(np.clip(PACE / _seconds(job, LANES), 1, 256)) * LANES
 
 
 def _counted(space: Grid, job: Job, most: int) -> int:
