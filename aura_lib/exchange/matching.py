@@ -230,10 +230,12 @@ class Exchange:
         """A split: `ratio` new units for each old one (0.1: ten become one), in the position and in open orders.
 
         What it leaves of a lot is paid out at `price`, that of a new unit (`actions.split`). Orders of which less than
-        a lot would be left are cancelled. A ratio or price that is not positive raises InputError.
+        a lot would be left are cancelled; options on the symbol stay as they are. A ratio or price that is not positive
+        raises InputError, and nothing changes.
         """
         floor, moment = self._floor, utc(at, "at")
         position = floor.books.positions.get(symbol)
+        actions.positive("the ratio of a split", ratio)
         events: list[Event] = []
         if position is not None and position.quantity:
             events += [floor.book(booking) for booking in list(actions.split(position, ratio, price, moment))]

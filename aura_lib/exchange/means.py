@@ -99,7 +99,9 @@ class Purse:
         """What makes the position smaller is always allowed; else exposure may be `max_gross` times the equity."""
         held = self._held(instrument)
         unit = price * instrument.multiplier * self.rate(instrument.currency)
-        mark = self.marks.get(instrument.symbol, price) * instrument.multiplier * self.rate(instrument.currency)
+        position = self.books.positions.get(instrument.symbol)
+        known = self.mark(instrument.symbol, price if position is None else position.average_cost)
+        mark = known * instrument.multiplier * self.rate(instrument.currency)
         equity, gross = self.worth()
         equity, gross = equity + held * (unit - mark), gross - abs(held) * mark
         other = self.rate(instrument.currency)
@@ -174,8 +176,9 @@ class Purse:
 
     def traded(self, instrument: Instrument, held: Decimal, change: Decimal, price: Decimal, fee: Decimal) -> None:
         """Carry what the account is worth over a trade, instead of adding up all positions again."""
+        fresh = instrument.symbol not in self.marks
         mark = self.marks.setdefault(instrument.symbol, price)
-        if self._worth is None or instrument.asset_class is AssetClass.FX:
+        if self._worth is None or (fresh and held) or instrument.asset_class is AssetClass.FX:
             self._worth = None
             return
         equity, gross = self._worth

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from aura_lib.core import AssetClass, Booking, BookingKind, Instrument, OrderStatus, TimeInForce
+from aura_lib.core import AssetClass, Booking, BookingKind, DataError, Instrument, OrderStatus, TimeInForce
 from aura_lib.core.portfolio import pairs
 from aura_lib.exchange import options
 from aura_lib.exchange.bars import PriceBar, checked
@@ -67,6 +67,15 @@ class Session:
                 self._look(instrument.symbol, prices)
                 if instrument.underlying is not None:
                     self._look(instrument.underlying, prices)
+                    if self._closing and options.due(position, self._moment):
+                        self._settles(instrument, instrument.underlying)
+
+    def _settles(self, option: Instrument, underlying: str) -> None:
+        if underlying not in self._marks and underlying not in self._floor.purse.marks:
+            raise DataError(
+                f"{option.symbol} expired on {option.expiry}, and no price of its underlying {underlying} was ever "
+                "known: hand over the bars of the underlying too"
+            )
 
     def _read_currencies(self, prices: Prices) -> None:
         floor, books = self._floor, self._floor.books

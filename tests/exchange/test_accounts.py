@@ -204,6 +204,18 @@ def test_a_fraction_stays_without_a_price_and_where_fractions_were_held() -> Non
     assert exchange.account.holdings == {"A": D("0.75")}
 
 
+def test_a_short_pays_for_the_fraction_and_an_odd_ratio_leaves_a_quantity_that_can_be_kept() -> None:
+    exchange = opened(1000, SHORT, A=(-5, 90))
+    assert bookings(exchange.split("A", D("1.5"), SLOT, price=D(60))) == [("split", D(0)), ("cash_in_lieu", D(-30))]
+    assert (exchange.account.cash, exchange.account.holdings) == (D(970), {"A": D(-7)})
+    exchange.split("A", D("0.333333333333333333333"), SLOT + DAY)
+    assert exchange.account.holdings == {"A": D("-2.333333333")}
+    before = exchange.state()
+    with pytest.raises(InputError, match="the ratio of a split must be a positive Decimal"):
+        exchange.split("A", D(0), SLOT)
+    assert exchange.state() == before
+
+
 def test_open_orders_follow_a_split() -> None:
     exchange = opened(10_000, Terms(), A=(30, 90))
     intent = Intent(
@@ -340,6 +352,16 @@ def test_american_options_can_be_exercised_early_and_what_cannot_be_is_told() ->
         exchange.exercise("A", D(1), SLOT)
     with pytest.raises(BrokerRejected, match="neither the cash nor the shares"):
         opened(10, Terms(), CALL=(1, 3)).exercise(CALL.symbol, D(1), SLOT)
+
+
+def test_an_option_whose_underlying_nobody_knows_a_price_of_stops_the_match_at_its_expiry() -> None:
+    exchange = opened(20_000, Terms(), CALL=(1, 3))
+    exchange.match(SLOT, {CALL.symbol: D(1)})
+    before = exchange.state()
+    with pytest.raises(DataError, match="no price of its underlying A was ever known"):
+        exchange.match(SLOT + 3 * DAY, {CALL.symbol: D(1)})
+    assert exchange.state() == before
+    assert bookings(exchange.match(SLOT + 4 * DAY, {"A": D(90)})) == [("expiry", D(0))]
 
 
 def test_an_expired_option_is_not_traded() -> None:
