@@ -228,7 +228,8 @@ class _Examination:
         for i in some:
             if self._differs(RANDOM, i, self._ask(self._twin(), self.bars, i, luck=1), "asked twice on the same data"):
                 break
-        self._at_another_time(some[:3])
+        if not self.found(RANDOM):
+            self._at_another_time(some[:3])
         if self.found(RANDOM) or self.found(CLOCK):
             return
         for i in self.few(SOME if self.alone else 2 * SOME):
