@@ -31,9 +31,7 @@ def placebo(case: Case, answers: Answers, *, seed: int, draws: int = 500) -> Str
     if not all(isinstance(answers[slot], TargetWeights) for slot in slots):
         return Stress("placebo", float("nan"), note="its decisions are orders, not weights: nothing to shuffle")
     if len(slots) < FEWEST:
-        return Stress(
-            "placebo", float("nan"), note=f"{len(slots)} decisions are too few to shuffle: {FEWEST} at least"
-        )
+        return Stress("placebo", float("nan"), note=f"{len(slots)} decisions are too few to shuffle: {FEWEST} at least")
     weights = np.array([[answers[t].weights.get(s, 0.0) for s in case.mandate.universe] for t in slots])
     growth, starts = _growth(case, slots)
     own = _sharpes(weights[:, :, None], growth, starts)[0]

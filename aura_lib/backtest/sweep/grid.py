@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,7 +160,12 @@ class _Expression:
             ) from None
 
     def __call__(self, **given: Any) -> Any:
-        return _value(ast.parse(self.text, mode="eval").body, given)
+        return _value(_parsed(self.text), given)
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _value(node: ast.expr, given: Mapping[str, Any]) -> Any:
