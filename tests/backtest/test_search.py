@@ -282,3 +282,14 @@ def test_the_figures_of_a_window_are_those_of_a_slow_recomputation(rng: np.rando
         {"total_return": 0, "annual_return": 0, "volatility": 0, "sharpe": math.nan, "sortino": math.nan,
          "max_drawdown": 0, "calmar": math.nan}, nan_ok=True,
     )  # fmt: skip
+
+
+def test_a_rule_walks_forward_and_a_decide_is_told_where_it_can(bars: Bars, rng: np.random.Generator) -> None:
+    laid_out = backtest.sweep(RULE, bars, SPACE, folds=FOLDS).walk_forward()
+    drawn = search(RULE, bars, SPACE, folds=FOLDS, trials=1000, method="grid").walk_forward()
+    pd.testing.assert_series_equal(laid_out.returns, drawn.returns)
+    found = decided(several(rng), {"lookback": [5, 6]})
+    with pytest.raises(InputError, match=r"backtest\.validation"):
+        found.walk_forward()
+    with pytest.raises(InputError, match=r"backtest\.run\(decide, \.\.\., params="):
+        found.path(0)
