@@ -68,7 +68,7 @@ def test_a_grid_of_a_thousand_million_is_refused_at_once_with_an_estimate_and_a_
         ({"metrics": ["sharp"]}, "unknown metrics"),
         ({"metrics": "sharpe"}, "must be a list of names"),
         ({"keep": -1}, "keep=-1"),
-        ({"rank": "calmar"}, "rank='calmar' is not among"),
+        ({"rank": "calmar", "metrics": ["sharpe"]}, "rank='calmar' is not among"),
         ({"engine": "gpu"}, "engine='gpu'"),
         ({"threads": 0}, "threads=0"),
         ({"costs": Costs(min_commission=COSTLY.commission_bps)}, "a minimum commission needs `backtest.run`"),

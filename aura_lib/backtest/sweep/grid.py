@@ -102,7 +102,7 @@ def _axis(name: str, given: Any) -> NDArray[np.float64]:
             f"{name} has no values: the grid is empty" if not array.size else f"{name} must be flat, not {array.shape}"
         )
     if array.dtype.kind not in "iuf":
-        raise InputError(f"{name} holds {array.dtype} values, {array[0]!r} first: numbers are needed")
+        raise InputError(f"{name} holds {array.dtype} values, {array.tolist()[0]!r} first: numbers are needed")
     axis = array.astype(np.float64)
     if not np.isfinite(axis).all():
         raise InputError(
