@@ -14,42 +14,30 @@ from aura_lib.backtest.desk import Desk
 from aura_lib.backtest.replay import replay
 from aura_lib.core import Account, Bars, Booking, Fill, InputError, Intent, Mandate, fold, iso
 from aura_lib.core.market import Shared
-from aura_lib.exchange import Exchange, Terms
-from aura_lib.risk import Limits
+from aura_lib.exchange import Exchange
 
 if TYPE_CHECKING:
     from aura_lib.backtest.replay import Replay
     from aura_lib.plan import Decide
 
-SAMPLE = 3  # slots asked again after a run
-
 
 def repeats(
-    decide: Decide,
-    bars: Bars,
-    mandate: Mandate,
-    played: Replay,
-    *,
-    params: Mapping[str, Any],
-    features: Mapping[str, Any] | None = None,
-    sample: int = SAMPLE,
+    decide: Decide, shared: Shared, mandate: Mandate, played: Replay, *, params: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What is different when a strategy is asked again at the first, the last and some slots between of a replay.
+    """What is different when a strategy is asked again at two slots of a replay: its first trade's, and the last.
 
-    It gets the market and the account it had then. A whole second run would double the time of every backtest; a few
+    It gets the market and the account it had then. A whole second run would double the time of every backtest; two
     questions find what draws random numbers, reads a clock, or remembers. A strategy that only prints, prints again.
     """
     slots = played.slots
-    if not slots:
-        return
-    shared = Shared(bars, features)
-    exchange = Exchange.of(played.opening, played.costs, terms=Terms.of(mandate), instruments=bars.instruments)
-    desk = Desk(shared, mandate, exchange, Limits(), played.opening.name)
-    for n in sorted({round(step) for step in np.linspace(0, len(slots) - 1, sample)}):
+    first = next((n for n, slot in enumerate(slots) if slot.intents), 0)
+    exchange = Exchange.of(played.opening, played.costs, terms=played.terms, instruments=shared.bars.instruments)
+    desk = Desk(shared, mandate, exchange, played.limits, played.opening.name)
+    for n in dict.fromkeys((len(slots) - 1, first) if slots else ()):
         slot = slots[n]
-        end = int(bars.times.searchsorted(pd.Timestamp(slot.slot), side="right"))
-        market, account = shared.market(end, slot.slot), _account_at(played, slot.slot)
-        wished = desk.propose(decide, market, account, params)
+        end = int(shared.bars.times.searchsorted(pd.Timestamp(slot.slot), side="right"))
+        account = _account_at(played, slot.slot)
+        wished = desk.propose(decide, shared.market(end, slot.slot), account, params)
         if wished != slot.intents:
             yield f"at {iso(slot.slot)} it wished for {_told(slot.intents)}, asked again for {_told(wished)}"
 
@@ -57,8 +45,10 @@ def repeats(
 def _account_at(played: Replay, moment: datetime) -> Account:
     """The account as it stood after the bar of a slot."""
     entries: list[Fill | Booking] = [*played.bookings, *played.fills]
-    until = sorted((entry for entry in entries if entry.time <= moment), key=lambda entry: entry.time)
-    return fold(played.opening, until)
+    until = [entry for entry in entries if entry.time <= moment]
+    if len(until) == len(entries):
+        return played.account
+    return fold(played.opening, sorted(until, key=lambda entry: entry.time))
 
 
 def _told(intents: Sequence[Intent]) -> str:

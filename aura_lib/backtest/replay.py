@@ -114,6 +114,32 @@ def replay(
     is raised again with the slot and the history there was. An interrupt ends the run after its slot: what was
     done by then is returned, and says so.
     """
+    shared = Shared(bars, features)
+    return play(
+        decide, shared, mandate, slots=slots, params=params, costs=costs, fills=fills, terms=terms, actions=actions,
+        limits=limits, account=account, delay=delay, name=name, progress=progress,
+    )  # fmt: skip
+
+
+def play(
+    decide: Decide,
+    shared: Shared,
+    mandate: Mandate,
+    *,
+    slots: Sequence[datetime] | pd.DatetimeIndex,
+    params: Mapping[str, Any] | None,
+    costs: Costs | None,
+    fills: FillModel | None,
+    terms: Terms | None,
+    actions: pd.DataFrame | None,
+    limits: Limits | None,
+    account: Account | None,
+    delay: int,
+    name: str,
+    progress: Progress | None,
+) -> Replay:
+    """`replay`, over bars that somebody goes on looking at."""
+    bars = shared.bars
     began = perf_counter()
     moments = _ascending(slots)
     ends = bars.times.searchsorted(pd.DatetimeIndex(moments, tz="UTC").as_unit("us"), side="right").tolist()
@@ -125,7 +151,7 @@ def replay(
     rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
     exchange = Exchange.of(asked, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
     opening = exchange.account  # with a balance in every currency it may trade in
-    desk = Desk(Shared(bars, features), mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
+    desk = Desk(shared, mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
     desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})
     stopped = None

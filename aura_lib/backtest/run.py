@@ -13,12 +13,13 @@ import pandas as pd
 from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.determinism import Untouched, repeats
 from aura_lib.backtest.doors import from_rule
-from aura_lib.backtest.replay import Progress, replay
+from aura_lib.backtest.replay import Progress, play
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.sweep.rule import Rule
 from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
+from aura_lib.core.market import Shared
 from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
@@ -59,7 +60,7 @@ def run(
     it a line on stderr tells a person once two seconds have passed. An interrupt ends the run after its slot: what
     was done by then is returned, and says so, as does a run that ended in bankruptcy.
 
-    Afterwards it is asked again at three of its slots, with what it saw there: where it wishes for something else it
+    Afterwards it is asked again at two of its slots, with what it saw there: where it wishes for something else it
     is not deterministic, and the result says so and warns.
 
     Raises InputError for dates outside the bars, a universe the bars do not have, or no slot in the window;
@@ -82,14 +83,14 @@ def run(
             decide, history, history.between(first, last), mandate, slots=slots, schedule=str(plan), params=params,
             costs=charged, limits=bounds, name=name, more=asked,
         )  # fmt: skip
-    untouched = Untouched(params)
+    untouched, shared = Untouched(params), Shared(history, features)
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
         costs=(charged, bounds, fills, terms), periods=periods_per_year(bars.frequency, bars.calendar),
     ) as trial, Bar("backtest") as bar:  # fmt: skip
-        result = replay(
+        result = play(
             decide,
-            history,
+            shared,
             mandate,
             slots=slots,
             params=untouched.given,
@@ -98,14 +99,15 @@ def run(
             terms=terms,
             actions=actions,
             limits=bounds,
-            features=features,
+            account=None,
             delay=delay,
             name=name,
             progress=trial.watch(progress or bar),
         )
         ended = result.stopped or result.bankrupt or last
         timing = {"calendar": planned - began, **result.seconds}
-        odd = tuple(repeats(decide, history, mandate, result, params=untouched.given, features=features))
+        again = () if result.stopped else repeats(decide, shared, mandate, result, params=untouched.given)
+        odd = tuple(again)
         untouched.check()
         book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing, odd)
         outcome = INTERRUPTED if result.stopped else COMPLETED
