@@ -92,6 +92,8 @@ class Case:
         except Exception as error:
             error.add_note(f"in the case '{self.name}'")
             raise
+        if made.stopped is not None:  # half a replay is no case
+            raise KeyboardInterrupt
         equity, charged = curves(made, self.bars)
         window = equity[self.first :]
         return Outcome(
