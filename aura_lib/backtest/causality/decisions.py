@@ -25,6 +25,7 @@ from aura_lib.backtest.causality.future import KINDS, NOT_DATA, WORDS, Future, N
 from aura_lib.backtest.causality.indicator import first_moved
 from aura_lib.backtest.causality.slots import Asked, Decide, ask, chosen, replayed, slots_of
 from aura_lib.backtest.causality.twin import Reach, reach, twin
+from aura_lib.backtest.counting import uncounted
 from aura_lib.core import Bars, Calendar, InputError, Mandate, Market
 from aura_lib.exchange import Costs
 
@@ -105,7 +106,7 @@ def check(
         raise InputError(f"decide must be a function of (market, account, mandate, **params), not {decide!r}")
     began = perf_counter()
     slots = slots_of(bars, schedule, start, end, warmup)
-    with stage.uncounted():
+    with uncounted():
         examined = _Examination(decide, bars, mandate, dict(params or {}), seed, slots, costs, name)
         examined.answers_repeat()
         steady = examined.steady()
