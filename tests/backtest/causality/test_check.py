@@ -87,7 +87,7 @@ def test_random_numbers_without_a_seed_are_told_as_such() -> None:
 
 def test_a_clock_is_told_as_such() -> None:
     def timed(market: Market, account: Account, mandate: Mandate) -> TargetWeights:
-        return one(NAMES[pd.Timestamp.now(tz="UTC").dayofyear % 6], market)
+        return one(NAMES[pd.Timestamp.now(tz="UTC").day_of_year % 6], market)
 
     assert {f.kind for f in checked(timed).findings} == {"wall clock"}
 
