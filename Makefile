@@ -1,7 +1,7 @@
 # What can be made here; `make help` reads it to you. Needs Python ≥ 3.11, git and make, nothing else.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak lint bench lock clean
+.PHONY: help demo up test soak lint bench bench-peers lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV PIP_USER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the whole journey on real data: research, promotion, twelve scheduled paper runs, proof
 	@$(BIN)/aura demo
@@ -37,6 +37,9 @@ lint: $(READY) ## style, types, import directions, clean notebooks, a current RE
 
 bench: $(READY) ## measure (ONLY=name for one suite): a table here, the rows in build/bench.json
 	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+bench-peers: $(READY) ## install what benchmarks are measured beside, into build/peers (once; never into .venv)
+	@$(BIN)/python -m tests.benchmarks.peers
 
 lock: $(READY) ## requirements.lock anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(BIN)/uv pip compile pyproject.toml --output-file requirements.lock --quiet --no-config --universal \

@@ -1,7 +1,8 @@
 """Signal + covariance + Mandate → TargetWeights
 
-Long-only, fully invested mean-variance portfolios by PyPortfolioOpt, from prices, with the covariance shrunk after
-Ledoit and Wolf. The same prices give the same weights, to the last digit.
+Long-only, fully invested mean-variance portfolios from prices, with the covariance shrunk after Ledoit and Wolf:
+the highest Sharpe ratio by PyPortfolioOpt, the least variance by the solver behind it. The same prices give the same
+weights, to the last digit.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PERIODS_PER_YEAR = 252  # prices are daily closes
 FEWEST = 3  # rows of prices: two returns are what a covariance needs at the very least
 GRAIN = 1_000_000  # weights are whole millionths
 # An interior-point solver without timers or threads: the same problem takes the same steps on every machine.
+SOLVED = ("Solved", "AlmostSolved")  # `_clean` checks what it says
 SOLVER, OPTIONS = "CLARABEL", {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
 Array = npt.NDArray[np.float64]
@@ -54,7 +56,7 @@ def min_volatility(prices: pd.DataFrame, *, max_weight: float = 1.0) -> dict[str
     returns = _returns(prices)
     cap = _cap(max_weight, returns)
     covariance = _covariance(returns)
-    return _solve(returns, cap, None, covariance, lambda frontier: frontier.min_volatility())
+    return _clean(returns, _least_variance(returns, covariance, cap), cap)
 
 
 def max_sharpe(prices: pd.DataFrame, *, max_weight: float = 1.0, risk_free_rate: float = 0.0) -> dict[str, float]:
@@ -143,10 +145,10 @@ def _cap(max_weight: float, returns: pd.DataFrame) -> float:
 
 def _covariance(returns: pd.DataFrame) -> Array:
     """Ledoit–Wolf covariance, scaled to a mean variance of 1: scale moves no weight, but would move the tolerances."""
-    from pypfopt.risk_models import CovarianceShrinkage
+    from sklearn.covariance import ledoit_wolf
 
     with _quiet():
-        estimate = CovarianceShrinkage(returns, returns_data=True, frequency=1).ledoit_wolf().to_numpy()
+        estimate, _ = ledoit_wolf(returns.to_numpy())
     variance = float(np.trace(estimate)) / len(estimate)
     if not variance > 1e-18:
         raise ModelError(f"the returns of {list(returns.columns)} do not vary: no portfolio has less risk than another")
@@ -173,6 +175,31 @@ def _highest(excess: Array, cap: float) -> float:
     """The highest excess return that a portfolio under the cap can have: fill the best names first."""
     room = np.clip(1.0 - cap * np.arange(len(excess)), 0.0, cap)
     return float(np.sort(excess)[::-1] @ room)
+
+
+def _least_variance(returns: pd.DataFrame, covariance: Array, cap: float) -> Array:
+    """Min ½ wᵀΣw with Σw = 1, 0 ≤ w ≤ cap, by the solver itself: a tenth of the time of a modelling language.
+
+    A strategy asks this at every slot, and evidence replays it dozens of times.
+    """
+    n = len(covariance)
+    if cap * n <= 1 + 1e-9:  # one portfolio is allowed, and an interior-point solver needs an interior
+        return np.full(n, 1.0 / n)
+    import clarabel
+    from scipy import sparse
+
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    for name, value in OPTIONS.items():
+        setattr(settings, name, value)
+    bounds = sparse.csc_matrix(np.vstack([np.ones(n), -np.eye(n), np.eye(n)]))
+    limits = np.concatenate([[1.0], np.zeros(n), np.full(n, cap)])
+    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * n)]
+    quadratic = sparse.triu(sparse.csc_matrix(covariance), format="csc")
+    found = clarabel.DefaultSolver(quadratic, np.zeros(n), bounds, limits, cones, settings).solve()
+    if str(found.status) not in SOLVED:
+        raise ModelError(f"no solution for {list(returns.columns)} at max_weight={cap}: {found.status}")
+    return np.asarray(found.x)
 
 
 def _solve(

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core import Account, DataError, InputError, Instrument, Intent, Mandate, Side, TargetWeights, rate
+from aura_lib.core import (
+    Account,
+    DataError,
+    InputError,
+    Instrument,
+    Intent,
+    Mandate,
+    Side,
+    Signals,
+    TargetWeights,
+    rate,
+)
 from aura_lib.exchange import Ceiling, Costs
 
 if TYPE_CHECKING:
@@ -48,7 +59,7 @@ def prices_at(market: Market) -> dict[str, Decimal]:
 
     A symbol whose last close is NaN (it did not trade in that bar) is absent: an older price is no price to trade at.
     """
-    return decimal_prices(market.bars.instruments, market.prices.tolist())
+    return decimal_prices(market.instruments, market.values()[-1].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +182,8 @@ def rebalance(
     weights = _weights(targets, mandate)
     _priced(weights, account, prices)
     equity = account.equity(prices)
-    legs = _legs(weights, account, prices, mandate, instruments, equity, costs)
+    named = set(weights) if targets.keep_others else {s for s, w in weights.items() if w} | account.holdings.keys()
+    legs = _legs(named, weights, account, prices, mandate, instruments, equity, costs)
     allowed = [leg for leg in legs if leg.instrument.symbol not in mandate.restricted or not leg.opens]
     if mandate.short or mandate.max_gross > 1:
         fitting = _carried(allowed, account, prices, equity, mandate)
@@ -226,6 +238,7 @@ def _unit(instrument: Instrument, prices: Mapping[str, Decimal], account: Accoun
 
 
 def _legs(
+    named: Iterable[str],
     weights: Mapping[str, Decimal],
     account: Account,
     prices: Mapping[str, Decimal],
@@ -237,7 +250,7 @@ def _legs(
     investable = max(equity, ZERO) * (1 - Decimal(repr(mandate.cash_buffer)))
     holdings = account.holdings
     legs = []
-    for symbol in sorted({s for s, w in weights.items() if w} | holdings.keys()):
+    for symbol in sorted(named):
         instrument = _instrument(symbol, account, instruments)
         unit = _unit(instrument, prices, account)
         held, weight = holdings.get(symbol, ZERO), weights.get(symbol, ZERO)
@@ -321,23 +334,24 @@ def propose(
 ) -> tuple[Intent, ...]:
     """Ask a strategy and turn its answer into intents, sells first: the one road of backtest, paper and live.
 
-    `decide(market, account, mandate, **params)` returns TargetWeights as of the market's moment, or a list of
-    Intents. `costs` are for the estimate in the plan.
+    `decide(market, account, mandate, **params)` returns TargetWeights or Signals as of the market's moment, or a
+    list of Intents. `costs` are for the estimate in the plan.
 
     Raises InputError for parameters `decide` does not take, for an answer of another type, as of another moment,
     or outside the mandate; and whatever `rebalance` and `decide` raise.
     """
     answer = _ask(decide, market, account, mandate, params or {})
+    if isinstance(answer, Signals):
+        answer = _followed(answer, account, mandate)
     if isinstance(answer, TargetWeights):
         if answer.as_of != market.as_of:
             raise InputError(f"decide was asked as of {market.as_of} and answered as of {answer.as_of}")
-        instruments = market.bars.instruments
-        return rebalance(answer, account, prices_at(market), mandate, instruments, costs).intents
+        return rebalance(answer, account, prices_at(market), mandate, market.instruments, costs).intents
     if isinstance(answer, list | tuple) and all(isinstance(intent, Intent) for intent in answer):
         return _within(tuple(answer), mandate)
     kinds = sorted({type(part).__name__ for part in answer}) if isinstance(answer, list | tuple) else []
     given = f"{type(answer).__name__} of {', '.join(kinds)}" if kinds else type(answer).__name__
-    raise InputError(f"decide must return TargetWeights or a list of Intent, not {given}")
+    raise InputError(f"decide must return TargetWeights, Signals or a list of Intent, not {given}")
 
 
 def _ask(decide: Decide, market: Market, account: Account, mandate: Mandate, params: Mapping[str, Any]) -> Any:
@@ -360,6 +374,17 @@ def _mismatch(decide: Decide, *args: Any) -> InputError | None:
         name = getattr(decide, "__name__", repr(decide))
         return InputError(f"{name} is called as decide(market, account, mandate, **{dict(params)}): {error}")
     return None
+
+
+def _followed(signals: Signals, account: Account, mandate: Mandate) -> TargetWeights:
+    """Signals as targets of the symbols they name: an entry into what is held on that side already is none."""
+    share = 1 / len(mandate.universe)
+    held = account.holdings
+    entries = {s: share if w is None else w for s, w in signals.entered.items()}
+    weights = {s: w for s, w in entries.items() if not held.get(s) or (held[s] > 0) != (w > 0)}
+    weights |= {s: 0.0 for s in signals.exits if s in held}
+    gross = max(mandate.max_gross, 1.0)
+    return TargetWeights(weights, signals.as_of, long_only=not mandate.short, max_gross=gross, keep_others=True)
 
 
 def _within(intents: tuple[Intent, ...], mandate: Mandate) -> tuple[Intent, ...]:

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.ledgers import ledger_url
 from tests.postgres import cluster, database, own_cluster
 
-__all__ = ["cluster", "database", "own_cluster"]  # fixtures for whoever asks for them
+__all__ = ["cluster", "database", "ledger_url", "own_cluster"]  # fixtures for whoever asks for them
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)

@@ -62,7 +62,7 @@ def simulate(fills: Sequence[Fill], bars: Bars, symbols: Sequence[str], cash: De
             close,
             size=size,
             size_type="amount",
-            direction="longonly",
+            direction="both",
             price=price,
             fees=0.0,
             fixed_fees=fee,

@@ -2,70 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from aura_lib.backtest.arrays import Arrays
+from aura_lib.backtest import accounts, tables
+from aura_lib.backtest.curve import Curve, exchange_rate
 from aura_lib.backtest.replay import Replay
 from aura_lib.backtest.statistics import periods_per_year, statistics
-from aura_lib.core import Bars, Fill, InputError, Intent, Mandate
+from aura_lib.backtest.tape import Tape
+from aura_lib.backtest.trades import Trades
+from aura_lib.core import Bars, Mandate
+
+if TYPE_CHECKING:
+    from aura_lib.backtest.arrays import Arrays
+
+NOTHING_LEFT = 1e-9  # of the opening equity: what a curve that fell to zero or below is measured at
 
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
     """A replay over a window of bars, and what it was worth.
 
-    `bars` are those of the window. `timing` holds seconds: "decide" in the strategy, "vectorbt" in vectorbt (its
-    import included), "calendar" in finding the slots (the calendar's first use included), "loop" in all the rest.
+    Everything is made when it is asked for. `bars` are those of the window. `timing` holds seconds: "decide" in the
+    strategy, "calendar" in finding the slots (the calendar's first use included), "loop" in all the rest. `repeats`
+    tells what differed when the strategy was asked again at a few of its slots; empty: nothing did.
     """
 
-    replay: Replay
+    source: Replay | Tape
     bars: Bars
     mandate: Mandate
     schedule: str
-    arrays: Arrays
     params: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
+    repeats: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         s = self.stats
         return (
             f"<Backtest {self.bars.start:%Y-%m-%d} to {self.bars.end:%Y-%m-%d}, '{self.schedule}', "
-            f"{len(self.replay.slots)} slots, {len(self.replay.fills)} fills: {s['annual_return']:.2%} a year, "
-            f"volatility {s['volatility']:.2%}, Sharpe {s['sharpe']:.2f}, max drawdown {s['max_drawdown']:.1%}>"
+            f"{s['n_slots']:.0f} slots, {s['n_fills']:.0f} fills: {s['annual_return']:.2%} a year, "
+            f"volatility {s['volatility']:.2%}, Sharpe {s['sharpe']:.2f}, max drawdown {s['max_drawdown']:.1%}"
+            f"{accounts.notes(self)}>"
         )
+
+    # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Slots, orders and fills as nouns. Of a run over arrays they are made when they are first asked for."""
+        return self.source if isinstance(self.source, Replay) else self.source.replay()
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The mandate's universe and whatever else was held, in the order of the bars."""
+        touched = self.source.touched() | set(self.mandate.universe)
+        return tuple(s for s in self.bars.symbols if s in touched)
+
+    @cached_property
+    def executions(self) -> Trades:
+        """The fills as columns."""
+        return self.source.trades(self.bars, self.symbols)
+
+    @cached_property
+    def curve(self) -> Curve:
+        """What was booked, laid out over the bars."""
+        return Curve(self.bars, self.source.opening, self.source.changes(self.bars, self.symbols))
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The same fills, played by vectorbt as amounts: its portfolio, equity, cash and positions.
+
+        vectorbt holds trades in the account's currency, from cash, as long as cash stays above zero. Bookings
+        (dividends, splits, interest) and several currencies raise InputError, what it books otherwise DataError.
+        """
+        from aura_lib.backtest.arrays import simulate
+
+        accounts.expressible(self)
+        return simulate(self.replay.fills, self.bars, self.symbols, self.source.opening.cash)
 
     @property
     def portfolio(self) -> Any:
         """The `vectorbt.Portfolio` of the fills. Its own figures take 365 days a year unless told `year_freq`."""
         return self.arrays.portfolio
 
+    # ── paths ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
     @property
     def equity(self) -> pd.Series:
         """Cash plus holdings at the last known close, at every bar (UTC), in the mandate's currency."""
-        return self.arrays.equity
+        return self.curve.equity
 
     @property
     def cash(self) -> pd.Series:
-        """Cash at every bar."""
-        return self.arrays.cash
+        """Cash at every bar, all currencies together in the mandate's."""
+        return self.curve.cash
+
+    @property
+    def balances(self) -> dict[str, pd.Series]:
+        """Currency → cash in it at every bar."""
+        return self.curve.balances
 
     @property
     def positions(self) -> pd.DataFrame:
         """Units held at every bar, time × symbol."""
-        return self.arrays.positions
+        return self.curve.positions
 
     @cached_property
     def weights(self) -> pd.DataFrame:
         """Value of each holding over equity at every bar, time × symbol; what they leave is cash."""
-        multipliers = [float(self.bars.instruments[s].multiplier) for s in self.positions.columns]
-        close = self.bars.close[list(self.positions.columns)].ffill()
-        return (self.positions * multipliers * close).fillna(0.0).div(self.equity, axis=0)
+        return self.curve.values.div(self.equity, axis=0)
 
     @cached_property
     def returns(self) -> pd.Series:
@@ -73,49 +124,78 @@ class Backtest:
         return self.equity.pct_change().iloc[1:].rename("returns")
 
     @cached_property
+    def exposures(self) -> pd.DataFrame:
+        """Fractions of equity at every bar: `gross` (long − short), `net` (long + short), `long`, `short` (≤ 0)."""
+        weights = self.weights.to_numpy()
+        long, short = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+        columns = {"gross": long - short, "net": long + short, "long": long, "short": short}
+        return pd.DataFrame(columns, index=self.bars.times)
+
+    @cached_property
+    def turnover(self) -> pd.Series:
+        """Half the value traded in each bar over the equity at its end."""
+        traded = np.zeros(len(self.bars))
+        np.add.at(traded, self.executions.row, self._in_own_currency("value"))
+        return pd.Series(traded / 2 / self.equity.to_numpy(), self.bars.times, name="turnover")
+
+    # ── what it cost, and where the profit came from ─────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def costs(self) -> pd.Series:
+        """What trading and holding cost, by kind, in the mandate's currency.
+
+        `commission` is what was paid beside the price, `spread`, `slippage` and `impact` what was in it; `borrow` is
+        for what was sold short. Interest paid on borrowed cash is in `attribution()`, under "cash".
+        """
+        kinds = {"commission": "fee", "spread": "spread", "slippage": "slippage", "impact": "impact"}
+        paid = {kind: float(self._in_own_currency(column).sum()) for kind, column in kinds.items()}
+        return pd.Series(paid | {"borrow": accounts.borrow(self)}, name="costs")
+
+    def attribution(self, by: str = "") -> pd.DataFrame | pd.Series:
+        """Profit by source, costs included; the whole sums to the change of equity.
+
+        The sources are the symbols, "cash" for interest, and each currency for what holding it gained. `by` is a
+        period ("day", "week", "month", "quarter", "year"): then a row a period. Another word raises InputError.
+        """
+        return accounts.attribution(self.curve.profit, by)
+
+    def _in_own_currency(self, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        trades, own = self.executions, self.mandate.currency
+        amounts: np.ndarray[Any, np.dtype[np.float64]] = getattr(trades, column)
+        currencies = [self.bars.instruments[s].currency for s in self.symbols]
+        if all(c == own for c in currencies):
+            return amounts
+        rates = np.column_stack([exchange_rate(self.bars, c, own) for c in currencies])
+        return amounts * rates[trades.row, trades.symbol]
+
+    # ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
     def stats(self) -> dict[str, float]:
         """The figures of `statistics`, and those of trading.
 
         final_equity; turnover (half the traded value a year, over mean equity); exposure (mean invested fraction);
-        fees, slippage (against the close of the fill's bar) and costs, their sum, in currency; n_slots, n_orders,
-        n_fills, n_rejected (legs a limit refused), n_unfilled (cancelled or expired before they were whole),
-        n_open (still open at the end of the data).
+        fees, slippage (all that the price had in it: spread, slippage and impact) and costs, their sum, in currency;
+        n_slots, n_orders, n_fills, n_rejected (legs a limit refused), n_unfilled (cancelled or expired before they
+        were whole), n_open (still open at the end of the data).
+
+        An equity that fell to zero or below is measured as if a billionth of the opening one had been left.
         """
-        equity, fills = self.equity, self.replay.fills
-        figures = statistics(equity, periods_per_year(self.bars.frequency))
-        fees = float(sum(fill.fee for fill in fills))
-        slippage = float(self._slippage(fills).sum())
-        traded = float(sum(fill.value for fill in fills))
-        years = figures["years"]
+        equity = self.equity
+        if self.source.bankrupt is not None:
+            equity = equity.clip(lower=NOTHING_LEFT * float(equity.iloc[0]))
+        figures = statistics(equity, periods_per_year(self.bars.frequency, self.bars.calendar))
+        fees, costs = float(self.costs["commission"]), float(self.costs.drop("borrow").sum())
+        traded, years = float(self._in_own_currency("value").sum()), figures["years"]
         return figures | {
-            "final_equity": float(equity.iloc[-1]),
+            "final_equity": float(self.equity.iloc[-1]),
             "turnover": traded / 2 / float(equity.mean()) / years if years else np.nan,
             "exposure": float(1 - (self.cash / equity).mean()),
             "fees": fees,
-            "slippage": slippage,
-            "costs": fees + slippage,
-            **self._counts(),
+            "slippage": costs - fees,
+            "costs": costs,
+            **{name: float(count) for name, count in self.source.counts().items()},
         }
-
-    def _counts(self) -> dict[str, float]:
-        orders, slots, still_open = self.replay.orders, self.replay.slots, self.replay.open_orders
-        counts = {
-            "n_slots": len(slots),
-            "n_orders": len(orders),
-            "n_fills": len(self.replay.fills),
-            "n_rejected": sum(not decision.approved for slot in slots for decision in slot.decisions),
-            "n_unfilled": sum(order.remaining > 0 for order in orders) - len(still_open),
-            "n_open": len(still_open),
-        }
-        return {name: float(count) for name, count in counts.items()}
-
-    def _slippage(self, fills: Sequence[Fill]) -> pd.Series:
-        """What each fill lost against the close of its bar, in currency."""
-        rows = self.bars.times.get_indexer(pd.DatetimeIndex([f.time for f in fills], tz="UTC").as_unit("us"))
-        columns = self.bars.close.columns.get_indexer(pd.Index([f.symbol for f in fills]))
-        closes = self.bars.close.to_numpy()[rows, columns]
-        units = np.array([float(f.quantity * f.instrument.multiplier) * f.side.sign for f in fills])
-        return pd.Series((np.array([float(f.price) for f in fills]) - closes) * units, dtype="float64")
 
     def benchmark(self, prices: pd.Series) -> dict[str, float]:
         """The figures of `statistics` for buying and holding something over the same window, without costs.
@@ -123,88 +203,39 @@ class Backtest:
         `prices` is indexed by time (UTC), at least from the first bar of the window to the last; a bar without a
         price takes the last one before it. Prices that do not reach over the window raise InputError.
         """
-        index = getattr(prices, "index", None)
-        if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
-            raise InputError("a benchmark is a Series of prices indexed by times with a zone")
-        known = prices.dropna().sort_index()
-        first, last = self.bars.times[0], self.bars.times[-1]
-        if not len(known) or known.index[0] > first or known.index[-1] < last:
-            span = f"{known.index[0]} to {known.index[-1]}" if len(known) else "nothing"
-            raise InputError(f"the benchmark has prices for {span}; the backtest runs from {first} to {last}")
-        return statistics(known.reindex(self.bars.times, method="ffill"), periods_per_year(self.bars.frequency))
+        held = accounts.over_the_window(prices, self.bars)
+        return statistics(held, periods_per_year(self.bars.frequency, self.bars.calendar))
+
+    # ── for people ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def trades(self) -> pd.DataFrame:
         """Round trips: a row for each part of a position that was closed, or is still open at the end."""
-        trades = self.portfolio.trades
-        records, times = trades.values, self.portfolio.wrapper.index
-        symbols = self.positions.columns[records["col"]]
-        multipliers = np.array([float(self.bars.instruments[s].multiplier) for s in symbols])
-        return pd.DataFrame(
-            {
-                "symbol": symbols,
-                "quantity": records["size"] / multipliers,
-                "entry time": times[records["entry_idx"]],
-                "entry price": records["entry_price"],
-                "exit time": times[records["exit_idx"]],
-                "exit price": records["exit_price"],
-                "fees": records["entry_fees"] + records["exit_fees"],
-                "profit": records["pnl"],
-                "return": records["return"],
-                "open": records["status"] == 0,
-            }
-        )
+        return tables.round_trips(self)
 
     def orders_table(self) -> pd.DataFrame:
         """Every order sent, one a row; quantities as floats."""
-        columns = ["slot", "symbol", "side", "quantity", "filled", "status", "reason", "wish", "client id"]
-        rows = [
-            (o.time, *_wish(o.intent), float(o.filled), o.status.value, o.reason, o.intent.reason, o.client_id)
-            for o in self.replay.orders
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        return tables.orders(self)
 
     def fills_table(self) -> pd.DataFrame:
-        """Every fill, one a row; amounts as floats in currency, `slippage` against the close of its bar."""
-        columns = ["time", "symbol", "side", "quantity", "price", "value", "fee", "client id"]
-        fills = self.replay.fills
-        rows = [(f.time, *_wish(f), *map(float, (f.price, f.value, f.fee)), f.client_id) for f in fills]
-        table = pd.DataFrame(rows, columns=columns)
-        table.insert(7, "slippage", self._slippage(fills))
-        return table
+        """Every fill, one a row; amounts as floats in its currency, `slippage` being all that its price had in it."""
+        return tables.fills(self)
 
     def decisions_table(self) -> pd.DataFrame:
         """Every leg that was proposed and the verdict on it, one a row."""
-        columns = ["slot", "symbol", "side", "quantity", "approved", "rule", "value", "limit"]
-        rows = [
-            (slot.slot, *_wish(intent), decision.approved, decision.rule, decision.value, decision.limit)
-            for slot in self.replay.slots
-            for intent, decision in zip(slot.intents, slot.decisions, strict=True)
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        return tables.decisions(self)
+
+    def bookings_table(self) -> pd.DataFrame:
+        """Everything else that was booked (dividends, splits, interest, expiries …), one a row."""
+        return tables.bookings(self)
 
     @property
     def assumptions(self) -> dict[str, str]:
         """What was taken for granted, in words."""
-        costs, currency = self.replay.costs, self.mandate.currency
-        last = self.bars.close[list(self.mandate.universe)].iloc[-1].notna()
-        still_open = len(self.replay.open_orders)
-        return {
-            "decision": f"at the slots of '{self.schedule}', on bars closed by then",
-            "fills": "market orders fill whole at the next bar's close; a symbol without a price in it expires",
-            "sizes": "fixed at the moment of decision from that moment's prices, rounded down to lots; "
-            f"{self.mandate.cash_buffer:.2%} of equity kept as a buffer",
-            "costs": f"commission {costs.commission_bps} bps of value, at least {costs.min_commission} {currency}; "
-            f"slippage {costs.slippage_bps} bps of price; no market impact, no taxes",
-            "cash": "earns nothing; proceeds of sells pay for buys at once",
-            "marking": "holdings are valued at their last known close",
-            "prices": f"{self.bars.source}, {self.bars.frequency}, adjusted for {self.bars.adjustment or 'nothing'}; "
-            f"snapshot {self.bars.snapshot or 'none (from memory)'}",
-            "universe": f"{len(last)} symbols named by the mandate, of which {int(last.sum())} still trade at the end: "
-            "a list made with hindsight holds survivors and flatters",
-            "end": f"{still_open} orders had no bar after them and stay open; holdings are not sold at the end",
-        }
+        return tables.assumptions(self)
 
+    def save(self, folder: str | Path) -> Path:
+        """Write it to a folder of Parquet files that `backtest.load` reads back; an existing one is replaced."""
+        from aura_lib.backtest.keeping import save
 
-def _wish(leg: Intent | Fill) -> tuple[str, str, float]:
-    return leg.symbol, leg.side.value, float(leg.quantity)
+        return save(self, Path(folder))

@@ -1,7 +1,8 @@
-"""One call from a strategy to a Backtest: window, slots, loop, arrays."""
+"""One call from a strategy to a Backtest: window, slots, loop, and a second question."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from datetime import date, datetime
 from time import perf_counter
@@ -9,11 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from aura_lib.backtest.arrays import simulate
-from aura_lib.backtest.replay import Progress, replay
+from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
+from aura_lib.backtest.determinism import Untouched, repeats
+from aura_lib.backtest.doors import from_rule
+from aura_lib.backtest.replay import Progress, play
 from aura_lib.backtest.result import Backtest
+from aura_lib.backtest.statistics import periods_per_year
+from aura_lib.backtest.sweep.rule import Rule
+from aura_lib.backtest.watch import Bar
 from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
-from aura_lib.exchange import Costs
+from aura_lib.core.market import Shared
+from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
 from aura_lib.risk import Limits
 
@@ -21,7 +28,7 @@ Moment = str | date | datetime
 
 
 def run(
-    decide: Decide,
+    decide: Decide | Rule,
     bars: Bars,
     mandate: Mandate,
     *,
@@ -31,16 +38,30 @@ def run(
     end: Moment | None = None,
     warmup: int = 0,
     costs: Costs | None = None,
+    fills: FillModel | None = None,
+    terms: Terms | None = None,
+    actions: pd.DataFrame | None = None,
     limits: Limits | None = None,
+    features: Mapping[str, Any] | None = None,
+    delay: int = 0,
     name: str = "book",
     progress: Progress | None = None,
 ) -> Backtest:
     """Backtest a strategy: `decide` at every slot of `schedule` from `start` to `end`, filled at the next bar.
 
-    `decide(market, account, mandate, **params)` returns TargetWeights or a list of Intents. `start` and `end` are
+    `decide(market, account, mandate, **params)` returns TargetWeights, Signals or a list of Intents; a compiled
+    `Rule` trades what it wants of each symbol, an equal share of equity each, whenever that changes. `features` are
+    frames or Series by time, which the strategy sees cut at its slot; `fills` says at which price of a bar orders
+    fill, `actions` (columns time, symbol, dividend, split) what befell unadjusted prices, `terms` what the account
+    may do (by default what the mandate asks for), `delay` by how many bars orders come late. `start` and `end` are
     session dates (a day without a session means the next, or the one before) or moments with a zone; without
     them the bars' first and last. Slots before `bars[warmup]` are left out: a strategy that looks back needs it,
-    or a later `start`; bars before the start stay visible to it. `progress(done, total)` is told every slot.
+    or a later `start`; bars before the start stay visible to it. `progress(done, total)` is told every slot; without
+    it a line on stderr tells a person once two seconds have passed. An interrupt ends the run after its slot: what
+    was done by then is returned, and says so, as does a run that ended in bankruptcy.
+
+    Afterwards it is asked again at two of its slots, with what it saw there: where it wishes for something else it
+    is not deterministic, and the result says so and warns.
 
     Raises InputError for dates outside the bars, a universe the bars do not have, or no slot in the window;
     DataError when the schedule's session has no bar; and what the strategy raises, with its slot.
@@ -51,26 +72,50 @@ def run(
     began = perf_counter()
     first, last = _window(bars, start, end, warmup)
     history = bars.until(last)
-    slots = _slots(Schedule.parse(schedule), history, first, last)
+    plan = Schedule.parse(schedule)
+    slots = _slots(plan, history, first, last)
     planned = perf_counter()
-    result = replay(
-        decide,
-        history,
-        mandate,
-        slots=slots,
-        params=params,
-        costs=costs,
-        limits=limits,
-        name=name,
-        progress=progress,
-    )
-    replayed = perf_counter()
-    window = history.between(first, last)
-    traded = {fill.symbol for fill in result.fills}
-    symbols = [s for s in bars.symbols if s in traded or s in mandate.universe]
-    arrays = simulate(result.fills, window, symbols, mandate.capital)
-    timing = {"calendar": planned - began, **result.seconds, "vectorbt": perf_counter() - replayed}
-    return Backtest(result, window, mandate, schedule, arrays, dict(params or {}), timing)
+    charged, bounds = costs or Costs(), limits or Limits()
+    if isinstance(decide, Rule):
+        more = {"fills": fills, "terms": terms, "actions": actions, "delay": delay or None}
+        asked = {name: value for name, value in more.items() if value is not None}
+        return from_rule(
+            decide, history, history.between(first, last), mandate, slots=slots, schedule=str(plan), params=params,
+            costs=charged, limits=bounds, name=name, more=asked,
+        )  # fmt: skip
+    untouched, shared = Untouched(params), Shared(history, features)
+    with counted(
+        decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
+        costs=(charged, bounds, fills, terms), periods=periods_per_year(bars.frequency, bars.calendar),
+    ) as trial, Bar("backtest") as bar:  # fmt: skip
+        result = play(
+            decide,
+            shared,
+            mandate,
+            slots=slots,
+            params=untouched.given,
+            costs=charged,
+            fills=fills,
+            terms=terms,
+            actions=actions,
+            limits=bounds,
+            account=None,
+            delay=delay,
+            name=name,
+            progress=trial.watch(progress or bar),
+        )
+        ended = result.stopped or result.bankrupt or last
+        timing = {"calendar": planned - began, **result.seconds}
+        again = () if result.stopped else repeats(decide, shared, mandate, result, params=untouched.given)
+        odd = tuple(again)
+        untouched.check()
+        book = Backtest(result, history.between(first, ended), mandate, schedule, dict(params or {}), timing, odd)
+        outcome = INTERRUPTED if result.stopped else COMPLETED
+        figures = {"n_slots": len(result.slots), "n_fills": len(result.fills)}
+        trial.completed(book.returns, outcome=outcome, statistics=figures)
+    if odd:
+        warnings.warn(f"decide is not deterministic: {odd[0]}", UserWarning, stacklevel=2)
+    return book
 
 
 def _window(bars: Bars, start: Moment | None, end: Moment | None, warmup: int) -> tuple[datetime, datetime]:
@@ -103,7 +148,7 @@ def _edge(calendar: Calendar, when: Moment, name: str) -> datetime:
     return utc(calendar.closes[position])
 
 
-def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> list[datetime]:
+def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> pd.DatetimeIndex:
     slots = schedule.slots(first, last)
     if not len(slots):
         raise InputError(f"'{schedule}' has no slot between {first:%Y-%m-%d} and {last:%Y-%m-%d}")
@@ -111,4 +156,4 @@ def _slots(schedule: Schedule, bars: Bars, first: datetime, last: datetime) -> l
     if len(missing) and schedule.calendar == bars.calendar and bars.frequency != "1w":
         some = ", ".join(f"{slot:%Y-%m-%d}" for slot in missing[:5])
         raise DataError(f"{len(missing)} slots of '{schedule}' have no bar ({some}): the data miss their sessions")
-    return [utc(slot) for slot in slots]
+    return slots

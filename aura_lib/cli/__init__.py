@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from aura_lib._version import __version__
-from aura_lib.cli import accounts, backup, data, demo, doctor, jobs, ledger, new, research, service, universe, up
+from aura_lib.cli import (
+    accounts,
+    backup,
+    check,
+    data,
+    demo,
+    doctor,
+    jobs,
+    ledger,
+    new,
+    research,
+    service,
+    trials,
+    universe,
+    up,
+)
 
 HELP = """
 Take a trading idea from a notebook to a scheduled job, without rewriting it.
@@ -24,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (demo, up, new, data, universe, research, jobs, accounts, ledger, backup, service, doctor):
+for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
     room.register(app)
 
 

@@ -251,6 +251,22 @@ def _free(number: int) -> bool:
     return True
 
 
+def cluster(patient: Patient) -> Finding:
+    """Whether the Dask scheduler that sweeps may be sent to answers, and how many workers it has."""
+    address = patient.settings.dask_address
+    if address in ("", "local"):
+        return Finding(Status.OK, "none: sweeps run on this machine")
+    from aura_lib.backtest.search.dask import knock
+    from aura_lib.core import InputError
+
+    try:
+        workers = len(knock(address)["workers"])
+    except InputError as error:
+        return Finding(Status.NOTE, str(error), "start `dask scheduler`, or correct or unset AURA_DASK_ADDRESS")
+    found = f"a scheduler answers at {address}, {workers} worker{'s' * (workers != 1)}"
+    return Finding(Status.OK, found) if workers else Finding(Status.NOTE, found, f"start `dask worker {address}`")
+
+
 def clock(patient: Patient) -> Finding:
     """Whether the clock has gone back behind what was written."""
     newest = _opened(patient).journal.newest()
@@ -324,7 +340,8 @@ def _of_jobs(patient: Patient) -> set[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, clock, signing_key, sources, keys,
+    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, cluster, clock, signing_key,
+    sources, keys,
 )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ import typer
 
 from aura_lib.cli.answer import Answer, command
 
+ANCHORS = Annotated[Path | None, typer.Option("--anchors", help="The folder of anchors, if not that of AURA_ANCHORS.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -16,14 +18,35 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="ledger")
 
     @command(group)
-    def verify() -> Answer:
-        """Recompute every hash, and cash + positions = equity for every account."""
+    def verify(anchors: ANCHORS = None) -> Answer:
+        """Recompute every hash, cash + positions = equity for every account, and compare with what was anchored."""
+        from aura_lib.core import Settings
+        from aura_lib.jobs import anchor
         from aura_lib.jobs.audit import audit
         from aura_lib.ledger import Ledger
 
-        with Ledger.open() as ledger:
+        settings = Settings.load()
+        where = anchors or anchor.folder_of(settings)
+        with Ledger.open(settings) as ledger:
             found = audit(ledger)
-        return Answer(found.data(), (found.line(),), code=0 if found.ok else 9)
+            problem, kept = anchor.contradiction(ledger, settings, where), len(anchor.read(where))
+        told = f"Anchors: CONTRADICTED. {problem}" if problem else f"Anchors: {kept} agree" if kept else "Anchors: none"
+        data = {**found.data(), "anchors": kept, "anchor_problem": problem, "ok": found.ok and not problem}
+        return Answer(data, (found.line(), f"{told}."), code=0 if data["ok"] else 9)
+
+    @command(group)
+    def anchor(to: ANCHORS = None) -> Answer:
+        """Sign the last hash of every chain and keep it in a folder: then a ledger written anew is found out."""
+        from aura_lib.core import Settings
+        from aura_lib.jobs import anchor as anchors
+        from aura_lib.ledger import Ledger
+
+        settings = Settings.load()
+        with Ledger.open(settings) as ledger:
+            file = anchors.write(ledger, settings, to)
+            heads = ledger.journal.tops()
+        line = f"{len(heads)} chains anchored in {file}"
+        return Answer({"file": str(file), "heads": {chain: list(top) for chain, top in heads.items()}}, (line,))
 
     @command(group)
     def export(to: Annotated[Path, typer.Argument(help="A file to write, one JSON entry a line.")]) -> Answer:

@@ -45,22 +45,25 @@ from aura_lib.core.orders import (
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
-from aura_lib.core.records import Binding, Evidence, Mode, Promotion, Run, RunStatus
+from aura_lib.core.progress import Progress, watched
+from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
+from aura_lib.core.signals import Signals
 from aura_lib.core.ticks import Bar, Quote, Tick
 from aura_lib.core.times import day_or_moment, iso, utc
 
 if TYPE_CHECKING:
-    from aura_lib.core.market_data import Bars, Market
+    from aura_lib.core.market import Market
+    from aura_lib.core.market_data import Bars
 
-_NEEDS_PANDAS = ("Bars", "Market")
+_NEEDS_PANDAS = {"Bars": "market_data", "Market": "market"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _NEEDS_PANDAS:
-        from aura_lib.core import market_data
+        from importlib import import_module
 
-        return getattr(market_data, name)
+        return getattr(import_module(f"aura_lib.core.{_NEEDS_PANDAS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -92,7 +95,9 @@ __all__ = [
     "DataSource",
     "Decision",
     "Evidence",
+    "Examination",
     "Fill",
+    "Finding",
     "InputError",
     "Instrument",
     "Intent",
@@ -108,6 +113,7 @@ __all__ = [
     "OutcomeUnknown",
     "PermissionDenied",
     "Position",
+    "Progress",
     "Promotion",
     "Quote",
     "Quoter",
@@ -119,6 +125,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Side",
+    "Signals",
     "SimulatedClock",
     "Status",
     "Stream",
@@ -138,4 +145,5 @@ __all__ = [
     "rate",
     "step",
     "utc",
+    "watched",
 ]

@@ -76,6 +76,7 @@ class Mandate:
 class TargetWeights:
     """Symbol → fraction of equity, as of a time; what the weights leave is cash. The last float before Decimal.
 
+    What is held and not named is sold; with `keep_others` it stays as it is.
     Raises InputError for NaN or infinite weights, short weights when `long_only`, or a sum of absolute weights above
     `max_gross` (1: nothing is borrowed).
     """
@@ -84,6 +85,7 @@ class TargetWeights:
     as_of: datetime
     long_only: bool = field(default=True, kw_only=True)
     max_gross: float = field(default=1.0, kw_only=True)
+    keep_others: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "as_of", utc(self.as_of, "as_of"))

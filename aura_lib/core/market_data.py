@@ -1,9 +1,9 @@
-"""Bars and Market: checked prices, and what was known of them at a moment."""
+"""Bars: checked prices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -158,39 +158,3 @@ def _checked(name: str, frame: pd.DataFrame, close: pd.DataFrame) -> pd.DataFram
             f"{int(wrong.sum())} such value(s): mend or drop them before making Bars"
         )
     return frame
-
-
-@dataclass(frozen=True, eq=False)
-class Market:
-    """What was known at a moment: bars up to `as_of`, and what else a strategy asked for. Nothing later is in it."""
-
-    bars: Bars
-    as_of: datetime
-    features: Mapping[str, Any] = field(default_factory=dict)
-
-    @staticmethod
-    def at(bars: Bars, as_of: datetime) -> Market:
-        """The market of `bars` at a moment. No bar by then raises DataError."""
-        known = bars.until(as_of)
-        if not len(known):
-            raise DataError(f"no bar of {bars.source} had closed by {utc(as_of).isoformat()}")
-        return Market(known, utc(as_of))
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The symbols, in column order."""
-        return self.bars.symbols
-
-    @property
-    def close(self) -> pd.DataFrame:
-        """Closing prices up to `as_of`, time × symbol."""
-        return self.bars.close
-
-    @property
-    def prices(self) -> pd.Series:
-        """Last close of each symbol; NaN where it did not trade at the last bar."""
-        return self.bars.close.iloc[-1]
-
-    def select(self, symbols: Iterable[str]) -> Market:
-        """The same moment with fewer symbols."""
-        return replace(self, bars=self.bars.select(symbols))

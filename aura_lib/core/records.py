@@ -69,10 +69,59 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One number that was judged: against which threshold, with what outcome, and what it means.
+
+    `at_least` tells the side: the value must not be below the threshold, or (False) not above it. `passed` is None
+    when nothing could be judged (`value` is then None); `required_for` names the classes of account that need it.
+    """
+
+    name: str
+    value: float | None
+    threshold: float
+    at_least: bool
+    passed: bool | None
+    meaning: str
+    required_for: tuple[Mode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What evidence came to: the findings, the verdict in one line, and the data of its figures (plain JSON values).
+
+    `trials` is the number of trials the statistics were corrected for; `policy` the digest of the thresholds, and
+    `loosened` those that a project made easier to pass than they are shipped.
+    """
+
+    findings: tuple[Finding, ...]
+    verdict: str
+    trials: int = 1
+    policy: str = ""
+    loosened: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def missing(self, account_class: Mode) -> tuple[Finding, ...]:
+        """What stands between it and a class of account: required findings that did not pass."""
+        return tuple(f for f in self.findings if account_class in f.required_for and f.passed is not True)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every finding that a live account requires was judged and passed."""
+        return bool(self.findings) and not self.missing(Mode.LIVE)
+
+    def finding(self, name: str) -> Finding | None:
+        """The finding of a name, or None."""
+        return next((f for f in self.findings if f.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a strategy notebook showed when the runner executed it: the ground for a promotion.
 
     `parameters` (all but mode, as_of and book) and `sources` (file → hash) are what `binding` sums up.
+    `examination` is None where nothing but statistics was recorded (before there was any, or outside `aura.run`).
+    `warmup_bars` is the shortest history from which it decided as from all (0: not measured): a job refuses less.
     """
 
     run: str
@@ -83,6 +132,23 @@ class Evidence:
     snapshot: str
     statistics: Mapping[str, float]
     time: datetime
+    examination: Examination | None = None
+    warmup_bars: int = 0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was judged; nothing where nothing was examined."""
+        return self.examination.findings if self.examination else ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that a live account requires was examined and passed."""
+        return self.examination is not None and self.examination.passed
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one line."""
+        return self.examination.verdict if self.examination else "Nothing was examined: only statistics were recorded."
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Settings:
     database_url: str
     allow_live: bool = False
     data_url: str = ""  # where bars are kept: postgresql://…, s3://bucket/folder; empty: under `home`
+    anchors: Path | None = None  # where signed heads of the ledger are kept; None: under `home`
+    dask_address: str = ""  # the scheduler of sweeps with engine="dask": tcp://host:8786; "local": this machine
     keep_days: int = 90  # outputs of a job's runs and of tests that count as evidence
     keep_latest: int = 20  # ... and the latest of each job however old
     keep_aside_days: int = 7  # previews, parity, research that came to nothing
@@ -43,8 +45,8 @@ class Settings:
     def load(environ: Mapping[str, str] | None = None, start: Path | None = None) -> Settings:
         """Settings from the environment.
 
-        AURA_HOME, AURA_DATABASE_URL, AURA_DATA_URL, AURA_ALLOW_LIVE; AURA_KEEP_DAYS, AURA_KEEP_LATEST and
-        AURA_KEEP_ASIDE_DAYS say how long outputs of runs are kept.
+        AURA_HOME, AURA_DATABASE_URL, AURA_DATA_URL, AURA_ANCHORS, AURA_DASK_ADDRESS, AURA_ALLOW_LIVE; AURA_KEEP_DAYS,
+        AURA_KEEP_LATEST and AURA_KEEP_ASIDE_DAYS say how long outputs of runs are kept.
         """
         env = os.environ if environ is None else environ
         given = env.get("AURA_HOME")
@@ -55,6 +57,8 @@ class Settings:
             database_url=env.get("AURA_DATABASE_URL") or f"sqlite:///{home / 'ledger.db'}",
             allow_live=env.get("AURA_ALLOW_LIVE") == "1",
             data_url=env.get("AURA_DATA_URL", ""),
+            anchors=Path(env["AURA_ANCHORS"]).expanduser().absolute() if env.get("AURA_ANCHORS") else None,
+            dask_address=env.get("AURA_DASK_ADDRESS", "").strip(),
             **{name: _number(env, f"AURA_{name.upper()}") for name in _KEPT if env.get(f"AURA_{name.upper()}")},
         )
 
@@ -74,4 +78,5 @@ class Settings:
 
     def child_environment(self) -> dict[str, str]:
         """What a child process needs to see the same state."""
-        return {"AURA_HOME": str(self.home), "AURA_DATABASE_URL": self.database_url, "AURA_DATA_URL": self.data_url}
+        told = {"AURA_HOME": str(self.home), "AURA_DATABASE_URL": self.database_url, "AURA_DATA_URL": self.data_url}
+        return told | ({"AURA_ANCHORS": str(self.anchors)} if self.anchors else {})

@@ -40,4 +40,4 @@ def day_or_moment(when: Any, name: str) -> date | datetime:
 
 def iso(moment: datetime) -> str:
     """The one text form of a moment: ISO 8601, UTC, microseconds, `Z`. Text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

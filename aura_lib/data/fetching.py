@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from aura_lib.core import Bars, Calendar, InputError, Settings, WallClock, iso, utc
+from aura_lib.core import Bars, Calendar, InputError, Progress, Settings, WallClock, iso, utc, watched
 from aura_lib.data import files, quality, sources, store
 from aura_lib.data.answering import ASKED, held_now, newest
 from aura_lib.data.store import Held, Keeper, Series, Version
@@ -24,7 +24,6 @@ __all__ = ["fetch", "fetch_file", "fetch_from", "keep", "kept", "named", "tell"]
 OVERLAP = 5  # sessions asked for again: vendors correct the last days
 TOLD = 10  # lines of a warning
 QUALITY = "quality"  # note of a version: what the checks said of it, in numbers
-Progress = Callable[[int, int], None]
 Source = sources.Name
 
 
@@ -43,7 +42,7 @@ def fetch(
     A vendor on the network is asked for `symbols`, or for all that it gave before; of those that are kept only for
     what came since, and the last five sessions again: what it has changed there is a warning, and a new version beside
     the old one. `full` asks for the whole history again, which also finds older changes. Any other source is fetched
-    whole. `progress` is told how many symbols of how many are done.
+    whole. `progress` is told how many symbols of how many are done; without one a bar shows where somebody watches.
 
     Raises DataError when the bars are unfit for use, InputError when AURA_HOME cannot be written.
     """
@@ -66,7 +65,8 @@ def fetch_from(
     """`fetch` of a source that is there already."""
     settings.ensure_home()
     if isinstance(adapter, sources.Vendor):
-        return _fetch_vendor(adapter, symbols, frequency or "1d", full, settings, progress)
+        with watched(progress, f"fetch {adapter.name}", "symbols") as told:
+            return _fetch_vendor(adapter, symbols, frequency or "1d", full, settings, told)
     if symbols is not None:
         raise InputError(f"{adapter.name} is fetched whole: leave out symbols={symbols!r}")
     if isinstance(adapter, files.FileSource):
@@ -119,7 +119,7 @@ def _fetch_vendor(
     frequency: str,
     full: bool,
     settings: Settings,
-    progress: Progress | None,
+    progress: Progress,
 ) -> str:
     """Ask a vendor for what is missing, check what it gives, keep it as it traded; what is odd is a warning."""
     keeper = kept(settings)
@@ -185,9 +185,9 @@ def _changed(keeper: Keeper, before: Version, after: Version) -> list[str]:
     return [f"{what}: aura data diff {before.snapshot} {after.snapshot}"] if values or late else []
 
 
-def _onward(progress: Progress | None, done: int, total: int) -> Progress | None:
+def _onward(progress: Progress, done: int, total: int) -> Progress:
     """Progress over one part of all symbols."""
-    return None if progress is None else lambda part, _: progress(done + part, total)
+    return lambda part, _: progress(done + part, total)
 
 
 # ---- said to whoever asked -----------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ MOMENT = timedelta(microseconds=1)
 class Rolling:
     """What all of them have: the arguments they were made with, and a state that can be written down."""
 
+    whole_bar = False  # whether it looks at more of a bar than its close
+
     def __init__(self, *made: Any) -> None:
         self.made = list(made)
 
@@ -67,9 +69,9 @@ def _written(value: Any) -> Any:
 
 
 def _price(bar: Any) -> float:
-    if isinstance(bar, Tick):
-        return bar.price
-    return bar.close if isinstance(bar, Bar) else float(bar)
+    if isinstance(bar, Bar):
+        return bar.close
+    return bar.price if isinstance(bar, Tick) else float(bar)
 
 
 def _positive(price: float) -> float:
@@ -206,7 +208,7 @@ class Sma(Rolling):
 
     def update(self, bar: Any) -> float:
         """The average with this bar."""
-        return self.sum.update(bar.close if type(bar) is Bar else _price(bar)) / self.n
+        return self.sum.update(bar if type(bar) is float else _price(bar)) / self.n
 
 
 class Ema(Rolling):
@@ -218,7 +220,7 @@ class Ema(Rolling):
 
     def update(self, bar: Any) -> float:
         """The average with this bar."""
-        return self.smooth.update(bar.close if type(bar) is Bar else _price(bar))
+        return self.smooth.update(bar if type(bar) is float else _price(bar))
 
 
 class Macd(Rolling):
@@ -238,7 +240,7 @@ class Macd(Rolling):
 
     def update(self, bar: Any) -> float:
         """The line asked for with this bar."""
-        price = bar.close if type(bar) is Bar else _price(bar)
+        price = bar if type(bar) is float else _price(bar)
         line = self.fast.smooth.update(price) - self.slow.smooth.update(price)
         signal = self.signal.update(line)
         return line if self.part == "line" else signal if self.part == "signal" else line - signal
@@ -259,7 +261,7 @@ class Bollinger(Rolling):
 
     def update(self, bar: Any) -> float:
         """The line asked for with this bar."""
-        price = bar.close if type(bar) is Bar else _price(bar)
+        price = bar if type(bar) is float else _price(bar)
         middle = self.sum.update(price) / self.n
         return middle + self.away * self.spread.update(price) if self.away else middle
 
@@ -277,7 +279,7 @@ class Momentum(Rolling):
         """The return with this bar."""
         ring, size = self.ring, len(self.ring)
         self.place = place = (self.place + 1) % size
-        ring[place] = _positive(bar.close if type(bar) is Bar else _price(bar))
+        ring[place] = _positive(bar if type(bar) is float else _price(bar))
         return ring[place - self.skip] / ring[(place + 1) % size] - 1.0
 
 
@@ -292,7 +294,7 @@ class RealisedVolatility(Rolling):
 
     def update(self, bar: Any) -> float:
         """The volatility with this bar."""
-        log = math.log(_positive(bar.close if type(bar) is Bar else _price(bar)))
+        log = math.log(_positive(bar if type(bar) is float else _price(bar)))
         change, self.before = log - self.before, log
         return self.spread.update(change) * self.scale
 
@@ -307,7 +309,7 @@ class Rsi(Rolling):
 
     def update(self, bar: Any) -> float:
         """The index with this bar."""
-        price = bar.close if type(bar) is Bar else _price(bar)
+        price = bar if type(bar) is float else _price(bar)
         if price != price:
             return NAN
         change, self.before = price - self.before, price
@@ -321,6 +323,8 @@ class Rsi(Rolling):
 
 class Atr(Rolling):
     """Average true range of bars; see `indicators.atr`."""
+
+    whole_bar = True
 
     def __init__(self, window: int = 14) -> None:
         super().__init__(whole("window", window))
@@ -342,6 +346,8 @@ class Atr(Rolling):
 
 class Vwap(Rolling):
     """Volume-weighted average price of bars, of the day so far or of a window; see `indicators.vwap`."""
+
+    whole_bar = True
 
     def __init__(self, window: int | None = None, zone: str = "UTC") -> None:
         super().__init__(window if window is None else whole("window", window), zone)

@@ -45,7 +45,10 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run as its kernel sees it. `results` is the file the kernel reports to, `quality` what it accepts of data."""
+    """One run as its kernel sees it. `results` is the file the kernel reports to, `quality` what it accepts of data.
+
+    `warmup` is the shortest history, in bars, that its evidence allows it to decide on.
+    """
 
     run: str
     notebook: str
@@ -58,6 +61,7 @@ class Context:
     rehearsal: Rehearsal | None = None
     preview: Preview | None = None
     quality: Policy | None = None
+    warmup: int = 0
 
     def environment(self, secret: str = "") -> dict[str, str]:
         """The variables that hand the context to a kernel."""

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from aura_lib.core import RunFailed
+from aura_lib.core.progress import QUIET
 from aura_lib.jobs.zygote import SINGLE_THREADED
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,11 @@ INHERITED = (
 
 
 def environment() -> dict[str, str]:
-    """What of this process's environment a kernel may see: where things are and how they are written. No secret."""
-    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+    """What of this process's environment a kernel may see: where things are and how they are written. No secret.
+
+    Nobody watches it: a progress bar would be written into its output.
+    """
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | {QUIET: "1"}
 
 
 class Process(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aura_lib import data
 from aura_lib.backtest import Backtest, Replay, SlotResult
-from aura_lib.backtest.arrays import simulate
 from aura_lib.core import InputError, Mandate, Settings
 from aura_lib.execution import account_terms
 from aura_lib.jobs.job import Job
@@ -30,5 +29,4 @@ def recorded(ledger: Ledger, job: Job, settings: Settings | None = None) -> Back
         slots[0].slot, clock[1]
     )
     mandate = Mandate(bars.symbols, capital=opening.cash, currency=opening.currency)
-    arrays = simulate(fills, bars, list(bars.symbols), opening.cash)
-    return Backtest(replay, bars, mandate, str(job.schedule or "as recorded"), arrays)
+    return Backtest(replay, bars, mandate, str(job.schedule or "as recorded"))

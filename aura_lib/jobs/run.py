@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import (
     Account,
+    AuraError,
     Bars,
     Basket,
     Calendar,
+    DataError,
+    Examination,
     InputError,
     Intent,
     Mandate,
@@ -50,6 +53,7 @@ def run(
     warmup: int = 0,
     costs: Costs | None = None,
     limits: Limits | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
 ) -> Backtest | Replay | Proposal:
     """Research, propose on paper, or propose live: the same call, told apart by `mode` alone.
 
@@ -65,13 +69,16 @@ def run(
         warmup: research: bars to pass before the first decision.
         costs: research: what the simulated exchange charges (paper and live: the account's own).
         limits: research: risk limits (paper and live: the account's own).
+        grid: research: parameter → values, the neighbourhood that `params` were chosen from. When `aura backtest`
+            runs the notebook, the evidence validates the choice on it; paper and live do not look at it.
 
     Returns:
         research: a Backtest; paper and live: the Proposal with the desk's verdict on each intent.
 
     Raises:
-        InputError: wrong arguments. DataError: paper and live: bars that the job's quality policy refuses; nothing is
-            proposed then. PermissionDenied: no run token, or live is not allowed.
+        InputError: wrong arguments. DataError: paper and live: bars that the job's quality policy refuses, or fewer
+            than the warm-up that was measured; nothing is proposed then. PermissionDenied: no run token, or live is not
+            allowed.
     """
     try:
         chosen = Mode(mode)
@@ -90,29 +97,48 @@ def run(
         return _propose(decide, bars, mandate, given, plan.check(moment), chosen, book, context)
     if context is not None and context.rehearsal is not None:
         return _rehearse(decide, bars, mandate, given, context.rehearsal, context)
-    return _research(decide, bars.until(moment), mandate, given, plan, warmup, costs, limits, context)
+    return _research(decide, bars.until(moment), mandate, given, plan, warmup, costs, limits, grid, context)
 
 
 # ---- research ------------------------------------------------------------------------------------------------------
 def _research(
     decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], plan: Schedule, warmup: int,
-    costs: Costs | None, limits: Limits | None, context: Context | None,
+    costs: Costs | None, limits: Limits | None, grid: Mapping[str, Sequence[Any]] | None, context: Context | None,
 ) -> Backtest:  # fmt: skip
     from aura_lib import backtest
-    from aura_lib.ledger import Ledger, trials
 
     result = backtest.run(
         decide, bars, mandate, params=params, schedule=str(plan), warmup=warmup, costs=costs or Costs(),
         limits=limits or Limits(),
     )  # fmt: skip
-    statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
-    by_runner = {"code": context.binding, "family": context.notebook} if context else {}
-    with Ledger.open() as ledger:
-        trials.count(ledger, decide, bars, params, str(plan), statistics, **by_runner)
     if context is not None:
+        statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
         window = [iso(bars.start), iso(bars.end)]
-        context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window})
+        found = _examined(
+            decide,
+            bars,
+            mandate,
+            params=params,
+            schedule=str(plan),
+            warmup=warmup,
+            costs=costs,
+            limits=limits,
+            grid=grid,
+        )
+        needed = int((found.figures.get("warm_up") or {}).get("bars", 0))
+        examined = {"examination": encode(found), "warmup_bars": needed}
+        context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window, **examined})
     return result
+
+
+def _examined(decide: Decide, bars: Bars, mandate: Mandate, **asked: Any) -> Examination:
+    """The evidence of a notebook that the runner executes; what cannot be examined is told, and stops nothing."""
+    from aura_lib import backtest
+
+    try:
+        return backtest.evidence(decide, bars, mandate, **asked)
+    except AuraError as error:
+        return Examination((), f"Not examined: {error}")
 
 
 # ---- parity --------------------------------------------------------------------------------------------------------
@@ -174,6 +200,11 @@ def _market(bars: Bars, slot: datetime, book: str, context: Context) -> Market:
     market = Market.at(bars, slot)
     if market.bars.end != slot:
         raise InputError(f"the bars end at {iso(market.bars.end)}, before the slot {iso(slot)}: fetch the data first")
+    if len(market.bars) < context.warmup:
+        raise DataError(
+            f"these bars ({bars.source}) have {len(market.bars)} up to {iso(slot)}, and the evidence shows that the "
+            f"strategy needs {context.warmup} to decide as it was tested: load a longer history (an earlier start)"
+        )
     if context.quality is not None:
         _accept(market.bars, context.quality)
     return market

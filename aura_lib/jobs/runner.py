@@ -22,6 +22,7 @@ from typing import Any
 
 from aura_lib.core import (
     Evidence,
+    Examination,
     InputError,
     Mode,
     NotPromoted,
@@ -29,6 +30,7 @@ from aura_lib.core import (
     RunFailed,
     RunStatus,
     Settings,
+    decode,
     digest,
     encode,
     iso,
@@ -110,9 +112,11 @@ class Runner:
         run = self._finish(run, task, self._execute(task, context, "", on_cell), context)
         if "statistics" not in run.results:
             raise RunFailed(f"{run.notebook} ended without calling aura.run: nothing was tested, nothing is recorded")
+        examined = read_results(context.results).get("examination")
         evidence = Evidence(
             run.id, run.binding, run.notebook, bound.parameters, bound.sources, run.snapshot,
             run.results["statistics"], datetime.now(UTC),
+            decode(Examination, examined) if examined else None, int(run.results.get("warmup_bars", 0)),
         )  # fmt: skip
         self.ledger.journal.append(SYSTEM, "evidence", encode(evidence), key=f"evidence:{run.id}")
         return run
@@ -222,7 +226,13 @@ class Runner:
 
     def _context(self, task: Task, **of_job: Any) -> Context:
         results = self._directory(task.run) / "results.json"
-        return Context(task.run, relative(task.path, self.root), task.bound.binding.id, results, **of_job)
+        binding = task.bound.binding.id
+        needed = self._warm_up_of(binding) if of_job.get("job") else 0
+        return Context(task.run, relative(task.path, self.root), binding, results, warmup=needed, **of_job)
+
+    def _warm_up_of(self, binding: str) -> int:
+        """The shortest history, in bars, that was measured for exactly this binding; 0 when none was."""
+        return next((e.warmup_bars for e in reversed(self.ledger.evidence()) if e.binding.id == binding), 0)
 
     def _execute(self, task: Task, context: Context, secret: str, on_cell: OnCell | None) -> Execution:
         directory = self._directory(task.run)
@@ -236,6 +246,7 @@ class Runner:
 
     def _finish(self, run: Run, task: Task, execution: Execution, context: Context, claim: Slot | None = None) -> Run:
         results = read_results(context.results)
+        results.pop("examination", None)  # it belongs to the Evidence
         error = self._error(task, execution, results)
         run = replace(
             run,

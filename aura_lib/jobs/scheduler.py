@@ -37,6 +37,7 @@ from aura_lib.core import (
 )
 from aura_lib.data import store
 from aura_lib.execution import DeskProcess, Terms, account_terms, advance
+from aura_lib.jobs import anchor
 from aura_lib.jobs import job as jobs
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.due import GRACE, Policy, due
@@ -50,7 +51,7 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds between two looks at the clock
 ROUND = timedelta(seconds=60)  # between two rounds at most
-DAY = timedelta(days=1)  # between two prunings of outputs
+DAY = timedelta(days=1)  # between two anchors of the ledger and prunings of outputs
 AHEAD = timedelta(days=370)
 
 
@@ -99,7 +100,7 @@ class Scheduler:
         self._ends: dict[tuple[str, str], datetime] = {}
         self._wake: datetime | None = None
         self._seen = self._clock.now()
-        self._pruned = self._seen - DAY
+        self._cared = self._seen - DAY
 
     def serve(self, going: Callable[[], bool], wait: Callable[[float], None] = time.sleep) -> None:
         """Work until told to stop."""
@@ -144,14 +145,18 @@ class Scheduler:
             except (AuraError, OSError) as error:
                 log.error("account %s: %s", account, error)
         self._runner.close()  # the warm parent of the kernels: months may pass until the next slot
-        self._prune(now)
+        self._daily(now)
         return wake
 
-    def _prune(self, now: datetime) -> None:
-        """Once a day: remove the outputs of runs that are kept no longer."""
-        if now - self._pruned < DAY:
+    def _daily(self, now: datetime) -> None:
+        """Once a day: anchor the ledger, and remove the outputs of runs that are kept no longer."""
+        if now - self._cared < DAY:
             return
-        self._pruned = now
+        self._cared = now
+        try:
+            anchor.write(self._ledger, self._runner.settings)
+        except AuraError as error:
+            log.error("the ledger was not anchored: %s", error)
         try:
             prune(self._runner.settings, self._ledger)
         except (AuraError, OSError) as error:

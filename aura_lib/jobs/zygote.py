@@ -51,7 +51,7 @@ LIBRARIES = (
 )  # fmt: skip
 # What a paper run imports. What only research needs (vectorbt: 2 s, 380 MB) is left to the functions that use it.
 ROOMS = (
-    "core.market_data", "data", "data.sources.sample", "ledger", "access", "indicators", "options", "risk", "exchange",
+    "core.market", "data", "data.sources.sample", "ledger", "access", "indicators", "options", "risk", "exchange",
     "models", "optimizers", "strategies", "plan", "execution", "backtest", "reports", "reports.outcome", "jobs.run",
 )  # fmt: skip
 

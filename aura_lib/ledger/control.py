@@ -6,7 +6,6 @@ import hashlib
 import os
 import secrets
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ import sqlalchemy as sa
 
 from aura_lib.core import InputError, LedgerError, RunStatus, iso, utc
 from aura_lib.ledger import schema
-from aura_lib.ledger.database import Database
+from aura_lib.ledger.database import Database, now
 from aura_lib.ledger.journal import SYSTEM, Journal
 
 ALL = "ALL"
@@ -139,13 +138,13 @@ class Control:
     # ---- leases ----------------------------------------------------------------------------------------------------
     def acquire(self, account: str, seconds: float, holder: str | None = None) -> Lease | None:
         """The lease of an account, or None while another living holder has it."""
-        me, now, table = holder or this_process(), time.time(), schema.leases
+        me, table = holder or this_process(), schema.leases
         with self._database.write() as connection:
-            row = connection.execute(sa.select(table).where(table.c.account == account).with_for_update()).first()
-            if row and row.holder != me and row.expires > now and not surely_dead(row.holder):
+            row = connection.execute(sa.select(table).where(table.c.account == account)).first()
+            if row and row.holder != me and row.expires > now(connection) and not surely_dead(row.holder):
                 return None
             epoch = row.epoch + 1 if row else 1
-            values = {"holder": me, "epoch": epoch, "expires": now + seconds}
+            values = {"holder": me, "epoch": epoch, "expires": now(connection) + seconds}
             _put(connection, table, {"account": account}, values)
         return Lease(account, me, epoch, seconds)
 
@@ -154,15 +153,15 @@ class Control:
         with self._database.write() as connection:
             self.hold(connection, lease)
             expires = schema.leases.update().where(schema.leases.c.account == lease.account)
-            connection.execute(expires.values(expires=time.time() + lease.seconds))
+            connection.execute(expires.values(expires=now(connection) + lease.seconds))
 
     def hold(self, connection: sa.Connection, lease: Lease) -> None:
         """Within a transaction: LeaseLost unless the lease is ours and has not run out."""
         table = schema.leases
-        row = connection.execute(sa.select(table).where(table.c.account == lease.account).with_for_update()).first()
+        row = connection.execute(sa.select(table).where(table.c.account == lease.account)).first()
         if row is None or (row.holder, row.epoch) != (lease.holder, lease.epoch):
             raise LeaseLost(f"the lease of {lease.account} (epoch {lease.epoch}) was taken over")
-        if row.expires < time.time():
+        if row.expires < now(connection):
             raise LeaseLost(f"the lease of {lease.account} (epoch {lease.epoch}) ran out before it was renewed")
 
     def check(self, lease: Lease) -> None:
@@ -182,7 +181,8 @@ class Control:
         table = schema.leases
         with self._database.read() as connection:
             row = connection.execute(sa.select(table).where(table.c.account == account)).first()
-        return row.holder if row and row.expires > time.time() and not surely_dead(row.holder) else ""
+            valid = row is not None and row.expires > now(connection) and not surely_dead(row.holder)
+        return row.holder if row and valid else ""
 
     def let_go(self) -> None:
         """In a restored copy: forget who was at work in the original. Epochs stay, so that the next holder's is new."""
@@ -196,15 +196,15 @@ class Control:
     # ---- heartbeats ------------------------------------------------------------------------------------------------
     def beat(self, name: str, note: str = "", holder: str | None = None) -> None:
         """Say that something is alive."""
-        values = {"holder": holder or this_process(), "at": time.time(), "note": note}
         with self._database.write() as connection:
+            values = {"holder": holder or this_process(), "at": now(connection), "note": note}
             _put(connection, schema.heartbeats, {"name": name}, values)
 
     def age(self, name: str) -> float | None:
         """Seconds since the last beat of a living holder; None when there never was one or its process is gone."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(schema.heartbeats).where(schema.heartbeats.c.name == name)).first()
-        return None if row is None or surely_dead(row.holder) else time.time() - row.at
+            return None if row is None or surely_dead(row.holder) else now(connection) - row.at
 
     def beats(self, prefix: str) -> list[Beat]:
         """The last beat of everything whose name begins so, by name."""
@@ -218,8 +218,8 @@ class Control:
         """Ask the desk to process all that is due up to `target`. A clock never goes back: earlier is ignored."""
         moment, table = iso(target), schema.clocks
         with self._database.write() as connection:
-            now = connection.scalar(sa.select(table.c.target).where(table.c.account == account).with_for_update())
-            if now is None or moment > now:
+            stands = connection.scalar(sa.select(table.c.target).where(table.c.account == account))
+            if stands is None or moment > stands:
                 _put(connection, table, {"account": account}, {"target": moment})
 
     def clock(self, account: str) -> tuple[datetime, datetime | None] | None:
@@ -241,13 +241,19 @@ class Control:
         table, moment = schema.slots, iso(slot)
         here = (table.c.job == job) & (table.c.slot == moment)
         with self._database.write() as connection:
-            row = connection.execute(sa.select(table).where(here).with_for_update()).first()
+            row = connection.execute(sa.select(table).where(here)).first()
             if row and not self.claimable(Slot.of(row)):
                 return None
             attempt = row.attempt + 1 if row else 1
             claim = Slot(job, moment, run, attempt, this_process(), "running")
-            values = {"run": run, "attempt": attempt, "holder": claim.holder, "status": "running", "at": time.time()}
-            _put(connection, table, {"job": job, "slot": moment}, values)
+            values = {
+                "run": run,
+                "attempt": attempt,
+                "holder": claim.holder,
+                "status": "running",
+                "at": now(connection),
+            }
+            _put(connection, table, {"job": job, "slot": moment}, {**values, "at": now(connection)})
         return claim
 
     @staticmethod
@@ -259,7 +265,7 @@ class Control:
         """Within a transaction: write how a claimed slot ended, unless another run has claimed it since."""
         table = schema.slots
         mine = (table.c.job == claim.job) & (table.c.slot == claim.slot) & (table.c.run == claim.run)
-        connection.execute(table.update().where(mine).values(status=status, at=time.time()))
+        connection.execute(table.update().where(mine).values(status=status, at=now(connection)))
 
     def slot(self, job: str, slot: datetime) -> Slot | None:
         """How a slot stands; None when nobody claimed it."""
@@ -276,7 +282,7 @@ class Control:
         """Within a transaction: write that a slot was missed; False when it was run, is being run, or is written so."""
         table, key = schema.slots, {"job": job, "slot": iso(slot)}
         here = (table.c.job == job) & (table.c.slot == iso(slot))
-        row = connection.execute(sa.select(table).where(here).with_for_update()).first()
+        row = connection.execute(sa.select(table).where(here)).first()
         taken = Slot.of(row) if row else None
         if taken and (not self.claimable(taken) or (taken.status == RunStatus.MISSED and taken.at <= at.timestamp())):
             return False
@@ -289,7 +295,7 @@ class Control:
         """From when on the slots of a job count: from the first time that this was asked for it."""
         table = schema.watches
         with self._database.write() as connection:
-            since = connection.scalar(sa.select(table.c.since).where(table.c.job == job).with_for_update())
+            since = connection.scalar(sa.select(table.c.since).where(table.c.job == job))
             if since is None or since > iso(now):  # a clock that ran ahead when it was first asked
                 since = iso(now)
                 _put(connection, table, {"job": job}, {"since": since})
@@ -312,9 +318,9 @@ class Control:
         """A one-run token: the secret is returned once, its hash is kept."""
         secret = secrets.token_urlsafe(32)
         values = {name: getattr(token, name) for name in Token.__slots__}
-        line = {"hash": hashlib.sha256(secret.encode()).hexdigest(), "expires": time.time() + seconds, **values}
+        line = {"hash": hashlib.sha256(secret.encode()).hexdigest(), **values}
         with self._database.write() as connection:
-            connection.execute(schema.tokens.insert().values(**line))
+            connection.execute(schema.tokens.insert().values(**line, expires=now(connection) + seconds))
         return secret
 
     def revoke(self, run: str) -> None:

@@ -1,8 +1,14 @@
-"""Opening the ledger's database: SQLite in WAL mode with full sync, or whatever AURA_DATABASE_URL names."""
+"""Opening the ledger's database: SQLite in WAL mode with full sync, or the PostgreSQL that AURA_DATABASE_URL names.
+
+Both give the same two things: `read` sees one consistent moment, and `write` is the only writer there is until it
+ends. On PostgreSQL that is one advisory lock: numbers are then given in the order in which transactions end, so that
+who asks for what came after number n misses nothing.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +20,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from aura_lib.core import InputError, LedgerError
 from aura_lib.ledger import copies, migrations, schema
 
-BUSY_SECONDS = 30
+BUSY_SECONDS = 30  # to wait for another writer
+CONNECT_SECONDS = 10
+WRITER = 0x61757261  # the advisory lock that a writer holds ("aura")
+POSTGRES = ("postgresql://", "postgres://")
+SESSION = f"-c lock_timeout={BUSY_SECONDS}s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning"
 
 
 class Database:
@@ -23,19 +33,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.version = schema.VERSION
         try:
-            self._engine = sa.create_engine(url, connect_args=self._arguments(url))
+            self._engine = sa.create_engine(_with_driver(url), **_options(url))
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:  # the address may hold a password: it is not shown
             raise InputError(f"AURA_DATABASE_URL names no database that can be opened: {_why(error)}") from None
         self.shown = self._engine.url.render_as_string(hide_password=True)
-        if self._engine.dialect.name == "sqlite":
+        self._is_file = self._engine.dialect.name == "sqlite"
+        if self._is_file:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         with self._errors():
             self._create()
-
-    @staticmethod
-    def _arguments(url: str) -> dict[str, Any]:
-        return {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {}
 
     def _create(self) -> None:
         """Make the tables, or bring those of an older version up to this one."""
@@ -43,19 +50,15 @@ class Database:
             version = self._version_of(connection)
         if version is None:
             with self.write() as connection:
-                schema.metadata.create_all(connection)
-                if self._engine.dialect.name == "sqlite":
-                    for trigger in schema.APPEND_ONLY:
-                        connection.exec_driver_sql(trigger)
-                if self._version_of(connection) is None:
-                    connection.execute(schema.meta.insert().values(key=schema.KEY, value=str(schema.VERSION)))
+                if self._version_of(connection) is None:  # nobody was faster
+                    schema.create(connection)
         elif version > schema.VERSION:
             raise LedgerError(
                 f"the ledger at {self.shown} has schema {version}; this Aura knows {schema.VERSION}: upgrade Aura. "
                 "Nothing was written"
             )
-        for step in range(version or schema.VERSION, schema.VERSION):
-            self._migrate(step, step + 1)
+        elif version < schema.VERSION:
+            self._migrate(version)
 
     def _version_of(self, connection: sa.Connection) -> int | None:
         """The schema's version; None before there are tables."""
@@ -67,22 +70,23 @@ class Database:
             raise LedgerError(f"the ledger at {self.shown} is damaged: its schema version reads {told!r}")
         return None if told is None else int(told)
 
-    def _migrate(self, old: int, new: int) -> None:
-        """One step, in one transaction that holds out every other writer; before it, a copy of the file."""
+    def _migrate(self, old: int) -> None:
+        """All steps in one transaction that holds out every other writer; before it, a copy of the file."""
         with self.write() as connection:
             if self._version_of(connection) != old:
                 return  # another process was faster
             meta = schema.meta
-            connection.execute(meta.update().where(meta.c.key == schema.KEY).values(value=str(new)))
-            if self._engine.dialect.name == "sqlite":  # others still see, and the copy is of, what was there before
+            connection.execute(meta.update().where(meta.c.key == schema.KEY).values(value=str(schema.VERSION)))
+            if self._is_file:  # others still see, and the copy is of, what was there before
                 file = Path(connection.exec_driver_sql("PRAGMA database_list").scalars(2).one())
                 copies.copy(file, file.with_name(f"{file.name}.schema-{old}"))
-            migrations.STEPS[new](connection)
+            migrations.upgrade(connection, old)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
-        with self._errors(), self._engine.connect() as connection:
+        """A transaction that only reads, all of it the same moment."""
+        level = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
+        with self._errors(), self._engine.connect().execution_options(**level) as connection:
             yield connection
 
     @contextmanager
@@ -93,6 +97,8 @@ class Database:
             self._engine.connect().execution_options(aura_write=True) as connection,
             connection.begin(),
         ):
+            if not self._is_file:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER)))
             yield connection
 
     @contextmanager
@@ -102,7 +108,8 @@ class Database:
         except (OperationalError, DatabaseError) as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
-            why = f"the ledger at {self.shown} cannot be used: {error.orig}. Nothing was written"
+            told = str(error.orig).strip().splitlines()[0]
+            why = f"the ledger at {self.shown} cannot be used: {told}. Nothing was written"
             raise LedgerError(why) from error
 
     def close(self) -> None:
@@ -110,10 +117,38 @@ class Database:
         self._engine.dispose()
 
 
+def now(connection: sa.Connection) -> float:
+    """Seconds since 1970 by the ledger's clock: that of the server where there is one.
+
+    Leases, tokens and signs of life are timed by it, so that hosts whose clocks differ agree on them.
+    """
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    told = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+    return float(str(told))
+
+
+def _with_driver(url: str) -> str:
+    prefix = next((p for p in POSTGRES if url.startswith(p)), None)
+    return url if prefix is None else f"postgresql+psycopg://{url.removeprefix(prefix)}"
+
+
+def _options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_SECONDS}}
+    if not _with_driver(url).startswith("postgresql+psycopg://"):
+        raise sa.exc.ArgumentError("neither SQLite nor PostgreSQL")
+    session = {"connect_timeout": CONNECT_SECONDS, "application_name": "aura", "options": SESSION}
+    return {"connect_args": session, "pool_pre_ping": True}  # a connection that the server closed is made anew
+
+
 def _why(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"the Python package {error.name} is not installed"
-    return "write it as sqlite:////absolute/path/ledger.db, or leave it out for the one in AURA_HOME"
+        return "the Python package psycopg is not installed: pip install 'aura-lib[postgres]'"
+    return (
+        "write it as postgresql://user:password@host/database or sqlite:////absolute/path/ledger.db, or leave it out "
+        "for the one in AURA_HOME"
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

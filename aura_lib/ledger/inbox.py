@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from aura_lib.core import Basket, InputError, PermissionDenied, canonical, decode, encode, iso
 from aura_lib.ledger import schema
 from aura_lib.ledger.control import Token
-from aura_lib.ledger.database import Database
+from aura_lib.ledger.database import Database, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Inbox:
     @staticmethod
     def _allow(connection: sa.Connection, token: str, basket: Basket) -> None:
         row = connection.execute(sa.select(schema.tokens).where(schema.tokens.c.hash == token)).first()
-        if row is None or row.expires < time.time():
+        if row is None or row.expires < now(connection):
             state = "unknown" if row is None else "expired"
             raise PermissionDenied(f"basket {basket.id} refused: its run token is {state}. Only a Run may propose")
         given = (basket.origin, iso(basket.slot), basket.account, basket.book, basket.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aura_lib.core import canonical, digest, iso, utc
+from aura_lib.core import canonical, iso, utc
 from aura_lib.ledger import schema
 from aura_lib.ledger.database import Database
 
 SYSTEM = "system"
 GENESIS = "0" * 64
+CHUNK = 5_000  # entries read at once
+_Line = tuple[int, str, str, str | None, str, str, str]  # n, time, kind, key, body, prev, hash
+_quoted = json.JSONEncoder(
+    ensure_ascii=False
+).encode  # of a text: what `canonical` makes of it, without its other cares
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,10 @@ class Verification:
 
 
 def chained(chain: str, n: int, time: str, kind: str, key: str | None, body: str, prev: str) -> str:
-    """The hash of an entry: SHA-256 over its content and the hash of the one before."""
-    return digest([chain, n, time, kind, key, body, prev])
+    """The hash of an entry: SHA-256 over its content and the hash of the one before, as canonical JSON."""
+    named = "null" if key is None else _quoted(key)
+    line = f"[{_quoted(chain)},{n},{_quoted(time)},{_quoted(kind)},{named},{_quoted(body)},{_quoted(prev)}]"
+    return hashlib.sha256(line.encode()).hexdigest()
 
 
 class Journal:
@@ -66,10 +74,7 @@ class Journal:
         self, connection: sa.Connection, chain: str, kind: str, body: Mapping[str, Any], key: str | None = None
     ) -> Entry:
         """Append within a transaction the caller has open."""
-        # the lock on the head comes first: whoever holds it is the only writer of the chain
-        head = connection.execute(
-            sa.select(schema.heads).where(schema.heads.c.chain == chain).with_for_update()
-        ).first()
+        head = connection.execute(sa.select(schema.heads).where(schema.heads.c.chain == chain)).first()
         if key is not None and (taken := self._find(connection, chain, key)):
             return taken
         n, prev = (head.n + 1, head.hash) if head else (1, GENESIS)
@@ -125,6 +130,17 @@ class Journal:
         with self._database.read() as connection:
             return {row.chain: row.hash for row in connection.execute(sa.select(schema.heads))}
 
+    def tops(self) -> dict[str, tuple[int, str]]:
+        """Chain → number and hash of its last entry."""
+        with self._database.read() as connection:
+            return {row.chain: (row.n, row.hash) for row in connection.execute(sa.select(schema.heads))}
+
+    def hash_of(self, chain: str, n: int) -> str | None:
+        """The hash that an entry bears; None when the chain has no such entry."""
+        c = schema.journal.c
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(c.hash).where(c.chain == chain, c.n == n))
+
     def verify(self) -> Verification:
         """Recompute every hash. The first entry that was changed, removed, inserted or moved is named."""
         entries = 0
@@ -134,11 +150,10 @@ class Journal:
             names.update(heads, connection.scalars(sa.select(schema.journal.c.chain).distinct()))
             for name in sorted(names):
                 n, prev = 0, GENESIS
-                for row in self._rows(connection, name):
-                    problem = _problem(row, n, prev)
-                    if problem:
+                for line in self._lines(connection, name):
+                    if problem := _problem(name, line, n, prev):
                         return Verification(entries, len(names), problem)
-                    n, prev, entries = row.n, row.hash, entries + 1
+                    n, prev, entries = n + 1, line[-1], entries + 1
                 head = heads.get(name)
                 if head is None or (head.n, head.hash) != (n, prev):
                     there = f"entry {head.n}" if head else "nothing"
@@ -147,21 +162,24 @@ class Journal:
         return Verification(entries, len(names))
 
     @staticmethod
-    def _rows(connection: sa.Connection, chain: str) -> Iterator[sa.Row[Any]]:
-        table = schema.journal
-        query = sa.select(table).where(table.c.chain == chain).order_by(table.c.n)
-        yield from connection.execution_options(yield_per=10_000).execute(query)
+    def _lines(connection: sa.Connection, chain: str) -> Iterator[_Line]:
+        """What is hashed of each entry, and its hash, in order; a few thousand at a time in memory."""
+        c = schema.journal.c
+        query = sa.select(c.n, c.time, c.kind, c.key, c.body, c.prev, c.hash).where(c.chain == chain).order_by(c.n)
+        for some in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+            yield from map(tuple, some)
 
 
-def _problem(row: sa.Row[Any], n: int, prev: str) -> str:
-    where = f"chain {row.chain}, entry {row.n} ({row.kind}, {row.time})"
-    if row.n != n + 1:
+def _problem(chain: str, line: _Line, n: int, prev: str) -> str:
+    number, time, kind, key, body, before, own = line
+    if number == n + 1 and before == prev and own == chained(chain, number, time, kind, key, body, before):
+        return ""
+    where = f"chain {chain}, entry {number} ({kind}, {time})"
+    if number != n + 1:
         return f"{where}: expected entry {n + 1} here; one was removed, inserted or moved"
-    if row.prev != prev:
+    if before != prev:
         return f"{where}: it does not follow entry {n}"
-    if row.hash != chained(row.chain, row.n, row.time, row.kind, row.key, row.body, row.prev):
-        return f"{where}: its content was changed after it was written"
-    return ""
+    return f"{where}: its content was changed after it was written"
 
 
 def _entry(row: sa.Row[Any]) -> Entry:

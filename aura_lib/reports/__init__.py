@@ -11,24 +11,25 @@ from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
+    from aura_lib.reports.evidence import evidence_page, evidence_table
+    from aura_lib.reports.figures.causality import causality, warmup
     from aura_lib.reports.outcome import outcome_figure, outcome_table
-    from aura_lib.reports.performance import tearsheet
+    from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
+
+_HOMES = {  # these know the rooms below; the rest of reports is pure
+    "TearSheet": "performance", "causality": "figures.causality", "evidence_page": "evidence",
+    "evidence_table": "evidence", "outcome_figure": "outcome", "outcome_table": "outcome", "quality": "data_quality",
+    "statistics_table": "performance", "tear_sheet": "performance", "tearsheet": "performance",
+    "warmup": "figures.causality",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome_figure", "outcome_table"):  # these know the rooms below; the rest of reports is pure
-        from aura_lib.reports import outcome
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(outcome, name)
-    if name == "tearsheet":
-        from aura_lib.reports import performance
-
-        return performance.tearsheet
-    if name == "quality":
-        from aura_lib.reports import data_quality
-
-        return data_quality.quality
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"aura_lib.reports.{_HOMES[name]}"), name)
 
 
 __all__ = [
@@ -36,12 +37,19 @@ __all__ = [
     "Check",
     "Link",
     "Section",
+    "TearSheet",
+    "causality",
+    "evidence_page",
+    "evidence_table",
     "figures",
     "formats",
     "outcome_figure",
     "outcome_table",
     "quality",
     "report",
+    "statistics_table",
     "tables",
+    "tear_sheet",
     "tearsheet",
+    "warmup",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEADLINES = ("total_return", "annual_return", "volatility", "sharpe", "max_drawdown", "turnover", "costs")
+LIST = 8  # terms; more stand in two columns over the whole width
 LONG = 1000  # a picture of more points than this keeps seven digits of each
 HEIGHT = 340  # pixels, of a figure that does not say
 OUTSIDE = 108  # pixels above and below a figure that the page saves by setting its words itself
@@ -184,7 +185,7 @@ def _section(section: Section, folder: Path, currency: str, zone: str) -> dict[s
             return {**body, "text": section.body}
         case Mapping():
             terms = [(formats.label(name), str(value)) for name, value in section.body.items()]
-            return {**body, "kind": "terms", "terms": terms}
+            return {**body, "kind": "terms", "terms": terms, "wide": len(terms) > LIST}
         case _:
             return {**body, "kind": "list", "lines": [str(line) for line in section.body]}
 

@@ -14,6 +14,7 @@ from aura_lib.reports.about import ABOUT, About, checked
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 190, 74, 30, 44  # pixels
 POINTS = 400  # of a line; more would fall on the same pixels
 ROW, LABEL, VALUE = 19, 84, 56  # pixels: height of a bar's row, width of its name and of its number
+BELOW = "#c8702a"
 ACCENT = "#3f87c7"  # three times as light as black paper, and as dark as white: seen on both
 
 
@@ -46,6 +47,50 @@ def bars(rows: Mapping[str, tuple[float, ...]], title: str) -> str:
         for number, (name, values) in enumerate(rows.items())
     )
     return _svg(title, inside, WIDTH // 2, height)
+
+
+def cells(values: pd.DataFrame, title: str, *, marked: tuple[int, int] | None = None) -> str:
+    """Numbers as a field of colours, blue above zero and orange below, stronger is further, as SVG text.
+
+    The first row is at the bottom; NaN is left blank. `marked` is the row and column of one cell to be ringed.
+    """
+    rows, columns = values.shape
+    numbers = values.to_numpy(dtype="float64")
+    limit = float(np.nanmax(np.abs(numbers))) if np.isfinite(numbers).any() else 0.0
+    across, up = min(28.0, (WIDTH / 2 - LEFT) / max(columns, 1)), min(20.0, 260 / max(rows, 1))
+    base = 24 + up * rows
+    drawn = "".join(
+        _cell(numbers[row, column], limit, LEFT + across * column, base - up * (row + 1), across, up)
+        for row in range(rows)
+        for column in range(columns)
+        if np.isfinite(numbers[row, column])
+    )
+    if marked is not None:
+        drawn += (
+            f'<rect x="{LEFT + across * marked[1]:.1f}" y="{base - up * (marked[0] + 1):.1f}" width="{across:.1f}" '
+            f'height="{up:.1f}" fill="none" stroke="currentColor" stroke-width="2"/>'
+        )
+    words = [_word(str(values.index[i]), LEFT - 6, base - up * (i + 0.5) + 4, "end") for i in _few(rows, up, 14)]
+    words += [
+        _word(str(values.columns[i]), LEFT + across * (i + 0.5), base + 16, "middle")
+        for i in _few(columns, across, 8 * max((len(str(name)) for name in values.columns), default=1) + 6)
+    ]
+    names = [str(name) for name in (values.columns.name, values.index.name) if name is not None]
+    axes = ", ".join(f"{name} {where}" for name, where in zip(names, ("to the right", "upwards"), strict=False))
+    return _svg(title, drawn + "".join(words) + _word(axes, LEFT, base + 34, "start"), WIDTH // 2, int(base + 42))
+
+
+def _cell(value: float, limit: float, x: float, y: float, width: float, height: float) -> str:
+    strength = 0.08 + 0.92 * abs(value) / limit if limit else 0.08
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width - 1, 0.5):.1f}" height="{max(height - 1, 0.5):.1f}" '
+        f'fill="{ACCENT if value >= 0 else BELOW}" opacity="{strength:.2f}"/>'
+    )
+
+
+def _few(count: int, size: float, room: float) -> range:
+    """Which of `count` names have room beside each other."""
+    return range(0, count, max(1, int(np.ceil(room / size))))
 
 
 def _bar(name: str, values: tuple[float, ...], top: float, zero: float, scale: float) -> str:

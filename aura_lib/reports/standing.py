@@ -79,14 +79,14 @@ class Standing:
     @cached_property
     def statistics(self) -> dict[str, float]:
         """The figures of `backtest.statistics` for the equity."""
-        return statistics(self.equity, periods_per_year(self.bars.frequency))
+        return statistics(self.equity, periods_per_year(self.bars.frequency, self.bars.calendar))
 
     @cached_property
     def index(self) -> dict[str, float]:
         """The same figures for the benchmark over the same bars; empty where there is none."""
         if self.benchmark is None or not (self.benchmark > 0).all():
             return {}
-        return statistics(self.benchmark, periods_per_year(self.bars.frequency))
+        return statistics(self.benchmark, periods_per_year(self.bars.frequency, self.bars.calendar))
 
     @property
     def change(self) -> float:

@@ -113,7 +113,7 @@ def against(table: pd.DataFrame, currency: str = "USD") -> pd.DataFrame:
     labels = [formats.statistic(str(name)).label for name in table.columns]
     if len(table) > 1:
         columns["Difference"] = gaps
-    return _written(columns, labels)
+    return written(columns, labels)
 
 
 def fills(filled: Iterable[Fill]) -> pd.DataFrame:
@@ -136,15 +136,16 @@ def readable(table: pd.DataFrame, *, currency: str = "USD", zone: str = formats.
     """
     if table.attrs.get(WRITTEN):
         return table
-    written = {}
+    columns = {}
     for name in table.columns:
         cells = table[name].tolist()
         timed = any(isinstance(cell, datetime) for cell in cells)
-        written[_heading(name, timed, currency, zone)] = [_cell(cell, COLUMNS.get(str(name)), zone) for cell in cells]
-    return _written(written, table.index if counts_rows(table) else [str(label) for label in table.index])
+        columns[_heading(name, timed, currency, zone)] = [_cell(cell, COLUMNS.get(str(name)), zone) for cell in cells]
+    return written(columns, table.index if counts_rows(table) else [str(label) for label in table.index])
 
 
-def _written(columns: Mapping[str, list[Any]], labels: pd.Index | list[str]) -> pd.DataFrame:
+def written(columns: Mapping[str, list[Any]], labels: pd.Index | list[str]) -> pd.DataFrame:
+    """A table that is text already: heading → cells, a label a row."""
     table = pd.DataFrame(columns, index=labels, dtype="object")
     table.attrs[WRITTEN] = True
     return table

@@ -30,7 +30,7 @@ PASSED_ON = ("AURA_HOME", "AURA_DATABASE_URL", "AURA_DATA_URL")
 PRELOAD = (
     "ipykernel.kernelapp", "IPython.core.completer", "IPython.core.magics", "zmq.asyncio", "numpy", "pandas",
     "pandas.io.formats.html", "pyarrow.parquet", "pydantic.type_adapter", "exchange_calendars", "sqlite3",
-    "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market_data", "aura_lib.data",
+    "sqlalchemy.dialects.sqlite", "ipywidgets", "anywidget", "aura_lib.core.market", "aura_lib.data",
     "aura_lib.data.sources.sample", "aura_lib.ledger", "aura_lib.execution", "aura_lib.backtest",
     "aura_lib.reports.outcome", "aura_lib.reports.figures", "aura_lib.reports.tables", "aura_lib.ui.portfolio",
     "aura_lib.ui.index", "aura_lib.ui.market", "plotly.graph_objects", "vectorbt", "aura_lib.ui.rehearsal",

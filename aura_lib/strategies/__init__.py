@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from aura_lib.strategies import momentum
+from aura_lib.strategies import momentum, pairs, volatility_target
 
-__all__ = ["momentum"]
+__all__ = ["momentum", "pairs", "volatility_target"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import shlex
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -93,12 +92,11 @@ def _names(node: ast.stmt) -> set[str]:
 
 def _backtest(names: Mapping[str, Any], given: dict[str, str], progress: Callable[[int, int], None]) -> Backtest:
     from aura_lib import backtest
-    from aura_lib.ledger import Ledger, trials
 
     decide, bars = names["decide"], _bars(names, given)
     params = _params(names, given, decide)
     schedule = str(Schedule.parse(given.get("schedule", SCHEDULE)))
-    result = backtest.run(
+    return backtest.run(
         decide,
         bars,
         _mandate(names, given, bars),
@@ -109,10 +107,6 @@ def _backtest(names: Mapping[str, Any], given: dict[str, str], progress: Callabl
         warmup=_whole(given, "warmup"),
         progress=progress,
     )
-    statistics = {name: float(value) for name, value in result.stats.items() if math.isfinite(value)}
-    with Ledger.open() as ledger:
-        trials.count(ledger, decide, result.bars, params, schedule, statistics)
-    return result
 
 
 def _bars(names: Mapping[str, Any], given: Mapping[str, str]) -> Bars:

@@ -17,9 +17,11 @@ NOUNS = (
     ("aura_lib.core.records", "Run"),
     ("aura_lib.plan", "Plan"),
     ("aura_lib.backtest.result", "Backtest"),
+    ("aura_lib.backtest.sweep.result", "Sweep"),
     ("aura_lib.execution.propose", "Proposal"),
     ("aura_lib.data.quality.report", "Quality"),
     ("aura_lib.data.files.reading", "Reading"),
+    ("aura_lib.ledger.trials.history", "Trials"),
 )
 MAGIC = "aura"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from aura_lib.core import InputError, Side
@@ -13,11 +14,12 @@ from aura_lib.reports.about import About
 from aura_lib.ui.card import Card
 
 if TYPE_CHECKING:
-    from aura_lib.backtest import Backtest
+    from aura_lib.backtest import Backtest, Sweep
     from aura_lib.core import Account, Bars, Order, Position, Run, TargetWeights
     from aura_lib.data.files import Reading
     from aura_lib.data.quality import Quality
     from aura_lib.execution import Proposal
+    from aura_lib.ledger.trials import Trials
     from aura_lib.plan import Plan
 
 SHOWN = 20  # rows of a table in a notebook
@@ -67,12 +69,38 @@ def backtest(given: Backtest) -> Card:
             f"{formats.day(given.bars.start)} to {formats.day(given.bars.end)}, {given.schedule}, "
             f"{len(given.replay.slots)} slots, {len(given.replay.fills):,} fills"
         ),
-        "On one page: aura.reports.tearsheet(backtest, path=...)",
+        "On one sheet: aura.reports.tear_sheet(backtest)",
     )
     summary = tables.summary({SUBJECT: {name: given.stats[name] for name in HEAD}})
     return Card(
         "Backtest", lines, tables.against(summary, about.currency), picture=picture.curve(given.equity, about=about)
     )
+
+
+def sweep(given: Sweep) -> Card:
+    """The best combinations of a search, and where they lie."""
+    from aura_lib.reports.figures.sweep.table import best_table, field
+
+    table = best_table(given, SHOWN // 2)
+    names = list(given.parameters)
+    lines = (
+        f"{formats.day(given.times[0])} to {formats.day(given.times[-1])}, {_many(len(given.job.symbols), 'symbol')}",
+        f"{_many(given.count, 'combination')} of {', '.join(names)}, each counted as a trial"
+        + ("; stopped before its end" if given.interrupted else ""),
+        _chosen_by(given),
+    )
+    found = field(given)
+    drawn = "" if found is None else picture.cells(found.values, found.title, marked=found.marked)
+    more = max(0, min(given.count, len(given.kept.parameters)) - len(table))
+    return Card(f"{type(given).__name__}: {given.job.rule.name}", lines, table, more=more, picture=drawn)
+
+
+def _chosen_by(given: Sweep) -> str:
+    """What the best were chosen by, and what that is worth."""
+    if len(given.job.labels) == 1:
+        return "Chosen on these very bars: nothing here is out of sample"
+    metric = getattr(given, "sought", "")
+    return f"Chosen by {metric} in train; test beside it" if metric else "Chosen over all bars, test parts included"
 
 
 def target_weights(given: TargetWeights) -> Card:
@@ -194,9 +222,32 @@ def reading(given: Reading) -> Card:
     return Card(f"File: {given.source}", lines, given.table().head(SHOWN), more=more)
 
 
+def trials(given: Trials) -> Card:
+    """How often a family was tried and by whom, the last of it as a table, and how the Sharpe ratios lie."""
+    if not given.count:
+        return Card(f"Trials of {given.family}: none", ("Every backtest and every cell of a sweep is counted here.",))
+    year = given.periods**0.5
+    spread = formats.ratio(given.sharpe_variance * given.periods)
+    lines = (
+        f"{formats.moment(given.first)} to {formats.moment(given.last)}, by {', '.join(given.who) or 'nobody named'}",
+        f"{_many(given.sweeps, 'sweep')}; {formats.count(given.abandoned)} abandoned",
+        (
+            f"Sharpe ratios a year: best {formats.ratio(given.sharpe_best * year)}, "
+            f"mean {formats.ratio(given.sharpe_mean * year)}, variance {spread}"
+        ),
+        *given.problems,
+    )
+    table = given.table().drop(columns="family").iloc[::-1]
+    latest = table.head(SHOWN).reset_index(drop=True)
+    drawn = _sharpes(given.sharpes * year) if len(given.sharpes) else ""
+    title = f"Trials of {given.family}: {formats.count(given.count)}"
+    return Card(title, lines, latest, more=max(0, len(table) - SHOWN), picture=drawn)
+
+
 SHOW: dict[str, Callable[[Any], Card]] = {
     "Bars": bars,
     "Backtest": backtest,
+    "Sweep": sweep,
     "TargetWeights": target_weights,
     "Plan": plan,
     "Order": order,
@@ -205,7 +256,19 @@ SHOW: dict[str, Callable[[Any], Card]] = {
     "Proposal": proposal,
     "Quality": quality,
     "Reading": reading,
+    "Trials": trials,
 }
+
+
+def _sharpes(annual: np.ndarray) -> str:
+    """The share of trials whose Sharpe ratio lies between two numbers, whole or halves."""
+    low, high = np.floor(annual.min()), np.ceil(annual.max())
+    edges = np.arange(low, max(high, low + 1) + 0.25, 0.5 if high - low <= 4 else max(1.0, np.ceil((high - low) / 8)))
+    counts, edges = np.histogram(annual, np.append(edges, edges[-1] + edges[1] - edges[0]))
+    rows = {f"{formats.ratio(a)} on": (float(n) / len(annual),) for a, n in zip(edges, counts, strict=False)}
+    while len(rows) > 1 and not list(rows.values())[-1][0]:
+        rows.popitem()
+    return picture.bars(rows, "Sharpe ratios a year, share of trials")
 
 
 def _aside(given: Quality) -> tuple[str, ...]:

@@ -64,10 +64,11 @@ def ledger(bars: Bars, opening: Account, fills: tuple) -> tuple[list[Decimal], l
 
 
 def check(result: backtest.Backtest) -> None:
-    compare(result.bars, result.replay.opening, result.replay.fills, result.arrays)
+    for paths in (result, result.arrays):  # what we sum up ourselves, and what vectorbt makes of the fills
+        compare(result.bars, result.replay.opening, result.replay.fills, paths)
 
 
-def compare(bars: Bars, opening: Account, fills: tuple, result: Arrays) -> None:
+def compare(bars: Bars, opening: Account, fills: tuple, result: Arrays | backtest.Backtest) -> None:
     cash, equity, holdings = ledger(bars, opening, fills)
     for frame in (result.equity, result.cash, result.positions):
         assert frame.index.equals(bars.times)

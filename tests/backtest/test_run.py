@@ -230,7 +230,7 @@ def test_tables_are_there_for_people() -> None:
     profit = result.equity.iloc[-1] - 1_000_000
     assert trades["profit"].sum() == pytest.approx(profit)
     assert "2015-01-02 to 2015-07-09" in repr(result)
-    assert set(result.timing) == {"calendar", "decide", "loop", "vectorbt"}
+    assert set(result.timing) == {"calendar", "decide", "loop"}
 
 
 def test_assumptions_say_what_was_taken_for_granted() -> None:

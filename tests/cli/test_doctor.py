@@ -329,3 +329,19 @@ def test_a_package_that_is_in_use_and_not_installed_must_be_fixed(
     monkeypatch.setattr(sources, "find_spec", lambda name: None)
     found = doctor.keys(patient)
     assert found.status is Status.FIX and found.todo == "`pip install 'aura-lib[yfinance]'`"
+
+
+def test_a_cluster_that_is_not_named_is_not_asked_for_and_one_that_is_silent_is_told(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor.cluster(patient) == Finding(Status.OK, "none: sweeps run on this machine")
+    from aura_lib.backtest.search import dask
+
+    monkeypatch.setattr(dask, "ANSWER", 0.2)
+    named = replace(patient, settings=replace(patient.settings, dask_address="tcp://127.0.0.1:9"))
+    silent = doctor.cluster(named)
+    assert (
+        silent.status is Status.NOTE
+        and "no Dask scheduler answers at AURA_DASK_ADDRESS=tcp://127.0.0.1:9" in silent.found
+    )
+    assert "dask scheduler" in silent.todo

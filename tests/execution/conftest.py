@@ -99,9 +99,9 @@ class Floor:
 
 
 @pytest.fixture
-def floor(tmp_path: Path) -> Iterator[Floor]:
+def floor(tmp_path: Path, ledger_url: str) -> Iterator[Floor]:
     """A ledger, a promoted notebook and an open paper account over the made-up market."""
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger = Ledger(ledger_url)
     terms = open_account(ledger, Terms("paper"))
     bars = made_up_bars()
     floor = Floor(

@@ -313,6 +313,7 @@ def test_starting_twice_with_nothing_new_places_no_order_and_books_nothing(floor
     assert new == ["desk.started", "reconciled"]
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # how full a server's disk is, the server says
 def test_on_a_full_disk_nothing_is_sent_and_nothing_is_lost(floor: Any) -> None:
     """SQLite itself says that the disk is full: its file may not grow by another page."""
     seen: list[Wrapped] = []

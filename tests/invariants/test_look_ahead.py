@@ -78,7 +78,7 @@ def looks_ahead(indicator: Indicator, close: pd.DataFrame) -> str:
 
 def decides_ahead(decide: Decide, bars: Bars, market_at: Callable[[Bars, Any], Market] = Market.at) -> str:
     """Where a decision moved when the future was cut off or changed; empty when nowhere."""
-    account, mandate = Account("book", Decimal(1_000_000)), Mandate(bars.symbols, max_weight=0.35)
+    account, mandate = Account("book", Decimal(1_000_000)), Mandate(bars.symbols, max_weight=0.35, short=True)
     for cut in cuts(len(bars), seed=2, first=300):
         moment = bars.times[cut - 1]
         decided = [

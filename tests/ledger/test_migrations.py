@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from typer.testing import CliRunner
 
 from aura_lib.cli import app
 from aura_lib.core import LedgerError
-from aura_lib.ledger import Ledger, schema
-from aura_lib.ledger.migrations import STEPS
+from aura_lib.ledger import Ledger, migrations, schema
 from aura_lib.ui import magic
 
 FIRST = Path(__file__).with_name("schema_1.sql")
@@ -59,8 +61,24 @@ def version(file: Path) -> str:
     return str(told)
 
 
-def test_every_version_has_a_step_that_leads_to_it() -> None:
-    assert sorted(STEPS) == list(range(2, schema.VERSION + 1))
+def made_step_by_step(url: str) -> None:
+    """A ledger of this version, made by every revision since the first."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, 0)
+        connection.execute(schema.meta.insert().values(key=schema.KEY, value=str(schema.VERSION)))
+    engine.dispose()
+
+
+def test_all_revisions_one_after_the_other_make_what_a_fresh_ledger_is(tmp_path: Path) -> None:
+    made_step_by_step(f"sqlite:///{tmp_path / 'steps.db'}")
+    Ledger(f"sqlite:///{tmp_path / 'fresh.db'}").close()
+    assert shape(tmp_path / "steps.db") == shape(tmp_path / "fresh.db")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'steps.db'}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == [], "Alembic sees no change"
+        assert MigrationContext.configure(connection).get_current_heads() == (migrations.revision(schema.VERSION),)
+    engine.dispose()
 
 
 def test_the_first_landed_ledger_opens_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -77,6 +95,7 @@ def test_the_first_landed_ledger_opens_and_nothing_is_lost(tmp_path: Path) -> No
         assert ledger.journal.append("paper", "reconciled", {"at": "2021-03-01T21:00:00Z"}).n == last + 1
     after = rows(file)
     assert after["journal"][:32] == before["journal"]
+    assert after.pop("alembic_version") == [(migrations.revision(schema.VERSION),)]
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"journal", "heads"}, "by the entry that was appended"
 
@@ -111,12 +130,12 @@ def after(call):
     return both
 if point == "before the copy": copies.copy = die
 if point == "after the copy": copies.copy = after(copies.copy)
-if point == "after the step": migrations.STEPS = {2: after(migrations.STEPS[2])}
+if point == "after the steps": migrations.upgrade = after(migrations.upgrade)
 Ledger(f"sqlite:///{sys.argv[1]}")
 """
 
 
-@pytest.mark.parametrize("point", ["before the copy", "after the copy", "after the step"])
+@pytest.mark.parametrize("point", ["before the copy", "after the copy", "after the steps"])
 def test_killed_in_the_middle_it_is_the_old_one_and_opens_again(tmp_path: Path, point: str) -> None:
     file = landed(tmp_path / "ledger.db")
     before = rows(file)

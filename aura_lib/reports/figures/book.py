@@ -12,6 +12,7 @@ from aura_lib.reports import formats, themes
 from aura_lib.reports.about import ABOUT, About, between, checked
 from aura_lib.reports.figures import canvas
 from aura_lib.reports.themes import Theme, ThemeName
+from aura_lib.risk import measures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,12 +34,15 @@ def equity(
     theme: ThemeName = "light",
     log: bool = False,
     rebase: float | None = None,
+    drawdowns: int = 0,
+    toggle: bool = False,
 ) -> go.Figure:
     """What the book is worth over time, against a benchmark that starts at the same value.
 
     `equity` is in `about.currency`, indexed by aware times; `benchmark` may be in any unit (an index level).
     With `rebase` both start at that number instead, 100 for instance. `log` makes equal percentages equally
-    tall. NaN is a gap in the line.
+    tall. NaN is a gap in the line. The deepest `drawdowns` lie shaded under the lines, from the high to the
+    recovery; `toggle` puts two buttons on the figure that change the axis.
     """
     look = themes.theme(theme)
     book = checked(equity, "equity")
@@ -48,7 +52,8 @@ def equity(
     figure = canvas.blank(
         f"Equity of {about.subject}" + (f" against {name}" if name else ""),
         f"{_sentence(unit)}{', logarithmic' if log else ''}"
-        + (f"; {name} rebased to the same start" if name and rebase is None else ""),
+        + (f"; {name} rebased to the same start" if name and rebase is None else "")
+        + (f"; shaded: the {drawdowns} deepest drawdowns" if drawdowns else ""),
         about,
         theme,
         canvas.times(book),
@@ -64,7 +69,41 @@ def equity(
         canvas.line(figure, level, name, about, look.benchmark, ",.2f", legendrank=SECOND)
     scaled = book if rebase is None else book * _over(start, first)
     canvas.line(figure, scaled, about.subject, about, look.accent, ",.2f", width=2, legendrank=FIRST)
+    _shade(figure, measures.drawdowns(book).head(drawdowns), book, about, look)
+    if toggle:
+        _axis_buttons(figure, look)
     return figure
+
+
+def _shade(figure: go.Figure, falls: pd.DataFrame, book: pd.Series, about: About, look: Theme) -> None:
+    ends = [fall.recovery if fall.recovery is not pd.NaT else book.index[-1] for fall in falls.itertuples()]
+    starts = about.wall(pd.DatetimeIndex(list(falls["peak"]), tz="UTC"))
+    for start, end in zip(starts, about.wall(pd.DatetimeIndex(ends, tz="UTC")), strict=True):
+        figure.add_vrect(start, end, fillcolor=look.loss, opacity=0.09, line_width=0, layer="below")
+
+
+def _axis_buttons(figure: go.Figure, look: Theme) -> None:
+    """Two buttons, linear and logarithmic, at the top right."""
+    buttons = [
+        {"label": label, "method": "relayout", "args": [{"yaxis.type": kind, "yaxis.autorange": True}]}
+        for label, kind in (("linear", "linear"), ("log", "log"))
+    ]
+    menu = {
+        "type": "buttons",
+        "direction": "left",
+        "showactive": False,  # its colour cannot be chosen, and is white on black
+        "x": 1,
+        "xanchor": "right",
+        "y": 1,
+        "yanchor": "bottom",
+        "pad": {"b": 4},
+        "bgcolor": look.panel,
+        "bordercolor": look.rule,
+        "borderwidth": 1,
+        "font": {"size": 10, "color": look.muted},
+        "buttons": buttons,
+    }
+    figure.update_layout(updatemenus=[menu])
 
 
 def drawdown(
@@ -157,10 +196,11 @@ def rolling(
     *,
     about: About = ABOUT,
     theme: ThemeName = "light",
+    periods: float = SESSIONS_A_YEAR,
 ) -> go.Figure:
-    """Volatility and Sharpe ratio over the last `window` bars, annualised with 252 bars a year.
+    """Volatility and Sharpe ratio over the last `window` bars, annualised with `periods` bars a year.
 
-    `returns` and `benchmark` are simple returns a bar, decimal. Sharpe = mean / standard deviation × √252, with
+    `returns` and `benchmark` are simple returns a bar, decimal. Sharpe = mean / standard deviation × √periods, with
     a risk-free rate of zero (Sharpe, The Sharpe Ratio, J. Portfolio Management 1994); none where nothing moved.
     """
     if window < 2:
@@ -173,7 +213,7 @@ def rolling(
         lines.insert(0, (name, checked(benchmark, "benchmark").dropna(), look.benchmark, SECOND))
     figure = canvas.blank(
         f"Rolling volatility and Sharpe ratio of {about.subject}" + (f" against {name}" if name else ""),
-        f"Last {window} sessions, annualised with {SESSIONS_A_YEAR}; risk-free rate 0",
+        f"Last {window} sessions, annualised with {periods:g}; risk-free rate 0",
         about,
         theme,
         canvas.times(book),
@@ -185,7 +225,7 @@ def rolling(
     if len(book) < window:
         return canvas.nothing(figure, f"nothing yet: {window} returns are needed, {len(book)} are here")
     for label, values, colour, rank in lines:
-        volatility, sharpe = _rolling(values, window, canvas.times(book))
+        volatility, sharpe = _rolling(values, window, canvas.times(book), periods)
         canvas.line(figure, volatility, label, about, colour, ".1%", row=1, legendrank=rank)
         canvas.line(figure, sharpe, label, about, colour, ".2f", row=2, showlegend=False)
     return figure
@@ -316,11 +356,11 @@ def _quiet(rest: pd.DataFrame, look: Theme) -> list[str]:
     return [look.cash if name == "cash" else look.others for name in rest.columns]
 
 
-def _rolling(values: pd.Series, window: int, over: pd.DatetimeIndex) -> tuple[pd.Series, pd.Series]:
+def _rolling(values: pd.Series, window: int, over: pd.DatetimeIndex, periods: float) -> tuple[pd.Series, pd.Series]:
     deviation = values.rolling(window).std()
     mean = values.rolling(window).mean()
-    sharpe = mean / deviation.where(deviation > 1e-12) * np.sqrt(SESSIONS_A_YEAR)
-    volatility = deviation * np.sqrt(SESSIONS_A_YEAR)
+    sharpe = mean / deviation.where(deviation > 1e-12) * np.sqrt(periods)
+    volatility = deviation * np.sqrt(periods)
     warm = slice(over[0], over[-1])
     return volatility.dropna().loc[warm], sharpe.loc[volatility.dropna().index].loc[warm]
 

@@ -21,10 +21,21 @@ def blank(
     title: str, subtitle: str, about: About, theme: ThemeName, times: pd.DatetimeIndex, *, rows: int = 1
 ) -> go.Figure:
     """A figure with its title, subtitle, time axis and source line, and nothing drawn yet."""
+    figure = sheet(title, subtitle, about.line(times), theme, rows=rows)
+    zone = formats.zone_name(about.zone)
+    figure.update_xaxes(type="date", hoverformat=f"%a %-d %b %Y, %H:%M {zone}")
+    figure.update_xaxes(title_text=f"time, {zone}", row=rows)
+    return figure
+
+
+def sheet(
+    title: str, subtitle: str, source: str, theme: ThemeName, *, rows: int = 1, columns: int = 1, **panels: Any
+) -> go.Figure:
+    """A figure with its title, subtitle and source line, and no axis named yet."""
     from plotly.subplots import make_subplots
 
-    source = about.line(times)
-    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    shared = {"shared_xaxes": True, "vertical_spacing": 0.08} | panels
+    figure = make_subplots(rows=rows, cols=columns, **shared)
     figure.update_layout(
         template=themes.template(themes.theme(theme)),
         title={"text": safe(title), "subtitle": {"text": safe(subtitle)}},
@@ -32,9 +43,6 @@ def blank(
         height=HEIGHT,
         uirevision="kept",
     )
-    zone = formats.zone_name(about.zone)
-    figure.update_xaxes(type="date", hoverformat=f"%a %-d %b %Y, %H:%M {zone}")
-    figure.update_xaxes(title_text=f"time, {zone}", row=rows)
     figure.add_annotation(name="source", text=safe(source), xref="paper", yref="paper", x=0, y=0, yshift=-58)
     figure.update_annotations(
         selector={"name": "source"},

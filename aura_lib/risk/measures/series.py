@@ -1,22 +1,21 @@
-"""Measures of a series of returns: its tail, its drawdowns, and how it moves with a benchmark.
-
-Returns are simple, decimal, one a period; NaN is no return and left out. Losses are negative numbers, as drawdowns
-are. The risk-free rate is zero. A figure that divides by zero, or needs more returns than there are, is NaN.
-"""
+"""Measures of one series of returns: its tail, its drawdowns, its months, and how it moves with a benchmark."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from aura_lib.core import InputError
+from aura_lib.risk.measures import losses, ratios
+from aura_lib.risk.measures.catalogue import chosen, evaluate
+from aura_lib.risk.measures.paths import Paths
 
 Period = Literal["month", "year"]
 DRAWDOWN_COLUMNS = ("peak", "trough", "recovery", "depth", "days")
-TINY = 1e-15  # a spread of returns below this is rounding
 
 
 def value_at_risk(returns: pd.Series, level: float = 0.95) -> float:
@@ -31,8 +30,8 @@ def value_at_risk(returns: pd.Series, level: float = 0.95) -> float:
     """
     if not 0.5 <= level < 1:
         raise InputError(f"level={level!r}: give a fraction from 0.5 to below 1, such as 0.95")
-    known = returns.dropna()
-    return float(np.quantile(known.to_numpy(dtype="float64"), 1 - level)) if len(known) else math.nan
+    path = _path(returns)
+    return float(path.quantile(1 - level)[0]) if path.count else math.nan
 
 
 def expected_shortfall(returns: pd.Series, level: float = 0.95) -> float:
@@ -40,8 +39,9 @@ def expected_shortfall(returns: pd.Series, level: float = 0.95) -> float:
 
     Rockafellar & Uryasev, Optimization of Conditional Value-at-Risk, Journal of Risk 2000.
     """
-    known = returns.dropna()
-    return float(known[known <= value_at_risk(known, level)].mean()) if len(known) else math.nan
+    value_at_risk(returns.iloc[:0], level)  # refuses a level that is none
+    path = _path(returns)
+    return float(losses.shortfall(path, level)[0]) if path.count else math.nan
 
 
 def omega_ratio(returns: pd.Series, threshold: float = 0.0) -> float:
@@ -49,9 +49,7 @@ def omega_ratio(returns: pd.Series, threshold: float = 0.0) -> float:
 
     Keating & Shadwick, A Universal Performance Measure, 2002. `threshold` is a return a period.
     """
-    excess = returns.dropna() - threshold
-    short = -float(excess.clip(upper=0.0).sum())
-    return float(excess.clip(lower=0.0).sum()) / short if short > 0 else math.nan
+    return float(ratios.omega_ratio(_path(returns - threshold))[0])
 
 
 def tail(returns: pd.Series, level: float = 0.95) -> dict[str, float]:
@@ -61,42 +59,20 @@ def tail(returns: pd.Series, level: float = 0.95) -> dict[str, float]:
     under normality (Joanes & Gill, The Statistician 1998), so a normal distribution has zero of both; best and
     worst return; win_rate, gains over all periods that moved; omega_ratio with a threshold of zero.
     """
-    known = returns.dropna().astype("float64")
-    moved = known[known != 0]
-    return {
-        "var": value_at_risk(known, level),
-        "cvar": expected_shortfall(known, level),
-        "worst": float(known.to_numpy().min()) if len(known) else math.nan,
-        "best": float(known.to_numpy().max()) if len(known) else math.nan,
-        "win_rate": float((moved > 0).mean()),
-        "omega_ratio": omega_ratio(known),
-        "skewness": _number(known.skew()),
-        "excess_kurtosis": _number(known.kurt()),
-    }
+    names = ("worst", "best", "win_rate", "omega_ratio", "skewness", "excess_kurtosis")
+    found = {"var": value_at_risk(returns, level), "cvar": expected_shortfall(returns, level)}
+    return found | _figures(_path(returns), names)
 
 
-def relative(returns: pd.Series, benchmark: pd.Series, periods: int = 252) -> dict[str, float]:
+def relative(returns: pd.Series, benchmark: pd.Series, periods: float = 252) -> dict[str, float]:
     """How returns move with those of a benchmark, over the times that both have; `periods` a year.
 
     beta cov(r, b)/var(b); alpha (mean(r) − beta·mean(b))·P a year (Jensen, Journal of Finance 1968); correlation
     (Pearson); tracking_error std(r − b)·√P; information_ratio mean(r − b)·P / tracking_error (Grinold & Kahn,
     Active Portfolio Management, 2nd ed. 2000). Sample standard deviations and covariances.
     """
-    both = pd.DataFrame({"r": returns, "b": benchmark}).dropna()
-    if len(both) < 2:
-        return dict.fromkeys(("alpha", "beta", "correlation", "tracking_error", "information_ratio"), math.nan)
-    r, b = both["r"].to_numpy(dtype="float64"), both["b"].to_numpy(dtype="float64")
-    (var_r, cov), (_, var_b) = np.cov(r, b)
-    beta = _over(cov, var_b)
-    active = r - b
-    error = float(active.std(ddof=1)) * math.sqrt(periods)
-    return {
-        "alpha": (float(r.mean()) - beta * float(b.mean())) * periods,
-        "beta": beta,
-        "correlation": _over(cov, math.sqrt(var_r * var_b)),
-        "tracking_error": error,
-        "information_ratio": _over(float(active.mean()) * periods, error),
-    }
+    names = ("alpha", "beta", "correlation", "tracking_error", "information_ratio")
+    return _figures(_pair(returns, benchmark, periods), names)
 
 
 def capture(returns: pd.Series, benchmark: pd.Series) -> dict[str, float]:
@@ -106,9 +82,7 @@ def capture(returns: pd.Series, benchmark: pd.Series) -> dict[str, float]:
     (Morningstar, Upside/Downside Capture Ratio methodology, 2011, there on monthly returns: give months). 1 is all
     of it; a down capture below zero made money while the benchmark lost.
     """
-    both = pd.DataFrame({"r": returns, "b": benchmark}).dropna()
-    sides = {"up_capture": both[both["b"] > 0], "down_capture": both[both["b"] < 0]}
-    return {name: _over(_geometric(side["r"]), _geometric(side["b"])) for name, side in sides.items()}
+    return _figures(_pair(returns, benchmark), ("up_capture", "down_capture"))
 
 
 def drawdowns(equity: pd.Series) -> pd.DataFrame:
@@ -156,16 +130,16 @@ def compounded(returns: pd.Series, by: Period, zone: str = "America/New_York") -
     return (1 + known).groupby(key).prod().sub(1).set_axis(times[last], axis=0)
 
 
-def _over(a: float, b: float) -> float:
-    return float(a / b) if abs(b) > TINY else math.nan
+def _path(returns: pd.Series) -> Paths:
+    return Paths(returns.dropna().to_numpy(dtype="float64")[None])
 
 
-def _number(value: object) -> float:
-    assert isinstance(value, float)
-    return float(value)
+def _pair(returns: pd.Series, benchmark: pd.Series, periods: float = 252) -> Paths:
+    both = pd.DataFrame({"r": returns, "b": benchmark}).dropna()
+    r, b = (both[name].to_numpy(dtype="float64")[None] for name in both)
+    return Paths(r, periods, b)
 
 
-def _geometric(returns: pd.Series) -> float:
-    if not len(returns):
-        return math.nan
-    return float(np.prod(1 + returns.to_numpy(dtype="float64")) ** (1 / len(returns)) - 1)
+def _figures(path: Paths, names: Sequence[str]) -> dict[str, float]:
+    found = evaluate(path, chosen(names, benchmark=path.benchmark is not None))
+    return {name: float(values[0]) for name, values in found.items()}
