@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -139,16 +139,18 @@ class Session:
         return sent
 
     def _landed(self, flight: _Flight) -> NDArray[np.float64]:
-        """The answer to a chunk; one that was lost with its worker is sent again."""
+        """The answer to a chunk; one that was lost with its worker, before or after it was done, is sent again."""
         from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
 
         while True:
             self._await(flight.future)
-            killed = flight.future.status == "error" and isinstance(flight.future.exception(), KilledWorker)
-            if not killed and flight.future.status not in LOST:
+            try:
                 answer: NDArray[np.float64] = flight.future.result()
+            except (KilledWorker, FutureCancelledError):
+                flight.attempts += 1
+            else:
                 return answer
-            flight.attempts += 1
             if flight.attempts >= ATTEMPTS:
                 raise InputError(
                     f"{len(flight.chunk):,} combinations were sent {ATTEMPTS} times and their workers died each time: "
@@ -158,8 +160,10 @@ class Session:
 
     def _await(self, future: Future) -> None:
         """Wait for an answer. A cluster without workers is waited for three minutes."""
+        from distributed.client import FutureCancelledError
+
         while not future.done():
-            with suppress(TimeoutError, CancelledError):
+            with suppress(TimeoutError, FutureCancelledError):
                 future.exception(timeout=1.0)
             if self.client.status != "running":
                 raise InputError(f"the connection to the Dask scheduler ({self.client.scheduler.address}) was lost")
