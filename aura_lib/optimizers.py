@@ -1,7 +1,8 @@
 """Signal + covariance + Mandate → TargetWeights
 
 Long-only, fully invested mean-variance portfolios from prices, with the covariance shrunk after Ledoit and Wolf:
-the highest Sharpe ratio by PyPortfolioOpt, the least variance by the solver behind it. The same prices give the same weights, to the last digit.
+the highest Sharpe ratio by PyPortfolioOpt, the least variance by the solver behind it. The same prices give the same
+weights, to the last digit.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from aura_lib.core import (
     TargetWeights,
     rate,
 )
-from aura_lib.exchange import Costs
+from aura_lib.exchange import Ceiling, Costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,8 @@ def prices_at(market: Market) -> dict[str, Decimal]:
 class Plan:
     """What it takes to bring an account to its targets: intents, sells first, each side in symbol order.
 
+    On margin what makes positions smaller comes first, then what makes them larger, each of them so ordered.
+
     `turnover` is half the traded value over equity (buying in from cash is 0.5); `estimated_cost` is commission,
     spread and slippage together (not what depends on the bar: impact and volatility), in the account's currency.
     """
@@ -95,26 +97,31 @@ class Plan:
         return intent.symbol, intent.side.value, *(float(f) for f in figures), target
 
 
-@dataclass(slots=True)
 class _Leg:
-    """A trade under consideration. What it is worth and costs is in the account's currency."""
+    """A trade under consideration. What it is worth and does to cash is in the account's currency."""
 
-    instrument: Instrument
-    side: Side
-    quantity: Decimal
-    held: Decimal
-    price: Decimal  # reference, before slippage
-    rate: Decimal  # of the instrument's currency in the account's
-    weight: Decimal
-    costs: Costs
+    __slots__ = ("_rate", "cash", "costs", "held", "instrument", "paid", "price", "quantity", "side", "unit", "value",
+                 "weight")  # fmt: skip
 
-    @property
-    def unit(self) -> Decimal:
-        return self.price * self.instrument.multiplier * self.rate
-
-    @property
-    def value(self) -> Decimal:
-        return self.quantity * self.unit
+    def __init__(
+        self,
+        instrument: Instrument,
+        side: Side,
+        quantity: Decimal,
+        held: Decimal,
+        price: Decimal,  # reference, before slippage
+        rate: Decimal,  # of the instrument's currency in the account's
+        weight: Decimal,
+        costs: Costs,
+    ) -> None:
+        self.instrument, self.side, self.quantity, self.held = instrument, side, quantity, held
+        self.price, self._rate, self.weight, self.costs = price, rate, weight, costs
+        paid = quantity * costs.price(price, side) * instrument.multiplier
+        fee = costs.commission(paid, quantity)
+        self.unit = price * instrument.multiplier * rate
+        self.value = quantity * self.unit
+        self.paid = paid * rate  # or received, without the commission
+        self.cash = (-paid - fee if side is Side.BUY else paid - fee) * rate  # costs included: negative for a buy
 
     @property
     def after(self) -> Decimal:
@@ -126,22 +133,22 @@ class _Leg:
         return abs(self.after) > abs(self.held) or self.after * self.held < 0
 
     @property
-    def paid(self) -> Decimal:
-        """What is paid or received for it, without the commission."""
-        return self.quantity * self.costs.price(self.price, self.side) * self.instrument.multiplier
-
-    @property
-    def cash(self) -> Decimal:
-        """What it would do to cash, costs included: negative for a buy."""
-        paid = self.paid
-        return (-self.side.sign * paid - self.costs.commission(paid, self.quantity)) * self.rate
+    def enlarges(self) -> bool:
+        return abs(self.after) > abs(self.held)
 
     @property
     def cost(self) -> Decimal:
         return -self.side.sign * self.value - self.cash
 
+    def most(self, ceiling: Ceiling) -> tuple[Decimal, Decimal]:
+        """What a buy takes at most, the fee rounded up: a fixed part, and one in proportion to its quantity."""
+        return ceiling.fixed * self._rate, self.paid * (
+            1 + ceiling.fraction
+        ) + ceiling.per_unit * self.quantity * self._rate
+
     def resized(self, quantity: Decimal) -> _Leg:
-        return replace(self, quantity=quantity)
+        told = (self.held, self.price, self._rate, self.weight, self.costs)
+        return _Leg(self.instrument, self.side, quantity, *told)
 
     def intent(self, equity: Decimal) -> Intent:
         reason = f"weight {_fraction(self.held * self.unit, equity):.4f} to {self.weight:.4f}"
@@ -182,7 +189,7 @@ def rebalance(
         fitting = _carried(allowed, account, prices, equity, mandate)
     else:
         fitting = _paid(allowed, account, prices, mandate)
-    chosen = sorted(fitting, key=lambda leg: leg.side is Side.BUY)  # stable: sells first
+    chosen = sorted(fitting, key=lambda leg: (leg.enlarges, leg.side is Side.BUY))  # stable: by symbol within
     traded = sum((leg.value for leg in chosen), ZERO)
     return Plan(
         intents=tuple(leg.intent(equity) for leg in chosen),
@@ -291,10 +298,8 @@ def _affordable(buys: list[_Leg], available: Decimal, mandate: Mandate) -> list[
     need = -sum((leg.cash for leg in buys), ZERO)
     if not buys or need <= available:
         return buys
-    most = buys[0].costs.ceiling()
-    fixed = sum((most.fixed * leg.rate for leg in buys), ZERO)
-    variable = sum((leg.paid * leg.rate for leg in buys), ZERO) * (1 + most.fraction)
-    variable += sum((most.per_unit * leg.quantity * leg.rate for leg in buys), ZERO)
+    most = [leg.most(leg.costs.ceiling()) for leg in buys]
+    fixed, variable = (sum(parts, ZERO) for parts in zip(*most, strict=True))
     return _scaled(buys, max((available - fixed) / variable, ZERO), mandate)
 
 

@@ -9,7 +9,7 @@ from aura_lib.backtest.counting import family_of, trials
 from aura_lib.backtest.describe import describe
 from aura_lib.backtest.determinism import deterministic
 from aura_lib.backtest.doors import from_orders, from_signals, from_weights
-from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, powered_sharpe
+from aura_lib.backtest.evidence import Policy, evidence, evidence_of_returns, evidence_of_sweep, powered_sharpe
 from aura_lib.backtest.folds import Fold
 from aura_lib.backtest.keeping import load
 from aura_lib.backtest.overfitting import (
@@ -67,6 +67,7 @@ __all__ = [
     "effective_trials",
     "evidence",
     "evidence_of_returns",
+    "evidence_of_sweep",
     "expected_maximum_sharpe",
     "family_of",
     "folds",

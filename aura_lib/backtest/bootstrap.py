@@ -66,7 +66,7 @@ def shortened(sample: Sample, days: float | None = None) -> Sample:
     """A sample whose histories can be drawn in seconds: days, `days` a year, of one that is very long."""
     if len(sample) <= LONG:
         return sample
-    weekend = sample.times is not None and bool((sample.times.dayofweek >= 5).any())
+    weekend = sample.times is not None and bool((sample.times.day_of_week >= 5).any())
     return sample.daily(days or periods_per_year("1d", "24/7" if weekend else "XNYS"))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from aura_lib.backtest.curve import Curve
 from aura_lib.backtest.replay import Replay, replay
 from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.core import Account, Bars, DataError, InputError, Mandate, Market, Schedule, TargetWeights, utc
@@ -78,7 +79,7 @@ class Case:
     @property
     def periods(self) -> int:
         """Returns a year."""
-        return periods_per_year(self.bars.frequency)
+        return int(periods_per_year(self.bars.frequency, self.bars.calendar))
 
     def run(self) -> Outcome:
         """Replay it once, through plan, limits and exchange. Raises what the replay raises, with the case's name."""
@@ -91,6 +92,8 @@ class Case:
         except Exception as error:
             error.add_note(f"in the case '{self.name}'")
             raise
+        if made.stopped is not None:  # half a replay is no case
+            raise KeyboardInterrupt
         equity, charged = curves(made, self.bars)
         window = equity[self.first :]
         return Outcome(
@@ -149,19 +152,19 @@ def sharpe(returns: NDArray[np.float64]) -> float:
 
 def curves(made: Replay, bars: Bars) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Equity at each bar, and what commission and slippage took in it, in currency."""
-    symbols = sorted({fill.symbol for fill in made.fills})
-    column = {symbol: number for number, symbol in enumerate(symbols)}
-    close = bars.close[symbols].to_numpy()
-    units, cash, charged = np.zeros(close.shape), np.zeros(len(bars)), np.zeros(len(bars))
+    touched = made.touched()
+    symbols = tuple(symbol for symbol in bars.symbols if symbol in touched)
+    charged = np.zeros(len(bars))
+    if not symbols:
+        return np.full(len(bars), float(made.opening.cash)), charged
+    curve = Curve(bars, made.opening, made.changes(bars, symbols))
+    close, column = bars.close.to_numpy(), {symbol: number for number, symbol in enumerate(bars.symbols)}
     rows = bars.times.get_indexer(pd.DatetimeIndex([fill.time for fill in made.fills], tz="UTC").as_unit("us"))
     for row, fill in zip(rows, made.fills, strict=True):
-        at = column[fill.symbol]
-        size = float(fill.quantity * fill.instrument.multiplier) * fill.side.sign
-        units[row, at] += size
-        cash[row] += float(fill.cash)
-        charged[row] += float(fill.fee) + abs(size) * max(fill.side.sign * (float(fill.price) - close[row, at]), 0.0)
-    marks = np.nan_to_num(bars.close[symbols].ffill().to_numpy())
-    return float(made.opening.cash) + np.cumsum(cash) + (np.cumsum(units, axis=0) * marks).sum(axis=1), charged
+        size = float(fill.quantity * fill.instrument.multiplier)
+        slipped = fill.side.sign * (float(fill.price) - close[row, column[fill.symbol]])
+        charged[row] += float(fill.fee) + size * max(slipped, 0.0)
+    return curve.equity.to_numpy(), charged
 
 
 def _returns(equity: NDArray[np.float64]) -> NDArray[np.float64]:

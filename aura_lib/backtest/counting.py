@@ -55,8 +55,13 @@ def family_of(function: Any) -> str:
     module and name.
     """
     module, name = name_of(function)
-    notebook = str(_runner().get("notebook", "")) or (_notebook() if module == "__main__" else "")
+    notebook = str(_runner().get("notebook", "")) or (_session() if module == "__main__" else "")
     return notebook or f"{module}.{name}"
+
+
+def _notebook() -> str:
+    """The notebook this kernel runs, whoever runs it; empty when nobody says."""
+    return str(_runner().get("notebook", "")) or _session()
 
 
 @contextmanager
@@ -96,8 +101,8 @@ def _runner() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _notebook() -> str:
-    """The notebook that this kernel serves, relative to the project; empty when nobody says."""
+def _session() -> str:
+    """The notebook that Jupyter has this kernel for, relative to the project."""
     session = os.environ.get(SESSION, "")
     if not session.endswith(".ipynb"):
         return ""
@@ -186,7 +191,7 @@ def counted(
         bars: as they were given, before any cut to the window.
         window: first and last bar of the backtest.
         schedule: when it decides.
-        params: parameters of a backtest.
+        params: parameters of a backtest; of a sweep, those it holds fixed.
         space: parameters of a sweep: name → values when every combination is tried.
         mandate: whose universe and constraints; without it the symbols of the bars.
         costs: whatever describes trading costs and fills: a dataclass, or several in a tuple.
@@ -198,7 +203,7 @@ def counted(
     if trial is None:
         yield Trial("nothing", {}, {})
         return
-    note = Note.open(_entry(replace(trial, outcome=KILLED, done=_size(trial))))
+    note = Note.open(_entry(replace(trial, outcome=KILLED, done=_size(trial)), {}))
     try:
         yield trial
     except BaseException as error:
@@ -223,14 +228,25 @@ def _begin(
         "code": code or code_of(function), "snapshot": numbers_of(bars), "window": [iso(moment) for moment in window],
         "schedule": schedule, "costs": _short(costs),
         "universe": _short(bars.symbols if mandate is None else [bars.symbols, mandate]),
-        **({"parameters": told(params)} if space is None else {"space": {n: told(v) for n, v in space.items()}}),
+        **({"parameters": told(params)} if space is None else {"space": _space(params, space)}),
     }  # fmt: skip
     about = {
         "family": family_of(function), "function": "" if module == "__main__" else f"{module}.{name}",
-        "periods": periods, "who": who(), "interactive": not runner, "run": runner.get("run", ""),
-        "started": iso(datetime.now(UTC)),
+        "notebook": _notebook(), "periods": periods, "who": who(), "interactive": not runner,
+        "run": runner.get("run", ""), "started": iso(datetime.now(UTC)),
     }  # fmt: skip
     return Trial("trial" if space is None else "sweep", identity, about)
+
+
+def _space(params: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sweep tries: its space, and the one value of each parameter that it holds fixed."""
+    return {name: [told(value)] for name, value in params.items()} | {name: _axis(v) for name, v in space.items()}
+
+
+def _axis(values: Any) -> Any:
+    return told(
+        values.tolist() if isinstance(values, np.ndarray) else list(values) if isinstance(values, range) else values
+    )
 
 
 def _size(trial: Trial) -> int:
@@ -255,11 +271,14 @@ def _sharpe(returns: NDArray[np.float64]) -> float:
 # ---- into the ledger -----------------------------------------------------------------------------------------------
 def _count(trial: Trial, note: Note) -> None:
     """Write a trial down, and before it what others had to leave open."""
-    entry = _entry(trial)
+    entry = _entry(trial, _files(trial))
     try:
         with held.ledger() as ledger:
             for left in notes.left():
-                _append(ledger, left.entry)
+                try:
+                    _append(ledger, left.entry)
+                except (KeyError, TypeError):  # another version of Aura wrote it
+                    left.set_aside()
                 left.close()
             _append(ledger, entry)
     except (AuraError, OSError) as error:
@@ -268,15 +287,13 @@ def _count(trial: Trial, note: Note) -> None:
         warnings.warn(told_of, stacklevel=_outside())
 
 
-def _entry(trial: Trial) -> dict[str, Any]:
-    """What `ledger.trials` is told, as JSON values; return paths and cells go to their files."""
-    found = dict(trial.found)
-    entry = {"what": trial.what, **trial.identity, **trial.about, "outcome": trial.outcome, "total": trial.total}
-    try:
-        entry |= _files(trial, found.pop("parameters", None))
-    except OSError as error:
-        found["files_lost"] = str(error.strerror)
-    entry |= {"done" if trial.what == "trial" else "count": trial.done, **found}
+def _entry(trial: Trial, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What `ledger.trials` is told, as JSON values; `kept` is what was noted of its files."""
+    found = {name: value for name, value in trial.found.items() if name != "parameters"}
+    entry = {
+        "what": trial.what, **trial.identity, **trial.about, "outcome": trial.outcome, "total": trial.total, **kept,
+        "done" if trial.what == "trial" else "count": trial.done, **found,
+    }  # fmt: skip
     return {name: _known(value) for name, value in entry.items()}
 
 
@@ -284,14 +301,18 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else told(value)
 
 
-def _files(trial: Trial, parameters: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
+def _files(trial: Trial) -> dict[str, Any]:
+    """Keep return paths and cells; without a place for them the trial counts all the same."""
     from aura_lib.ledger import trials
 
     kept: dict[str, Any] = {}
-    if trial.returns is not None and trial.times is not None and np.size(trial.returns):
-        kept["paths"] = trials.keep_paths(None, trial.returns, trial.times)
-    if trial.what == "sweep":
-        kept["cells"] = trials.keep_cells(None, trial.identity["space"], parameters, trial.done)
+    try:
+        if trial.returns is not None and trial.times is not None and np.size(trial.returns):
+            kept["paths"] = trials.keep_paths(None, trial.returns, trial.times)
+        if trial.what == "sweep":
+            kept["cells"] = trials.keep_cells(None, trial.identity["space"], trial.found.get("parameters"), trial.done)
+    except OSError as error:
+        kept["files_lost"] = str(error.strerror)
     return kept
 
 

@@ -91,12 +91,23 @@ def _content(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.dtype != object:
         return hashlib.sha256(repr((value.shape, value.dtype)).encode() + value.tobytes()).hexdigest()
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        return hashlib.sha256(pd.util.hash_pandas_object(value).to_numpy().tobytes()).hexdigest()
+        return _pandas(value)
+    if isinstance(value, Bars):
+        return numbers_of(value)
     if callable(value):
         return code_of(value)
     if is_dataclass(value) and not isinstance(value, type):
         return repr({part.name: told(getattr(value, part.name)) for part in fields(value)})
     return ADDRESS.sub("", repr(value))
+
+
+def _pandas(value: pd.DataFrame | pd.Series | pd.Index) -> str:
+    names = value.columns if isinstance(value, pd.DataFrame) else value.name
+    try:
+        content = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+    except TypeError:  # objects that have no hash, as lists in a column
+        content = repr(told(value.to_numpy().tolist())).encode()
+    return hashlib.sha256(content + repr(names).encode()).hexdigest()
 
 
 # ---- code ----------------------------------------------------------------------------------------------------------

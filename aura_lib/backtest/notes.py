@@ -42,6 +42,12 @@ class Note:
             self.owed = False
         return self.owed and self.file is not None
 
+    def set_aside(self) -> None:
+        """It cannot be read: keep it for whoever wants to know, and ask it no more."""
+        if self.file is not None:
+            with suppress(OSError):
+                self.file.rename(self.file.with_suffix(".unreadable"))
+
     def close(self) -> None:
         """It is counted, or nothing to count: the note goes, unless it is owed."""
         if not self.owed and self.file is not None:

@@ -15,6 +15,7 @@ from aura_lib.backtest.causality.answers import Raised, same, size
 from aura_lib.backtest.causality.future import NOT_DATA, moments
 from aura_lib.backtest.causality.slots import Asked, Decide, replayed, slots_of
 from aura_lib.backtest.causality.twin import twin
+from aura_lib.backtest.counting import uncounted
 from aura_lib.core import AuraError, Bars, InputError, Intent, Mandate, Market
 from aura_lib.exchange import Costs
 from aura_lib.plan import propose
@@ -75,7 +76,7 @@ def shortest(
     """
     if slots < 1:
         raise InputError(f"slots={slots}: at least one decision must be compared")
-    with stage.uncounted():
+    with uncounted():
         search = _Search(decide, bars, mandate, dict(params or {}), costs, seed)
         moments_ = slots_of(bars, schedule, start, end, warmup)
         search.choose(replayed(twin(decide), bars, mandate, moments_, search.params, costs, name), slots)

@@ -131,7 +131,8 @@ class Journey:
         sentence = (
             f"{found['annual_return']:.1%} a year at {found['volatility']:.1%} volatility, Sharpe {found['sharpe']:.2f}"
         )
-        return None, f"{now.path} tested to November 2021: {sentence}, after costs. Evidence recorded."
+        told = f"{now.path} tested to November 2021: {sentence}, after costs."
+        return None, f"{told} Evidence recorded: {self.ledger.evidence()[-1].verdict}"
 
     def _promotion(self, say: Callable[[str], None]) -> tuple[Promotion, str]:
         from aura_lib.jobs.promotion import promote

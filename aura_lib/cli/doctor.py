@@ -340,7 +340,8 @@ def _of_jobs(patient: Patient) -> set[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, cluster, clock, signing_key, sources, keys,
+    python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, cluster, clock, signing_key,
+    sources, keys,
 )  # fmt: skip
 
 

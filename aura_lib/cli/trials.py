@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 FAMILY = Annotated[str, typer.Argument(help="A notebook or a function, as the list names it; none lists all.")]
 COLUMNS = {
-    "family": "family", "trials": ">trials", "sweeps": ">sweeps", "abandoned": ">abandoned", "best": ">best Sharpe",
-    "variance": ">variance", "first": "first", "last": "last", "who": "who",
+    "family": "family", "trials": ">trials", "sweeps": ">sweeps", "best": ">best", "variance": ">variance",
+    "first": "first", "last": "last", "who": "who",
 }  # fmt: skip
 ENTRIES = {
     "time": "time", "who": "who", "what": "what", "trials": ">trials", "sharpe": ">Sharpe", "outcome": "outcome",
-    "window": "window", "parameters": "parameters",
+    "parameters": "parameters",
 }  # fmt: skip
 LONG = 80  # characters of parameters in a terminal
 
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 def _all(found: list[Trials]) -> Answer:
     rows = [_row(one) for one in found]
     shown = table("Trials", COLUMNS, [_written(row) for row in rows], "nothing was tried yet")
-    note = "Sharpe ratios a year, and their variance; a notebook and the module of its strategy share their trials."
+    note = "Best Sharpe ratio a year, and the variance; a notebook and the module of its strategy share trials."
     return Answer(rows, (shown, note) if rows else (shown,))
 
 
@@ -69,7 +69,8 @@ def _one(family: str, found: list[Trials]) -> Answer:
     ]  # fmt: skip
     data = {**_row(one), "problems": list(one.problems), "entries": entries}
     head = table("Trials", COLUMNS, [_written(_row(one))])
-    return Answer(data, (head, table("What was tried", ENTRIES, shown), *one.problems))
+    left = f"{one.abandoned:,} abandoned" if one.abandoned else "none abandoned"
+    return Answer(data, (head, table(f"What was tried, {left}", ENTRIES, shown), *one.problems))
 
 
 def _row(one: Trials) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def _row(one: Trials) -> dict[str, Any]:
 
 
 def _written(row: dict[str, Any]) -> dict[str, str]:
-    counts = {name: f"{row[name]:,}" for name in ("trials", "sweeps", "abandoned")}
+    counts = {name: f"{row[name]:,}" for name in ("trials", "sweeps")}
     numbers = {name: _number(row[name]) for name in ("best", "variance")}
     days = {name: f"{row[name]:%Y-%m-%d}" for name in ("first", "last")}
     return {"family": row["family"], **counts, **numbers, **days, "who": ", ".join(row["who"])}

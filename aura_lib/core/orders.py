@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from itertools import pairwise
 
+from aura_lib.core.drafts import quick
 from aura_lib.core.errors import InputError
 from aura_lib.core.instrument import Instrument
 from aura_lib.core.times import iso, utc
@@ -77,6 +78,7 @@ _NEEDED: dict[OrderType, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What is wished: which instrument, which way, how much, at what price, and why. It has no id.
@@ -109,9 +111,14 @@ class Intent:
             raise InputError(
                 f"{self.instrument.symbol}: quantity {self.quantity} is no multiple of the lot {self.instrument.lot}"
             )
-        given = [name for name in PRICES if getattr(self, name) is not None]
-        if given or self.type is not OrderType.MARKET:
-            self._check_prices(given)
+        if self.type is not OrderType.MARKET or self._has_prices():
+            self._check_prices([name for name in PRICES if getattr(self, name) is not None])
+
+    def _has_prices(self) -> bool:
+        return not (
+            self.limit_price is self.stop_price is self.trail_amount is self.trail_percent is None
+            and self.take_profit is self.stop_loss is self.stop_loss_limit is None
+        )
 
     def _check_prices(self, given: list[str]) -> None:
         needed, allowed = _NEEDED[self.type]
@@ -187,6 +194,7 @@ class Basket:
         return f"{self.origin}@{iso(self.slot)}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The desk's verdict on one leg of a basket: by which rule, and the value against its limit."""
@@ -236,6 +244,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Order:
     """An Intent the desk works on. Its `client_id` is fixed before the first byte leaves."""
@@ -264,6 +273,7 @@ class Order:
         return replace(self, status=status, reason=reason)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Fill:
     """What the market did: price and fee in the instrument's currency, and when. A fact, booked once.

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from aura_lib.core.booking import INCOME, Booking, BookingKind
-from aura_lib.core.drafts import draft
+from aura_lib.core.drafts import draft, quick
 from aura_lib.core.errors import DataError, InputError
 from aura_lib.core.instrument import AssetClass, Instrument
 from aura_lib.core.orders import Fill
@@ -19,6 +19,7 @@ ONE = Decimal(1)
 NOTHING: Mapping[str, Decimal] = MappingProxyType({})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Position:
     """A holding: signed quantity, average cost per unit, and the P&L realised so far (before fees)."""

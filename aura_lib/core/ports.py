@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from aura_lib.core.drafts import quick
 from aura_lib.core.orders import Fill, Order, OrderStatus
 from aura_lib.core.ticks import Bar, Quote, Tick
 
@@ -69,6 +70,7 @@ class Stream(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
     """An order as the broker tells it."""

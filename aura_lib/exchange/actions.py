@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from aura_lib.core import Booking, BookingKind, InputError, Intent, Position, iso
 from aura_lib.exchange.costs import FEE_QUANTUM
 from aura_lib.exchange.working import Working
 
 ZERO, ONE = Decimal(0), Decimal(1)
+SMALLEST = Decimal("0.000000001")  # no broker keeps a smaller part of a share
 
 
 def dividend(position: Position, amount: Decimal, at: datetime) -> Booking:
     """So much a unit: paid to who holds it, taken from who is short of it."""
-    _positive("a dividend", amount)
+    positive("a dividend", amount)
     cash = (position.quantity * amount * position.instrument.multiplier).quantize(FEE_QUANTUM, ROUND_HALF_EVEN)
     name, note = f"dividend/{position.instrument.symbol}/{iso(at)}", f"{amount} on {position.quantity}"
     return Booking(name, BookingKind.DIVIDEND, cash, position.instrument.currency, at, position.instrument, note=note)
@@ -28,15 +29,15 @@ def split(position: Position, ratio: Decimal, price: Decimal | None, at: datetim
     `price` is that of a new unit; without one the fraction stays in the position, and so it does when the holding was
     not in whole lots before. Who is short pays for the fraction.
     """
-    _positive("the ratio of a split", ratio)
+    positive("the ratio of a split", ratio)
     instrument, held = position.instrument, position.quantity
-    after = held * ratio
+    after = (held * ratio).quantize(SMALLEST, ROUND_DOWN)
     name, note = f"split/{instrument.symbol}/{iso(at)}", f"{ratio} for 1"
     if after != held:
         yield Booking(name, BookingKind.SPLIT, ZERO, instrument.currency, at, instrument, after - held, note)
     fraction = after % instrument.lot  # has the sign of what is held
     if fraction and price is not None and not held % instrument.lot:
-        _positive("the price after a split", price)
+        positive("the price after a split", price)
         cash = (fraction * price * instrument.multiplier).quantize(FEE_QUANTUM, ROUND_HALF_EVEN)
         name, kind = f"cash_in_lieu/{instrument.symbol}/{iso(at)}", BookingKind.CASH_IN_LIEU
         yield Booking(name, kind, cash, instrument.currency, at, instrument, -fraction, note)
@@ -70,6 +71,7 @@ def _adjusted(intent: Intent, quantity: Decimal, ratio: Decimal) -> Intent:
     return replace(intent, quantity=quantity, **prices)
 
 
-def _positive(what: str, value: Decimal) -> None:
+def positive(what: str, value: Decimal) -> None:
+    """Raise InputError for what is no positive Decimal."""
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         raise InputError(f"{what} must be a positive Decimal, not {value!r}")

@@ -21,11 +21,6 @@ class PriceBar(NamedTuple):
     close: Decimal
     volume: Decimal | None = None
 
-    @staticmethod
-    def of(close: Decimal) -> PriceBar:
-        """The bar of which only the close is known."""
-        return PriceBar(close, close, close, close)
-
     @property
     def typical(self) -> Decimal:
         """(H + L + C) / 3: the usual stand-in for the volume-weighted average price."""
@@ -39,7 +34,9 @@ def checked(symbol: str, told: Decimal | PriceBar | None) -> PriceBar | None:
     """
     if told is None:
         return None
-    bar = PriceBar.of(told) if isinstance(told, Decimal) else told
+    if isinstance(told, Decimal):
+        return _close(symbol, told)
+    bar = told
     opened, high, low, close, volume = bar
     if close.is_nan() or (volume is not None and not volume > 0):
         return None
@@ -52,6 +49,14 @@ def checked(symbol: str, told: Decimal | PriceBar | None) -> PriceBar | None:
     if not (low <= opened <= high and low <= close <= high):
         raise DataError(f"{symbol}: open {opened} and close {close} must lie between low {low} and high {high}")
     return bar
+
+
+def _close(symbol: str, close: Decimal) -> PriceBar | None:
+    if close.is_nan():
+        return None
+    if close <= 0 or not close.is_finite():
+        raise DataError(f"{symbol} cannot trade at {close}: a price is a positive number")
+    return PriceBar(close, close, close, close)
 
 
 def _filled(bar: PriceBar) -> PriceBar:

@@ -18,7 +18,7 @@ class FillModel:
     `at` says where a market order accepted before a bar fills in it: at its "open", its "close", or its typical price
     (H + L + C) / 3, the usual stand-in for the volume-weighted average ("vwap"). `volume_share` is the part of a bar's
     volume that all orders in a symbol may take together (0.1 is a tenth, rounded down to lots); what is left of them
-    goes on in later bars. None: any amount.
+    goes on in later bars. None: any amount; and so where a bar does not tell its volume.
 
     Raises InputError for another `at`, or a share that is not above 0 and at most 1.
     """

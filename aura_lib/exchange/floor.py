@@ -19,7 +19,7 @@ from aura_lib.core import (
     OrderStatus,
     TimeInForce,
 )
-from aura_lib.core.drafts import draft
+from aura_lib.core.drafts import draft, quick
 from aura_lib.exchange.bars import PriceBar
 from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.costs.pricing import Parts, Priced, Pricing, amounts
@@ -31,6 +31,7 @@ from aura_lib.exchange.working import Working
 ZERO = Decimal(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Closed:
     """An order came to its end: filled, cancelled or expired, and why."""
@@ -90,12 +91,11 @@ class Floor:
 
     def watch(self) -> None:
         """Note whether bars without orders can do something to the account."""
-        accrues = self.costs.interest is not None or (self.costs.borrow is not None and self.terms.short)
-        if accrues:
+        if self.costs.interest is not None:
             self.calm = False
             return
         held = [p.instrument for p in self.books.positions.values() if p.quantity]
-        margin = self.terms.margin and bool(held)
+        margin = self.terms.margin and bool(held)  # which it takes to be short, too
         self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
 
     def add(self, working: Working) -> None:
@@ -123,6 +123,9 @@ class Floor:
         value = quantity * price * instrument.multiplier
         w.filled += quantity
         change, cash = (quantity, -value - fee) if w.buys else (-quantity, value - fee)
+        if self.terms.margin:
+            before = self.books.positions.get(instrument.symbol)
+            self.purse.traded(instrument, ZERO if before is None else before.quantity, change, price, fee)
         self.books.trade(instrument, change, price, cash, fee, moment)
         return self.fact(w, quantity, price, fee, moment, amounts(priced, quantity * instrument.multiplier))
 
@@ -143,6 +146,7 @@ class Floor:
     def book(self, booking: Booking) -> Booking:
         """Book what is no trade."""
         self.books.book(booking)
+        self.purse.forget()
         return booking
 
     def close(self, w: Working, status: OrderStatus, reason: str) -> Closed:

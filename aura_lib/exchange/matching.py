@@ -44,8 +44,8 @@ class Exchange:
     - An order accepted at t meets the first `match` later than t. What a bar offers it, and in which order the events
       of a bar are taken, is told in `offers`; at which price a market order fills, and how much of the volume it may
       take, by the `FillModel`; what it costs, by `Costs`.
-    - At one moment of a bar sells come before buys; market orders in the order of submission, others by symbol,
-      price, and time.
+    - At one moment of a bar sells come before buys (on margin, what makes positions smaller before what makes them
+      larger); market orders in the order of submission, others by symbol, price, and time.
     - What cash and holdings (or, on margin, the `Terms`) do not allow is cut to the most lots they do; the rest is
       cancelled.
     - A bar ends its session unless `match` is told otherwise: DAY orders that are left expire then.
@@ -188,6 +188,7 @@ class Exchange:
         if books.cash + amount < 0 and amount < 0:
             raise InputError(f"cannot withdraw {-amount}: the cash is {books.cash}")
         books.pay(amount)
+        self._floor.purse.forget()
 
     def match(self, time: datetime, prices: Prices, *, closing: bool = True) -> list[Event]:
         """Fill what is due in a bar: fills, bookings, and a `Closed` for every order that came to its end.
@@ -229,15 +230,18 @@ class Exchange:
         """A split: `ratio` new units for each old one (0.1: ten become one), in the position and in open orders.
 
         What it leaves of a lot is paid out at `price`, that of a new unit (`actions.split`). Orders of which less than
-        a lot would be left are cancelled. A ratio or price that is not positive raises InputError.
+        a lot would be left are cancelled; options on the symbol stay as they are. A ratio or price that is not positive
+        raises InputError, and nothing changes.
         """
         floor, moment = self._floor, utc(at, "at")
         position = floor.books.positions.get(symbol)
+        actions.positive("the ratio of a split", ratio)
         events: list[Event] = []
         if position is not None and position.quantity:
             events += [floor.book(booking) for booking in list(actions.split(position, ratio, price, moment))]
         if symbol in floor.purse.marks:
             floor.purse.marks[symbol] /= ratio
+            floor.purse.forget()
         for w in [w for w in floor.working.values() if w.symbol == symbol]:
             if not actions.adjust(w, ratio):
                 events.append(floor.close(w, OrderStatus.CANCELLED, f"a split of {ratio} for 1 left less than a lot"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
-from aura_lib.core import Books, DataError, Instrument, rate
+from aura_lib.core import AssetClass, Books, DataError, Instrument, rate
 from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.terms import Terms
 
@@ -36,11 +36,12 @@ class Conversion(NamedTuple):
 class Purse:
     """Cash, holdings and what the terms let an account do with them. `marks` are the last known prices."""
 
-    __slots__ = ("books", "costs", "marks", "terms")
+    __slots__ = ("_worth", "books", "costs", "marks", "terms")
 
     def __init__(self, books: Books, terms: Terms, costs: Costs) -> None:
         self.books, self.terms, self.costs = books, terms, costs
         self.marks: dict[str, Decimal] = {}
+        self._worth: tuple[Decimal, Decimal] | None = None  # as long as neither prices nor holdings change
 
     def fee(self, instrument: Instrument, quantity: Decimal, price: Decimal, maker: bool) -> Decimal:
         """The commission of a trade."""
@@ -98,7 +99,9 @@ class Purse:
         """What makes the position smaller is always allowed; else exposure may be `max_gross` times the equity."""
         held = self._held(instrument)
         unit = price * instrument.multiplier * self.rate(instrument.currency)
-        mark = self.marks.get(instrument.symbol, price) * instrument.multiplier * self.rate(instrument.currency)
+        position = self.books.positions.get(instrument.symbol)
+        known = self.mark(instrument.symbol, price if position is None else position.average_cost)
+        mark = known * instrument.multiplier * self.rate(instrument.currency)
         equity, gross = self.worth()
         equity, gross = equity + held * (unit - mark), gross - abs(held) * mark
         other = self.rate(instrument.currency)
@@ -167,8 +170,30 @@ class Purse:
                 found[symbol] = value if currency == own else value * self.rate(currency)
         return found
 
+    def forget(self) -> None:
+        """Prices or balances have changed: add up anew when asked."""
+        self._worth = None
+
+    def traded(self, instrument: Instrument, held: Decimal, change: Decimal, price: Decimal, fee: Decimal) -> None:
+        """Carry what the account is worth over a trade, instead of adding up all positions again."""
+        fresh = instrument.symbol not in self.marks
+        mark = self.marks.setdefault(instrument.symbol, price)
+        if self._worth is None or (fresh and held) or instrument.asset_class is AssetClass.FX:
+            self._worth = None
+            return
+        equity, gross = self._worth
+        other = self.rate(instrument.currency)
+        unit = instrument.multiplier * other
+        equity += change * (mark - price) * unit - fee * other
+        self._worth = equity, gross + (abs(held + change) - abs(held)) * mark * unit
+
     def worth(self) -> tuple[Decimal, Decimal]:
         """Equity, and the sum of all absolute exposures."""
+        if self._worth is None:
+            self._worth = self._added_up()
+        return self._worth
+
+    def _added_up(self) -> tuple[Decimal, Decimal]:
         exposures = self.exposures().values()
         equity = self.books.cash + sum(exposures, ZERO)
         for currency, amount in self.books.balances.items():
@@ -176,13 +201,18 @@ class Purse:
                 equity += amount * self.rate(currency)
         return equity, sum(map(abs, exposures), ZERO)
 
-    def known(self, currency: str) -> None:
-        """Raise DataError when there is no price of a currency that is about to be used."""
-        if currency != self.books.currency and (self.terms.converts or self.terms.margin):
+    def known(self, currencies: Iterable[str], fresh: Mapping[str, Decimal]) -> None:
+        """Raise DataError when there is no price of a currency that is about to be used, be it a fresh one."""
+        if not (self.terms.converts or self.terms.margin):
+            return
+        marks = {**self.marks, **fresh}
+        for currency in sorted(currencies):
             try:
-                self.rate(currency)
+                rate(marks, currency, self.books.currency)
             except DataError as error:
-                raise DataError(f"{error}: orders in {currency} cannot be paid without it") from None
+                raise DataError(
+                    f"{error}: orders and holdings in {currency} cannot be paid or valued without it"
+                ) from None
 
 
 def _last(pays: Callable[[int], bool], most: int) -> int:

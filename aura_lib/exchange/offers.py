@@ -143,12 +143,15 @@ def remember(w: Working, bar: PriceBar) -> None:
         w.triggered = _passed(w.buys, bar.high if w.buys else bar.low, w.stop)
 
 
-def priority(w: Working, made: Offer) -> tuple[int, bool, int, str, Decimal | int, int]:
-    """The order of execution in a bar: its moment, sells first, market before stop before limit; then time for market
-    orders, and for the others symbol, price (the stop reached first, the better limit) and time.
-    """  # noqa: D205
+def priority(w: Working, made: Offer, *, enlarges: bool) -> tuple[int, int, int, str, Decimal | int, int]:
+    """The order of execution in a bar: its moment, then who frees means first, market before stop before limit.
+
+    After that time counts for market orders, and for the others symbol, price (the stop that is reached first, the
+    better limit) and time. Sells free means; on margin (`enlarges`) what makes a position smaller does, sells first.
+    """
+    turn = w.buys + 2 * enlarges
     if made.rank == MARKET:
-        return made.phase, w.buys, MARKET, "", 0, w.sequence
+        return made.phase, turn, MARKET, "", 0, w.sequence
     key = made.cap if made.rank == LIMIT and made.cap is not None else made.reference
     rising = w.buys if made.rank == STOP else not w.buys
-    return made.phase, w.buys, made.rank, w.symbol, key if rising else -key, w.sequence
+    return made.phase, turn, made.rank, w.symbol, key if rising else -key, w.sequence

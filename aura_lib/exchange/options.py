@@ -1,6 +1,6 @@
 """Options: what becomes of them at expiry, and exercise before it.
 
-At the last bar of the expiry's session (the first one after it, when the option or its underlying had none) a long
+At the last bar of the expiry's session (or the next one there is), by the last known price of its underlying, a long
 option that is in the money by a cent or more is exercised and a short one assigned, all others expire worthless: the
 rule of the Options Clearing Corporation ("exercise by exception"). Options on an index are settled in cash and are
 European; all others deliver shares at the strike and may be exercised before. A holder who cannot pay for the shares,

@@ -17,6 +17,7 @@ from aura_lib.exchange.floor import Event, Floor, Prices
 from aura_lib.exchange.working import Working
 
 ZERO = Decimal(0)
+SMALL = Decimal(1)  # below it a price may round to nothing
 NO_PRICE = "no price in its session"
 Due = list[tuple[Working, Decimal | None]]
 
@@ -50,10 +51,12 @@ def _read(floor: Floor, moment: datetime, prices: Prices) -> tuple[Due, Due]:
     for w in floor.working.values():
         if w.since >= moment:
             continue
-        bar = checked(w.symbol, prices.get(w.symbol))
+        symbol = w.symbol
+        bar = checked(symbol, prices.get(symbol))
         reference = None
         if bar is not None:
-            check(w.symbol, bar)
+            if bar.low < SMALL:
+                check(symbol, bar)
             reference = bar.close if at == "close" else bar.open if at == "open" else bar.typical
         (buys if w.buys else sells).append((w, reference))
     return sells, buys
@@ -76,7 +79,11 @@ def _execute(floor: Floor, w: Working, reference: Decimal, moment: datetime, eve
         return
     books.trade(instrument, change, price, cash, fee, moment)
     w.filled = quantity
-    parts = amounts(Priced(price, reference, pricing.moves), quantity * instrument.multiplier)
+    units = quantity * instrument.multiplier
+    if pricing.moves[0]:
+        parts = amounts(Priced(price, reference, pricing.moves), units)
+    else:  # no spread: all that the price lost is slippage
+        parts = (ZERO, abs(price - reference) * units, ZERO)
     events.append(floor.fact(w, quantity, price, fee, moment, parts))
     events.append(floor.close(w, OrderStatus.FILLED, ""))
     if instrument.expiry is not None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from aura_lib.core import AssetClass, Booking, BookingKind, Instrument, OrderStatus, TimeInForce
+from aura_lib.core import AssetClass, Booking, BookingKind, DataError, Instrument, OrderStatus, TimeInForce
 from aura_lib.core.portfolio import pairs
 from aura_lib.exchange import options
 from aura_lib.exchange.bars import PriceBar, checked
@@ -28,8 +28,10 @@ NOT_ALL, NOT_NOW, REST = "not all at once", "not at once", "the rest was not fil
 class Session:
     """One bar, matched. Nothing has changed until all prices it needs were read and found true."""
 
-    __slots__ = ("_bars", "_closing", "_due", "_events", "_first", "_floor", "_marked", "_marks", "_moment", "_queue",
-                 "_room")  # fmt: skip
+    __slots__ = (
+        "_bars", "_closing", "_due", "_events", "_first", "_floor", "_marked", "_marks", "_moment", "_pairs",
+        "_queue", "_room",
+    )  # fmt: skip
 
     def __init__(self, floor: Floor, moment: datetime, prices: Prices, *, closing: bool) -> None:
         self._floor, self._moment, self._closing, self._first = floor, moment, closing, floor.opening
@@ -39,6 +41,7 @@ class Session:
         self._room: dict[str, Decimal] = {}
         self._events: list[Event] = []
         self._queue: list[tuple[Any, Working, Offer, PriceBar]] = []
+        self._pairs: dict[str, Decimal] = {}
         self._marked = False
         self._read(prices)
 
@@ -50,6 +53,8 @@ class Session:
                 bar = bars[symbol] = checked(symbol, prices.get(symbol))
                 if bar is not None:
                     check(symbol, bar)
+                    if floor.terms.margin:
+                        self._marks[symbol] = bar.close
         if not floor.calm or floor.terms.margin:
             self._read_holdings(prices)
         if floor.books.balances:
@@ -62,18 +67,30 @@ class Session:
                 self._look(instrument.symbol, prices)
                 if instrument.underlying is not None:
                     self._look(instrument.underlying, prices)
+                    if self._closing and options.due(position, self._moment):
+                        self._settles(instrument, instrument.underlying)
+
+    def _settles(self, option: Instrument, underlying: str) -> None:
+        if underlying not in self._marks and underlying not in self._floor.purse.marks:
+            raise DataError(
+                f"{option.symbol} expired on {option.expiry}, and no price of its underlying {underlying} was ever "
+                "known: hand over the bars of the underlying too"
+            )
 
     def _read_currencies(self, prices: Prices) -> None:
-        books = self._floor.books
+        floor, books = self._floor, self._floor.books
         for currency in books.balances:
             for pair in (*pairs(currency, books.currency), *pairs(books.currency, currency)):
                 self._look(pair, prices)
                 if pair in self._marks:
+                    self._pairs[pair] = self._marks[pair]
                     break
-        for pair, mark in self._marks.items():
-            self._floor.purse.marks.setdefault(pair, mark)
-        for currency in {w.order.intent.instrument.currency for w in self._due}:
-            self._floor.purse.known(currency)
+        needed = {w.order.intent.instrument.currency for w in self._due}
+        if self._due or floor.terms.margin:
+            needed |= {currency for currency, amount in books.balances.items() if amount}
+        if floor.terms.margin:
+            needed |= {p.instrument.currency for p in books.positions.values() if p.quantity}
+        floor.purse.known(needed, self._pairs)
 
     def _look(self, symbol: str, prices: Prices) -> None:
         if symbol not in self._bars:
@@ -86,6 +103,9 @@ class Session:
         """All that happens in the bar."""
         floor, events = self._floor, self._events
         before, floor.matched, floor.opening = floor.matched, self._moment, self._closing
+        if self._pairs:  # a pair that was never seen before counts from its first bar on
+            floor.purse.marks = {**self._pairs, **floor.purse.marks}
+            floor.purse.forget()
         if before is not None and not floor.calm:
             events.extend(floor.book(b) for b in list(accrue(floor.purse, before.date(), self._moment)))
         self._line_up()
@@ -109,15 +129,24 @@ class Session:
         for w in self._due:
             bar = bars[w.symbol]
             if bar is not None and (made := offer(w, bar, at, first, last)) is not None:
-                queue.append((priority(w, made), w, made, bar))
+                queue.append((priority(w, made, enlarges=self._enlarges(w)), w, made, bar))
         if len(queue) > 1:
             queue.sort()  # a sorted list is a heap; keys differ, their last part is a running number
+
+    def _enlarges(self, w: Working) -> bool:
+        """Whether an order of a margin account would make its position larger; it waits for those that do not."""
+        if not self._floor.terms.margin:
+            return False
+        position = self._floor.books.positions.get(w.symbol)
+        held = ZERO if position is None else position.quantity
+        return abs(held + (w.remaining if w.buys else -w.remaining)) > abs(held)
 
     def _mark(self) -> None:
         """From here on accounts are valued at the close of this bar: before it, at the one before."""
         if not self._marked:
             self._marked = True
             self._floor.purse.marks.update(self._marks)
+            self._floor.purse.forget()
 
     def _execute(self, w: Working, made: Offer, bar: PriceBar) -> None:
         floor = self._floor
@@ -185,7 +214,8 @@ class Session:
             exit_order.quantity += quantity
         left = exit_offer(exit_order, bar, made.phase)
         if left is not None:
-            heapq.heappush(self._queue, (priority(exit_order, left), exit_order, left, bar))
+            key = priority(exit_order, left, enlarges=False)
+            heapq.heappush(self._queue, (key, exit_order, left, bar))
 
     def _end(self, w: Working) -> None:
         """What the end of the bar does to an order that is still open."""

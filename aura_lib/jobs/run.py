@@ -125,25 +125,10 @@ def _research(
             limits=limits,
             grid=grid,
         )
-        needed = _warm_up(decide, bars, mandate, params, str(plan), warmup, costs)
+        needed = int((found.figures.get("warm_up") or {}).get("bars", 0))
         examined = {"examination": encode(found), "warmup_bars": needed}
         context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window, **examined})
     return result
-
-
-def _warm_up(
-    decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], schedule: str, warmup: int,
-    costs: Costs | None,
-) -> int:  # fmt: skip
-    """The shortest history the strategy may decide on, in bars; 0 when it cannot be measured."""
-    from aura_lib.backtest.warmup import shortest
-
-    try:
-        return shortest(
-            decide, bars, mandate, params=params, schedule=schedule, slots=3, warmup=warmup, costs=costs
-        ).bars
-    except AuraError:
-        return 0
 
 
 def _examined(decide: Decide, bars: Bars, mandate: Mandate, **asked: Any) -> Examination:

@@ -11,14 +11,16 @@ from aura_lib.reports.tables import Link
 
 if TYPE_CHECKING:
     from aura_lib.reports.data_quality import quality
+    from aura_lib.reports.evidence import evidence_page, evidence_table
     from aura_lib.reports.figures.causality import causality, warmup
     from aura_lib.reports.outcome import outcome_figure, outcome_table
     from aura_lib.reports.performance import TearSheet, statistics_table, tear_sheet, tearsheet
 
 _HOMES = {  # these know the rooms below; the rest of reports is pure
-    "TearSheet": "performance", "causality": "figures.causality", "outcome_figure": "outcome",
-    "outcome_table": "outcome", "quality": "data_quality", "statistics_table": "performance",
-    "tear_sheet": "performance", "tearsheet": "performance", "warmup": "figures.causality",
+    "TearSheet": "performance", "causality": "figures.causality", "evidence_page": "evidence",
+    "evidence_table": "evidence", "outcome_figure": "outcome", "outcome_table": "outcome", "quality": "data_quality",
+    "statistics_table": "performance", "tear_sheet": "performance", "tearsheet": "performance",
+    "warmup": "figures.causality",
 }  # fmt: skip
 
 
@@ -37,6 +39,8 @@ __all__ = [
     "Section",
     "TearSheet",
     "causality",
+    "evidence_page",
+    "evidence_table",
     "figures",
     "formats",
     "outcome_figure",

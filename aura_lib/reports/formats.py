@@ -79,6 +79,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "correlation": Statistic("Correlation", Kind.RATIO),
         "tracking_error": Statistic("Tracking error a year", Kind.PERCENT),
         "information_ratio": Statistic("Information ratio", Kind.RATIO),
+        "tail_ratio": Statistic("Tail ratio", Kind.RATIO),
         "treynor": Statistic("Treynor ratio", Kind.RATIO),
         "up_capture": Statistic("Up capture, months", Kind.PERCENT),
         "down_capture": Statistic("Down capture, months", Kind.PERCENT),

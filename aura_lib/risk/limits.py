@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 NOT_TRADABLE = frozenset({AssetClass.INDEX})
 
 
@@ -129,11 +129,12 @@ class _Book:
         book = _Book(money, ZERO, held, sellable, prices, instruments, (*unpriced, *unknown))
         book.equity = money + sum((book.value(s, q) for s, q in holdings.items()), ZERO)
         leaving = {s: q for s, q in working.items() if q < 0 and margin}
-        for symbol in held.keys() | leaving.keys():
+        for symbol in held.keys() | leaving.keys() if leaving else held:
             less = holdings.get(symbol, ZERO) + leaving.get(symbol, ZERO)
             furthest = max(held.get(symbol, ZERO), less, key=abs)  # what is on its way may make it larger
-            book.gross += abs(book.value(symbol, furthest))
-            book.net += book.value(symbol, furthest)
+            value = book.value(symbol, furthest)
+            book.gross += abs(value)
+            book.net += value
         book.cash -= sum((book.value(s, q) for s, q in coming.items()), ZERO)
         return book
 
@@ -157,20 +158,23 @@ class _Book:
         """How much of an order closes nothing, in units."""
         before = self.before(intent)
         after = before + intent.signed
-        return abs(intent.quantity) if before * intent.signed >= 0 else max(abs(after), ZERO) * (after * before < 0)
+        if before * intent.signed >= 0:
+            return intent.quantity
+        return abs(after) if after * before < 0 else ZERO
 
     def added(self, intent: Intent) -> Decimal:
         """The exposure that an order adds, in money."""
         before = self.before(intent)
-        return abs(self.value(intent.symbol, before + intent.signed)) - abs(self.value(intent.symbol, before))
+        return (abs(before + intent.signed) - abs(before)) * self.value(intent.symbol, ONE)
 
     def take(self, intent: Intent) -> None:
-        symbol = intent.symbol
-        before = self.held.get(symbol, ZERO)
-        self.cash -= self.value(symbol, intent.signed)
-        self.gross += abs(self.value(symbol, before + intent.signed)) - abs(self.value(symbol, before))
-        self.net += self.value(symbol, intent.signed)
-        self.held[symbol] = before + intent.signed
+        symbol, signed = intent.symbol, intent.signed
+        before, unit = self.held.get(symbol, ZERO), self.value(symbol, ONE)
+        value = signed * unit
+        self.cash -= value
+        self.gross += (abs(before + signed) - abs(before)) * unit
+        self.net += value
+        self.held[symbol] = before + signed
 
 
 def _in_one_currency(prices: dict[str, Decimal], instruments: Mapping[str, Instrument], own: str) -> dict[str, Decimal]:
@@ -200,10 +204,12 @@ def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal,
 
 
 def _first_refusal(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    rules = _ALWAYS if intent.side is Side.BUY else _ALWAYS + _SELL
-    if book.adds(intent) and (intent.side is Side.BUY or limits.short):
-        rules += _ADDING
-    return next((refusal for rule in rules if (refusal := rule(leg, intent, book, limits))), None)
+    buys = intent.side is Side.BUY
+    adds = (buys or limits.short) and book.adds(intent)
+    for rule in _RULES[buys, adds]:
+        if refusal := rule(leg, intent, book, limits):
+            return refusal
+    return None
 
 
 def _not_tradable(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
@@ -281,6 +287,12 @@ _ADDING: tuple[Rule, ...] = (
     _max_gross,
     _max_net,
 )
+_RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it has to pass
+    (True, True): _ALWAYS + _ADDING,
+    (True, False): _ALWAYS,
+    (False, True): _ALWAYS + _SELL + _ADDING,
+    (False, False): _ALWAYS + _SELL,
+}
 
 
 def _over(rule: str, weight: Decimal, limit: float) -> Refusal | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aura_lib.ui.evidence import Evidence
     from aura_lib.ui.index import Index
     from aura_lib.ui.live import Page
     from aura_lib.ui.market import Market
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Chart": "widgets", "Panel": "widgets", "Search": "widgets", "Page": "live", "Portfolio": "portfolio",
-    "Index": "index", "Market": "market",
+    "Evidence": "evidence", "Index": "index", "Market": "market",
 }  # fmt: skip
 
 
@@ -25,4 +26,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"aura_lib.ui.{_HOMES[name]}"), name)
 
 
-__all__ = ["Chart", "Index", "Market", "Page", "Panel", "Portfolio", "Search"]
+__all__ = ["Chart", "Evidence", "Index", "Market", "Page", "Panel", "Portfolio", "Search"]

@@ -69,7 +69,7 @@ def backtest(given: Backtest) -> Card:
             f"{formats.day(given.bars.start)} to {formats.day(given.bars.end)}, {given.schedule}, "
             f"{len(given.replay.slots)} slots, {len(given.replay.fills):,} fills"
         ),
-        "On one page: aura.reports.tearsheet(backtest, path=...)",
+        "On one sheet: aura.reports.tear_sheet(backtest)",
     )
     summary = tables.summary({SUBJECT: {name: given.stats[name] for name in HEAD}})
     return Card(

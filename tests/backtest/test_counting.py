@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,10 @@ def test_the_same_once_and_anything_else_anew(bars: Bars, rng: np.random.Generat
     run(bars, params={"share": 0.2})
     run(bars, schedule="XNYS week-end close")
     run(bars, warmup=30)
-    run(bars, costs=Costs(slippage_bps=told_decimal("9")))
+    run(bars, costs=Costs(slippage_bps=Decimal("9")))
     run(market_of(rng, 120, 3))
     run(bars.select(bars.symbols[:2]))
     assert backtest.trials(FAMILY).count == 7
-
-
-def told_decimal(text: str) -> Any:
-    from decimal import Decimal
-
-    return Decimal(text)
 
 
 def test_a_replay_counts_nothing(bars: Bars) -> None:
@@ -122,13 +117,14 @@ def test_a_cell_s_function_belongs_to_its_notebook(bars: Bars, tmp_path: Path, m
     monkeypatch.setenv(counting.SESSION, str(tmp_path / "notebooks" / "idea.ipynb"))
     run(bars, written(CELL))
     run(bars)
-    assert backtest.trials("notebooks/idea.ipynb").count == 1 == backtest.trials(FAMILY).count
+    assert backtest.trials(FAMILY).count == 1
+    assert backtest.trials("notebooks/idea.ipynb").count == 2, "with what was imported and tried there"
     monkeypatch.delenv(counting.SESSION)
     monkeypatch.setenv(counting.RUN_CONTEXT, json.dumps({"notebook": "notebooks/idea.ipynb", "run": "r1"}))
     run(bars, written(CELL))
-    assert backtest.trials("notebooks/idea.ipynb").count == 1, "the runner's check of the same is the same trial"
+    assert backtest.trials("notebooks/idea.ipynb").count == 2, "the runner's check of the same is the same trial"
     run(bars, params={"share": 0.1})
-    assert backtest.trials("notebooks/idea.ipynb").count == 3, "with the module's, which it uses now"
+    assert backtest.trials("notebooks/idea.ipynb").count == 3
     assert entries()[-1]["interactive"] is False and entries()[-1]["run"] == "r1"
 
 
@@ -175,8 +171,19 @@ def test_parameters_are_told_by_what_is_in_them(rng: np.random.Generator) -> Non
     other[2_500] = 1
     for make in (np.asarray, pd.Series, pd.DataFrame, list):
         assert told(make(one)) == told(make(one.copy())) != told(make(other))
+    frame = pd.DataFrame({"a": [[1], [2]]})
+    assert told(frame) == told(frame.copy()) != told(frame.rename(columns={"a": "b"}))
     assert told(object()) == told(object()), "an address is no parameter"
     assert told({"a": (1, np.float64(2), None, float("nan"))}) == {"a": [1, 2.0, None, "nan"]}
+
+
+def test_bars_that_a_cell_reads_are_part_of_its_code(bars: Bars) -> None:
+    source = CELL.replace("rule(market, 0.5)", "rule(market, 0.5 if len(bars) else 0.1)")
+    names: dict[str, Any] = {"__name__": "__main__", "TargetWeights": TargetWeights, "bars": bars}
+    exec(source, names)
+    before = code_of(names["decide"])
+    names["bars"] = bars.select(bars.symbols[:1])
+    assert code_of(names["decide"]) != before
 
 
 # ---- abandoned -----------------------------------------------------------------------------------------------------
@@ -224,6 +231,18 @@ def test_one_whose_process_was_killed_is_counted_by_the_next(bars: Bars) -> None
     assert (found.count, found.abandoned) == (2, 1)
     assert {body["outcome"] for body in entries()} == {"completed", "killed"}
     assert not list(Path(os.environ["AURA_HOME"]).glob("trials/open/*")), "and its note is gone"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"owed": true, "entry": {}}', '{"owed": true, "entry": {"what": "trial"}}']
+)
+def test_a_note_that_nobody_can_read_stands_in_nobody_s_way(bars: Bars, aura_home: Path, text: str) -> None:
+    note = aura_home / "trials" / "open" / "x.json"
+    note.parent.mkdir(parents=True)
+    note.write_text(text)
+    run(bars)
+    assert backtest.trials(hold).count == 1
+    assert note.exists() or note.with_suffix(".unreadable").read_text() == text
 
 
 # ---- the ledger is not there for it --------------------------------------------------------------------------------
@@ -300,9 +319,22 @@ def test_a_sweep_counts_its_cells_also_when_it_is_stopped(bars: Bars) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped()
     found = backtest.trials(hold)
-    assert (found.count, found.sweeps, found.abandoned) == (9, 2, 3)
+    assert (found.count, found.sweeps, found.abandoned) == (9, 2, 3), "which three is not known: they count in full"
     assert found.paths is not None and found.paths.shape == (len(bars), 6)
     assert found.sharpe_best == 0.05
+
+
+def test_a_value_held_fixed_is_part_of_what_a_sweep_tried(bars: Bars) -> None:
+    for fail in (0, 1, 1):
+        with counting.counted(
+            hold, bars, window=(bars.start, bars.end), schedule="x", params={"fail": fail}, space={"share": range(5)}
+        ) as trial:
+            trial.swept(5, sharpe_mean=0.0, sharpe_variance=0.0)
+    with counting.counted(
+        hold, bars, window=(bars.start, bars.end), schedule="x", space={"share": np.arange(3.0, 8.0), "fail": [1]}
+    ) as trial:
+        trial.swept(5, sharpe_mean=0.0, sharpe_variance=0.0)
+    assert backtest.trials(hold).count == 13, "3 and 4 with fail=1 were tried before"
 
 
 # ---- many at once --------------------------------------------------------------------------------------------------

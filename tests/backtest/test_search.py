@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +36,7 @@ Values = Callable[[np.ndarray], np.ndarray]
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """In place of the compiled kernel: Sharpe ratios that are best in train at (6, 30), in test at (9, 50)."""
     asked: list[np.ndarray] = []
 
@@ -51,7 +51,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
     monkeypatch.setattr(loop, "returns", lambda job, rows: np.zeros((len(job.live), len(rows)), dtype=np.float32))
-    yield asked
+    return asked
 
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,3 +282,14 @@ def test_the_figures_of_a_window_are_those_of_a_slow_recomputation(rng: np.rando
         {"total_return": 0, "annual_return": 0, "volatility": 0, "sharpe": math.nan, "sortino": math.nan,
          "max_drawdown": 0, "calmar": math.nan}, nan_ok=True,
     )  # fmt: skip
+
+
+def test_a_rule_walks_forward_and_a_decide_is_told_where_it_can(bars: Bars, rng: np.random.Generator) -> None:
+    laid_out = backtest.sweep(RULE, bars, SPACE, folds=FOLDS).walk_forward()
+    drawn = search(RULE, bars, SPACE, folds=FOLDS, trials=1000, method="grid").walk_forward()
+    pd.testing.assert_series_equal(laid_out.returns, drawn.returns)
+    found = decided(several(rng), {"lookback": [5, 6]})
+    with pytest.raises(InputError, match=r"backtest\.validation"):
+        found.walk_forward()
+    with pytest.raises(InputError, match=r"backtest\.run\(decide, \.\.\., params="):
+        found.path(0)

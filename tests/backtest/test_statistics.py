@@ -64,7 +64,14 @@ def test_one_bar_has_no_returns_and_two_have_no_deviation() -> None:
     assert math.isnan(two["sharpe"])
 
 
-@pytest.mark.parametrize("values", [[], [100.0, float("nan")], [100.0, 0.0], [100.0, -5.0]])
+@pytest.mark.parametrize("values", [[], [100.0, float("nan")], [0.0, 1.0], [-5.0, 1.0]])
 def test_a_curve_that_is_none_is_refused(values: list[float]) -> None:
-    with pytest.raises(DataError, match="positive numbers"):
+    with pytest.raises(DataError, match="opens above zero"):
         statistics(curve(values))
+
+
+@pytest.mark.parametrize("last", [0.0, -5.0])
+def test_a_bankrupt_curve_lost_everything_and_ends_there(last: float) -> None:
+    found = statistics(curve([100.0, 110.0, last, 50.0]), periods=2)
+    assert found["total_return"] == found["annual_return"] == found["max_drawdown"] == -1
+    assert found["years"] == 1.0

@@ -118,6 +118,29 @@ def test_a_run_opens_what_its_notebook_wrote(page: Page, up: Server, errors: lis
     assert errors == []
 
 
+def test_the_evidence_of_a_strategy_with_its_thresholds_its_neighbours_and_the_trials_behind_it(
+    page: Page, up: Server, errors: list[str], asked: list[str]
+) -> None:
+    page.goto(up.address("dashboards/"))
+    page.get_by_role("link", name="Evidence What a strategy showed").click()
+    page.wait_for_function(DRAWN, timeout=30_000)
+    expect(page).to_have_title("Evidence · Aura")
+    expect(page.get_by_label("Strategy")).to_have_value("0")
+    expect(page.locator(".aura-verdict")).to_contain_text("trials")
+    expect(page.locator(".aura-panel", has=page.locator(".aura-verdict"))).to_contain_text("Paper: may be promoted")
+    findings = page.locator("section", has=page.get_by_role("heading", name="Findings", exact=True))
+    assert findings.locator("tbody tr").count() >= 15
+    expect(findings).to_contain_text("Deflated Sharpe ratio")
+    expect(findings).to_contain_text("≥ 0.95")
+    tried = page.locator("section", has=page.get_by_role("heading", name="What was tried", exact=True))
+    assert tried.locator("tbody tr").count() >= 1
+    for name in ("Out of sample", "Neighbourhood", "Trials"):
+        expect(page.get_by_role("figure", name=name).first).to_be_visible()
+    assert page.evaluate(CUT_OFF) == []
+    assert errors == []
+    assert [url for url in asked if not url.startswith((up.url, "data:", "blob:"))] == []
+
+
 def test_dark_and_light_change_the_page_and_its_figures(page: Page, up: Server) -> None:
     page.goto(up.address("dashboards/portfolio"))
     page.wait_for_function(DRAWN, timeout=30_000)
@@ -133,7 +156,7 @@ def test_dark_and_light_change_the_page_and_its_figures(page: Page, up: Server) 
 def test_on_a_phone_nothing_is_wider_than_the_screen(chromium: Browser, up: Server) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
-    for name in ("portfolio", ""):
+    for name in ("portfolio", "evidence", ""):
         page.goto(up.address(f"dashboards/{name}"))
         page.locator(".aura-panel table").first.wait_for(timeout=30_000)
         page.wait_for_timeout(500)
@@ -143,7 +166,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(chromium: Browser, up: Serv
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["", "portfolio"])
+@pytest.mark.parametrize("name", ["", "portfolio", "evidence"])
 def test_axe_finds_nothing_to_complain_about(chromium: Browser, up: Server, name: str, theme: str) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
     page = context.new_page()

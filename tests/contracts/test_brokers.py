@@ -22,8 +22,10 @@ from aura_lib.core import (
     Intent,
     Order,
     OrderStatus,
+    OrderType,
     Side,
     SimulatedClock,
+    TimeInForce,
     utc,
 )
 from aura_lib.exchange import Costs
@@ -147,6 +149,22 @@ class TestPaperBroker(BrokerContract):
         assert other.find("one") == broker.find("one")
         assert (other.fills(), other.cash(), other.positions()) == (broker.fills(), broker.cash(), broker.positions())
         other.close()
+
+    def test_a_limit_waits_for_its_price_and_a_bracket_is_refused_until_someone_follows_its_exit(
+        self, broker: PaperBroker, next_bar: Callable[[], None]
+    ) -> None:
+        low = {"type": OrderType.LIMIT, "limit_price": Decimal("12.50"), "time_in_force": TimeInForce.GTC}
+        broker.submit(replace(order("one"), intent=replace(order("one").intent, **low)))
+        next_bar()  # 11: better than the limit
+        assert [fill.price for _, fill in broker.fills()] == [Decimal("11.005500")]
+        broker.submit(replace(order("two", "sell"), intent=replace(order("two", "sell").intent, **low)))
+        next_bar()  # 12: not enough
+        assert broker.positions() == {"AAA": 10}
+        next_bar()  # 13
+        assert broker.positions() == {}
+        bracket = {"type": OrderType.BRACKET, "stop_loss": Decimal(9)}
+        with pytest.raises(BrokerRejected, match="exit of a bracket"):
+            broker.submit(replace(order("three"), intent=replace(order("three").intent, **bracket)))
 
 
 def test_every_adapter_has_its_contract_test() -> None:

@@ -116,6 +116,14 @@ def test_what_makes_a_position_smaller_is_always_allowed() -> None:
     assert fills(exchange.match(SLOT + DAY, {"A": D(50)})) == [("A", D(-5), D(50))]
 
 
+def test_what_makes_positions_smaller_makes_room_for_what_makes_them_larger() -> None:
+    exchange = opened(2000, SHORT, A=(-20, 50))  # equity 1000, all of it used
+    exchange.submit(order("B", Side.SELL, 20), SLOT)
+    exchange.submit(order("A", Side.BUY, 20), SLOT)
+    events = exchange.match(SLOT + DAY, {"A": D(50), "B": D(50)})
+    assert fills(events) == [("A", D(20), D(50)), ("B", D(-20), D(50))]
+
+
 def test_below_maintenance_orders_are_cancelled_and_the_largest_positions_closed_until_it_holds() -> None:
     exchange = opened(-1000, Terms(max_gross=D(2)), A=(20, 50), B=(10, 60))  # equity 600, exposure 1600
     exchange.submit(order("A", Side.BUY, 1, time_in_force=TimeInForce.GTC), SLOT)
@@ -194,6 +202,18 @@ def test_a_fraction_stays_without_a_price_and_where_fractions_were_held() -> Non
     assert exchange.account.holdings == {"A": D("7.5")}
     exchange.split("A", D("0.1"), SLOT + DAY, price=D(600))
     assert exchange.account.holdings == {"A": D("0.75")}
+
+
+def test_a_short_pays_for_the_fraction_and_an_odd_ratio_leaves_a_quantity_that_can_be_kept() -> None:
+    exchange = opened(1000, SHORT, A=(-5, 90))
+    assert bookings(exchange.split("A", D("1.5"), SLOT, price=D(60))) == [("split", D(0)), ("cash_in_lieu", D(-30))]
+    assert (exchange.account.cash, exchange.account.holdings) == (D(970), {"A": D(-7)})
+    exchange.split("A", D("0.333333333333333333333"), SLOT + DAY)
+    assert exchange.account.holdings == {"A": D("-2.333333333")}
+    before = exchange.state()
+    with pytest.raises(InputError, match="the ratio of a split must be a positive Decimal"):
+        exchange.split("A", D(0), SLOT)
+    assert exchange.state() == before
 
 
 def test_open_orders_follow_a_split() -> None:
@@ -332,6 +352,16 @@ def test_american_options_can_be_exercised_early_and_what_cannot_be_is_told() ->
         exchange.exercise("A", D(1), SLOT)
     with pytest.raises(BrokerRejected, match="neither the cash nor the shares"):
         opened(10, Terms(), CALL=(1, 3)).exercise(CALL.symbol, D(1), SLOT)
+
+
+def test_an_option_whose_underlying_nobody_knows_a_price_of_stops_the_match_at_its_expiry() -> None:
+    exchange = opened(20_000, Terms(), CALL=(1, 3))
+    exchange.match(SLOT, {CALL.symbol: D(1)})
+    before = exchange.state()
+    with pytest.raises(DataError, match="no price of its underlying A was ever known"):
+        exchange.match(SLOT + 3 * DAY, {CALL.symbol: D(1)})
+    assert exchange.state() == before
+    assert bookings(exchange.match(SLOT + 4 * DAY, {"A": D(90)})) == [("expiry", D(0))]
 
 
 def test_an_expired_option_is_not_traded() -> None:

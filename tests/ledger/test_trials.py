@@ -72,6 +72,22 @@ def test_a_notebook_and_the_module_its_strategy_is_in_share_their_trials(ledger:
     ]  # fmt: skip
 
 
+def test_what_is_tried_in_a_notebook_is_its_own_and_shipped_rules_are_everybody_s(ledger: Ledger) -> None:
+    shipped = {"family": "aura_lib.rules.cross", "function": "aura_lib.rules.cross"}
+    trials.count(ledger, **TRIAL, notebook="idea.ipynb")
+    sweep(ledger, {"a": [1, 2]}, **shipped, notebook="idea.ipynb")
+    sweep(ledger, {"a": [3, 4, 5]}, **shipped, notebook="other.ipynb")
+    sweep(ledger, {"a": [6, 7, 8, 9]}, **shipped)
+    assert trials.history(ledger, "idea.ipynb").count == 1 + 2 + 4, "not what others did with it in theirs"
+    assert trials.history(ledger, "aura_lib.rules.cross").count == 2 + 3 + 4
+    sweep(ledger, {"b": [1]}, family="mine.rule", function="mine.rule", notebook="idea.ipynb")
+    sweep(ledger, {"b": [2]}, family="mine.rule", function="mine.rule", notebook="other.ipynb")
+    assert trials.history(ledger, "idea.ipynb").count == 1 + 2 + 4 + 2, "a rule of the project is one thing everywhere"
+    sweep(ledger, {"a": [3, 4, 5]}, **shipped, notebook="idea.ipynb")
+    assert trials.history(ledger, "idea.ipynb").count == 1 + 2 + 4 + 2 + 3, "what somebody else had tried before, too"
+    assert trials.history(ledger, "aura_lib.rules.cross").count == 2 + 3 + 4
+
+
 def test_a_sweep_is_one_entry_with_its_count(ledger: Ledger) -> None:
     sweep(ledger, {"fast": [5, 10, 20], "slow": [50, 100]}, sharpe_best=0.05, periods=252)
     sweep(ledger, {"slow": [50, 100], "fast": [5, 10, 20]}, sharpe_best=0.05, periods=252)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import statistics
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from aura_lib.core import InputError
 from aura_lib.reports import About, figures, themes
 
 ABOUT = About(subject="momentum <b>paper</b>", benchmark="S&P 500", source="sample, snapshot 3f9a")
+TABLES = ("attribution", "cost_kinds", "differences", "intervals", "trades")  # drawn of tables, not over time
+TIMED = [name for name in figures.__all__ if name not in TABLES]
 EVERY = pytest.mark.parametrize("name", figures.__all__)
+OVER_TIME = pytest.mark.parametrize("name", TIMED)
 Data = pd.Series | pd.DataFrame
 
 
@@ -44,12 +48,32 @@ def sample(rows: int = 300) -> dict[str, Data]:
         "weights": shares,
         "prices": 100 * (1 + shares.diff().fillna(0.0)).cumprod(),
         "candles": ohlcv(random, times),
+        "shares": pd.DataFrame({"gross": 0.9, "net": 0.5, "long": 0.7, "short": -0.2}, index=times),
+        "strategies": pd.DataFrame({"A": returns, "B": -returns}),
         "fills": pd.DataFrame({"time": times, "value": 1e4, "fee": random.uniform(0, 5, rows), "slippage": 1.0}),
+    }
+
+
+def examples() -> dict[str, Any]:
+    """Arguments of the figures that are drawn of tables, by the name of the parameter."""
+    times = closes()
+    bounds = pd.DataFrame({"value": [1.0, 0.1], "low": [0.2, -0.1], "high": [1.8, 0.3]}, index=["sharpe", "alpha"])
+    pairs = pd.MultiIndex.from_tuples([("sharpe", "B"), ("alpha", "B")], names=["statistic", "name"])
+    entries = {"symbol": ["A", "B", "A"], "entry time": times[:3], "exit time": times[[-9, -8, -1]]}
+    return {
+        "profit": pd.Series({"AAPL <i>": 120.0, "cash": 0.0, "MSFT": -40.0}),
+        "costs": pd.Series({"commission": 12.0, "spread": 3.0, "borrow": 0.0}),
+        "trips": pd.DataFrame({**entries, "return": [0.1, -0.1, 0.2], "profit": [9.0, -9.0, 5.0], "open": [0, 0, 1]}),
+        "described": bounds,
+        "gaps": bounds.set_axis(pairs),
     }
 
 
 def draw(name: str, data: dict[str, Data], **options: Any) -> go.Figure:
     function: Callable[..., go.Figure] = getattr(figures, name)
+    data = examples() | data if name in TABLES else data
+    if name in TABLES:
+        options = {"about": replace(ABOUT, as_of=closes()[-1].to_pydatetime()), **options}
     wanted = [p for p in inspect.signature(function).parameters.values() if p.name in data]
     arguments = {p.name: data[p.name] for p in wanted}
     missing = [
@@ -124,11 +148,13 @@ def test_a_figure_says_what_it_is_about_in_which_units_and_since_when(name: str,
     assert figure.layout.meta["title"] and figure.layout.meta["source"]
     for trace in figure.data:
         assert trace.hovertemplate
-        timed = "New York" in trace.hovertemplate or "%H:%M New York" in figure.layout.xaxis.hoverformat
+        timed = (
+            name in TABLES or "New York" in trace.hovertemplate or "%H:%M New York" in figure.layout.xaxis.hoverformat
+        )
         assert timed
 
 
-@EVERY
+@OVER_TIME
 def test_a_figure_of_clean_data_holds_finite_numbers_only(name: str) -> None:
     arrays = list(numbers(draw(name, sample() | {"returns": sample()["returns"].loc["2022":]})))
     assert arrays
@@ -159,13 +185,13 @@ def test_a_figure_offers_no_way_to_send_the_book_to_a_cloud(name: str) -> None:
     ],
 )
 def test_a_figure_of_nothing_says_so_and_keeps_its_title(name: str, nothing: Callable[[Any], Any]) -> None:
-    figure = draw(name, {key: nothing(frame) for key, frame in sample().items()})
+    figure = draw(name, {key: nothing(frame) for key, frame in (sample() | examples()).items()})
     assert notes(figure)["empty"].startswith("nothing yet")
     assert figure.layout.title.text and all(axis.title.text or axis.matches for axis in axes(figure))
     assert not figure.data
 
 
-@EVERY
+@OVER_TIME
 def test_a_figure_of_nan_only_is_a_figure_of_nothing(name: str) -> None:
     figure = draw(name, changed(sample(), lambda frame: frame * np.nan))
     if name == "costs":  # a fill of unknown cost is still a fill
@@ -174,7 +200,7 @@ def test_a_figure_of_nan_only_is_a_figure_of_nothing(name: str) -> None:
         assert notes(figure)["empty"].startswith("nothing yet") and not figure.data
 
 
-@EVERY
+@OVER_TIME
 def test_a_figure_of_one_row_shows_it(name: str) -> None:
     figure = draw(name, sample(rows=1))
     if name in ("rolling", "beta"):
@@ -185,7 +211,7 @@ def test_a_figure_of_one_row_shows_it(name: str) -> None:
     assert all(trace.type != "scatter" or trace.mode in ("markers", "text") for trace in figure.data)
 
 
-@EVERY
+@OVER_TIME
 def test_infinity_is_never_drawn(name: str) -> None:
     def spoilt(frame: Any) -> Any:
         frame = frame.copy()
@@ -197,7 +223,7 @@ def test_infinity_is_never_drawn(name: str) -> None:
     assert not any(np.isinf(array).any() for array in numbers(figure))
 
 
-@EVERY
+@OVER_TIME
 def test_times_without_a_zone_are_refused(name: str) -> None:
     data = {
         key: frame.assign(time=frame["time"].dt.tz_localize(None)) if key == "fills" else frame.tz_localize(None)
@@ -207,7 +233,7 @@ def test_times_without_a_zone_are_refused(name: str) -> None:
         draw(name, data)
 
 
-@pytest.mark.parametrize("name", [name for name in figures.__all__ if name != "costs"])
+@pytest.mark.parametrize("name", [name for name in TIMED if name != "costs"])
 def test_times_out_of_order_or_twice_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="unique and ascending"):
         draw(name, {key: frame.iloc[::-1] for key, frame in sample().items()})

@@ -16,6 +16,7 @@ from aura_lib.core import (
     InputError,
     Instrument,
     Intent,
+    Mandate,
     Position,
     Side,
     decode,
@@ -182,3 +183,58 @@ def test_what_is_approved_keeps_the_book_within_its_limits(
         assert holding[intent.symbol] >= 0
         if intent.side is Side.BUY:
             assert holding[intent.symbol] * PRICES[intent.symbol] <= Decimal("0.6") * equity
+
+
+MARGIN = Limits(max_position_weight=1.0, max_order_weight=1.0, max_gross=1.5, short=True)
+
+
+@pytest.mark.parametrize(
+    ("intent", "account", "limits", "rule", "value", "limit"),
+    [
+        (leg("A", -101), book(), MARGIN, "max_order_weight", "1.010000", "1"),
+        (leg("A", -60), book(1500, A=-50), MARGIN, "max_position_weight", "1.100000", "1"),
+        (leg("A", -90), book(2000, B=-50), MARGIN, "max_gross", "1.900000", "1.5"),
+        (leg("A", 90), book(0, B=50), MARGIN, "max_gross", "1.900000", "1.5"),
+        (leg("A", -40), book(), Limits(max_gross=1.0, short=True, max_net=0.3), "max_net", "0.400000", "0.3"),
+        (leg("A", -1), book(), Limits(max_gross=1.0, short=True, restricted=("A",)), "restricted", "A", "sell only"),
+        (leg("A", -1), book(), Limits(max_gross=2.0), "no_short", "1", "0"),
+    ],
+)
+def test_short_and_borrowed_exposure_is_bound_by_equity(
+    intent: Intent, account: Account, limits: Limits, rule: str, value: str, limit: str
+) -> None:
+    assert check([intent], account, PRICES, limits) == [Decision(0, intent.symbol, False, rule, value, limit)]
+
+
+@pytest.mark.parametrize(
+    ("intent", "account"),
+    [
+        (leg("A", -100), book()),  # as large as the equity
+        (leg("A", 100), book(2000, A=-100)),  # a way out
+        (leg("A", 150), book(1500, A=-50)),  # from −0.5 to +1.0
+        (leg("A", 100), book(0, B=25, C=10)),  # on borrowed money: 1000 + 1000 of 1000
+    ],
+)
+def test_what_margin_allows_is_approved(intent: Intent, account: Account) -> None:
+    limits = Limits(max_position_weight=1.0, max_order_weight=1.0, max_gross=2.0, short=True)
+    assert rules(check([intent], account, PRICES, limits)) == ["limits"]
+
+
+def test_orders_on_their_way_count_where_they_make_a_short_larger() -> None:
+    working = {"A": Decimal(-60)}
+    assert rules(check([leg("B", -40)], book(), PRICES, MARGIN, working=working)) == ["limits"]
+    assert rules(check([leg("B", -46)], book(), PRICES, MARGIN, working=working)) == ["max_gross"]
+
+
+def test_what_is_in_another_currency_counts_at_the_price_of_its_pair() -> None:
+    held = {"E": Position(Instrument("E", currency="EUR"), Decimal(10), Decimal(1))}
+    account = Account("book", Decimal(0), positions=held, balances={"EUR": Decimal(100)})
+    prices = PRICES | {"E": Decimal(40), "EURUSD": Decimal(2)}  # 10 × 40 × 2 + 100 × 2 = 1000
+    assert rules(check([leg("A", 20)], account, prices, WIDE)) == ["limits"]
+    assert rules(check([leg("A", 21)], account, prices, WIDE)) == ["buying_power"]
+    assert rules(check([leg("A", 1)], account, PRICES | {"E": Decimal(40)}, WIDE)) == ["no_price"]
+
+
+def test_limits_of_a_mandate_take_its_shorts_and_its_leverage() -> None:
+    assert Limits.of(Mandate(("A",))) == Limits()
+    assert Limits.of(Mandate(("A",), short=True, max_gross=1.5)) == Limits(max_gross=1.5, short=True)

@@ -18,6 +18,7 @@ from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 
 from aura_lib import backtest, plan
+from aura_lib.backtest.sweep import Grid, Job, Kept
 from aura_lib.core import (
     Account,
     Bars,
@@ -90,6 +91,16 @@ def prices_file(bars: Bars) -> Path:
     return file
 
 
+def a_sweep(bars: Bars) -> backtest.Sweep:
+    """A sweep whose numbers come from no kernel: it would have to be compiled for every test."""
+    job = Job.of(backtest.rules.sma_crossover, bars.select(["S00"]))
+    grid = Grid.of(job.rule, {"fast": [2, 3, 4], "slow": [5, 10]})
+    kept = Kept.of(job, 6)
+    for rows in grid.chunks():
+        kept.add(rows, np.repeat((rows[:, :1] - rows[:, 1:] / 5)[:, None], len(job.metrics), axis=2))
+    return backtest.Sweep(job, grid, kept)
+
+
 def examples() -> dict[str, Any]:
     """One of every noun that the extension names."""
     bars = market_of(np.random.default_rng(1), 60, 3)
@@ -107,6 +118,7 @@ def examples() -> dict[str, Any]:
         a_run(),
         plan.rebalance(targets, Account("momentum", Decimal(10_000)), prices, mandate, known),
         backtest.run(hold({"S00": 0.5}), bars, Mandate(bars.symbols), schedule="XNYS month-end close"),
+        a_sweep(bars),
         Proposal(basket, verdicts),
         quality.check(Bars({"close": bars.close.drop(bars.times[7])}, "with a hole")),
         files.read(prices_file(bars.select(["S00"]))),
@@ -124,6 +136,16 @@ def test_every_noun_of_the_extension_shows_itself_in_a_notebook_and_in_a_termina
         assert html.find("table").find("td") and html.strong.text in text, name
         assert bool(html.svg) == (name in PICTURED) and "<svg" not in text, name
         assert not html.find_all(["script", "link", "img"]) and "<" not in text.replace(EVIL, ""), name
+
+
+def test_a_sweep_shows_its_best_and_where_they_lie(shell: InteractiveShell) -> None:
+    html, text = show(shell, examples()["Sweep"])
+    words = [word.text for word in html.svg.find_all("text")]
+    assert words[0] == "Sharpe ratio" and words[-1] == "fast to the right, slow upwards"
+    assert len(html.svg.find_all("rect")) == 6 + 1  # the cells, and the ring around the best
+    first = [cell.text for cell in html.find("tbody").find("tr").find_all("td")]
+    assert first[:2] == ["4", "5"] and "6 combinations of fast, slow, each counted as a trial" in text
+    assert "nothing here is out of sample" in text
 
 
 def test_what_a_noun_says_is_escaped(shell: InteractiveShell) -> None:

@@ -25,6 +25,7 @@ from aura_lib.backtest.causality.future import KINDS, NOT_DATA, WORDS, Future, N
 from aura_lib.backtest.causality.indicator import first_moved
 from aura_lib.backtest.causality.slots import Asked, Decide, ask, chosen, replayed, slots_of
 from aura_lib.backtest.causality.twin import Reach, reach, twin
+from aura_lib.backtest.counting import uncounted
 from aura_lib.core import Bars, Calendar, InputError, Mandate, Market
 from aura_lib.exchange import Costs
 
@@ -43,7 +44,7 @@ class Made:
 
 
 Make = Callable[[Future | None, pd.Timestamp], Made | None]
-QUICK, EVERY, SOME = ("changed", "cut off"), ("rising", "falling", "changed"), 12
+QUICK, EVERY, SOME = ("changed", "cut off"), ("changed", "rising", "falling"), 8
 FEW = 24  # decisions of a strategy that can reach nothing but its market: only the market could leak
 OUTSIDE = {
     *stage.LOADERS, *stage.READERS, "open", "globals", "sys", "importlib", "eval", "exec", "gc", "inspect", "loads",
@@ -105,17 +106,20 @@ def check(
         raise InputError(f"decide must be a function of (market, account, mandate, **params), not {decide!r}")
     began = perf_counter()
     slots = slots_of(bars, schedule, start, end, warmup)
-    with stage.uncounted():
+    with uncounted():
         examined = _Examination(decide, bars, mandate, dict(params or {}), seed, slots, costs, name)
         examined.answers_repeat()
-        examined.futures(QUICK, examined.few(6))
-        if not examined.found(LOOK_AHEAD):
-            examined.futures(EVERY, examined.few(min(cuts, FEW) if examined.alone else cuts))
+        steady = examined.steady()
+        if steady:
+            examined.futures(QUICK, examined.few(6))
+        if steady and not examined.found(LOOK_AHEAD):
+            examined.futures(EVERY[:1], examined.few(min(cuts, FEW) if examined.alone else cuts))
+            examined.futures(EVERY[1:], examined.few(min(cuts, FEW) if examined.alone else max(cuts // 2, SOME)))
             examined.futures(tuple(k for k in KINDS if k not in EVERY), examined.few(examined.some))
             examined.sequences()
         examined.captured_statistics()
         make = make or (None if build is None else _maker(build, bars, examined.params))
-        if make is not None:
+        if steady and make is not None:
             examined.made_again(make)
         moves = examined.moves()
     return Causality(
@@ -225,20 +229,27 @@ class _Examination:
         for i in some:
             if self._differs(RANDOM, i, self._ask(self._twin(), self.bars, i, luck=1), "asked twice on the same data"):
                 break
-        self._at_another_time(some[:4])
+        if not self.found(RANDOM):
+            self._at_another_time(some[:3])
         if self.found(RANDOM) or self.found(CLOCK):
             return
-        for i in self.few(SOME if self.alone else 60):
+        for i in self.few(SOME if self.alone else 2 * SOME):
             if self._differs(STATE, i, self.asked[i].answer, "asked alone, without the decisions before it"):
                 break
 
+    def steady(self) -> bool:
+        """Whether answers repeat when the global generators stand alike: else no difference would tell anything."""
+        if not self.found(RANDOM):
+            return True
+        return all(same(self.truth(i), self._ask(self._twin(), self.bars, i)) for i in self.few(SOME))
+
     def _at_another_time(self, some: list[int]) -> None:
-        with stage.moved_clock(timedelta(days=-1234, hours=5)) as replace:
-            for i in some:
-                if self._differs(
-                    CLOCK, i, self._ask(twin(self.decide, replace), self.bars, i), "asked at another time"
-                ):
-                    break
+        for days in (-1237, 400, -3001):
+            with stage.moved_clock(timedelta(days=days, hours=5)) as replace:
+                for i in some:
+                    other = self._ask(twin(self.decide, replace), self.bars, i)
+                    if self._differs(CLOCK, i, other, "asked at another time"):
+                        return
 
     def _differs(self, kind: str, i: int, other: Any, when: str) -> bool:
         self.compared[kind] += 1
@@ -293,9 +304,9 @@ class _Examination:
 
     def sequences(self) -> None:
         """Strategies with a memory: all decisions up to a cut, in order, on another future after it."""
-        if not self.reach.state and not self.found(STATE):
+        if not self.found(STATE):  # decisions asked alone are those asked in a row: no memory carries a leak
             return
-        last = [i for i in self.few(SOME) if i > 0][-4:]
+        last = [i for i in self.few(SOME) if i > 0][-2:]
         for kind in QUICK:
             future = self._future(kind)
             for cut in last:
@@ -310,9 +321,8 @@ class _Examination:
         slot = pd.Timestamp(self.asked[last].slot)
         bars = future.bars(self.bars, slot)
         decide = twin(self.decide, lambda path, value: bars if value is self.bars else future.of(value, slot))
-        begin = max(0, last - 120) if not self.found(STATE) else 0
         plain = self._twin()
-        for i in range(begin, last + 1):
+        for i in range(last + 1):
             self.compared["in a row"] += 1
             if not same(self._ask(plain, self.bars, i), self._ask(decide, bars, i)):
                 return i
@@ -335,7 +345,7 @@ class _Examination:
             self.findings.append(Finding(RANDOM, again[0], what, again[1], ADVICE[RANDOM]))
             return
         captured = None if first is None else reach(first.decide, self._has_time)
-        for kind, count in (("changed", 6), ("cut off", 2), ("falling", 2), ("delisted", 2)):
+        for kind, count in (("changed", 4), ("cut off", 1), ("falling", 1), ("delisted", 1)):
             for cut in some[:: -max(len(some) // count, 1)][:count]:
                 if self._made_differs(make, captured, self._future(kind), cut, some):
                     return
@@ -380,7 +390,7 @@ class _Examination:
     # ---- the picture -----------------------------------------------------------------------------------------------
     def moves(self) -> pd.DataFrame:
         """Time × cut: how far each decision moves when everything after the cut changes."""
-        some = self._around() if self.found(LOOK_AHEAD) else self.few(self.some)
+        some = self._around() if self.found(LOOK_AHEAD) else self.few(SOME // 2)
         future = self._future("changed")
         times = pd.DatetimeIndex([self.asked[i].slot for i in some])
         table = pd.DataFrame(np.nan, index=times, columns=times)

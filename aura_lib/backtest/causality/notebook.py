@@ -23,6 +23,7 @@ from aura_lib.backtest.causality.future import Future, NotData
 from aura_lib.backtest.causality.reading.source import cells as read_cells
 from aura_lib.backtest.causality.reading.source import plain_python
 from aura_lib.backtest.causality.twin import own
+from aura_lib.backtest.counting import uncounted
 from aura_lib.backtest.warmup import Warmup, shortest
 from aura_lib.core import Bars, InputError, Mandate
 
@@ -152,7 +153,7 @@ class _Notebook:
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            stack.enter_context(stage.uncounted())
+            stack.enter_context(uncounted())
             stack.enter_context(stage.same_luck(0))
             stack.enter_context(_fresh_modules(self.sources, self.folder))
             stack.enter_context(patch.object(backtest, "run", run))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as real
 import random
-import sys
 import time
 import types
 from collections.abc import Callable, Iterator
@@ -50,17 +49,6 @@ def altered_loaders(alter: Alter) -> Iterator[None]:
         for name in READERS:
             if hasattr(pd, name):
                 stack.enter_context(patch.object(pd, name, altering(getattr(pd, name), alter)))
-        yield
-
-
-@contextmanager
-def uncounted() -> Iterator[None]:
-    """Within, no trial is counted: a check repeats what was tried."""
-    trials = sys.modules.get("aura_lib.ledger.trials")
-    with ExitStack() as stack:
-        for name in ("count", "count_sweep"):
-            if trials is not None and hasattr(trials, name):
-                stack.enter_context(patch.object(trials, name, lambda *args, **kwargs: None))
         yield
 
 

@@ -17,8 +17,9 @@ from aura_lib.backtest.evidence.policy import Policy
 from aura_lib.backtest.evidence.words import robust
 from aura_lib.backtest.robustness.check import stressed
 from aura_lib.backtest.validation.crossing import CrossValidation, crossed
-from aura_lib.backtest.validation.grid import Grid, Tried, cells, tried
+from aura_lib.backtest.validation.grid import Grid, Tried, cells, kept, trying
 from aura_lib.backtest.validation.walking import WalkForward, walked
+from aura_lib.backtest.workers import Begun, Failure
 from aura_lib.core import Examination
 
 if TYPE_CHECKING:
@@ -100,12 +101,15 @@ class _Work:
         began = perf_counter()
         base = self.case.run()
         seconds = perf_counter() - began
-        trials = self._tried(base, seconds)
+        begun = self._trying(seconds)
+        # in this process: what it looks for may hide here
+        causal, needed = known.causal(self.case, schedule, self.seed)
+        trials = self._tried(base, begun)
         search = tried_before.search(self.case, base, trials)
         lucky, data = statistical.luck(base.returns, search, self.case.periods)
         chosen, logits = statistical.selection(search, self.seed)
-        measures = [*known.causal(self.case, schedule, self.seed), *lucky, *chosen]
-        figures: dict[str, Any] = {"trials": data, "pbo": logits, "equity": pictures.equity(self.case, base)}
+        measures = [*causal, *lucky, *chosen]
+        figures: dict[str, Any] = {**needed, "trials": data, "pbo": logits, "equity": pictures.equity(self.case, base)}
         if self.grid:
             walk, cross = self._validated(trials)
             measures += [*statistical.walked(walk.returns.to_numpy(), walk.in_sample, self.case.periods)]
@@ -120,14 +124,23 @@ class _Work:
         measures += [robust(stress, self.case.periods) for stress in stresses.values()]
         return measures, pictures.plain(figures), search.count
 
-    def _tried(self, base: Outcome, seconds: float) -> Tried:
-        if not self.grid:
-            return Tried((dict(self.case.params),), (base,))
-        chosen = [cell for cell in cells(self.grid, self.case.params) if cell != dict(self.case.params)]
-        if not chosen:
-            return Tried((dict(self.case.params),), (base,))
-        found = tried(self.case, chosen, processes=self.processes, seconds=seconds, progress=self._part(1))
-        return Tried((dict(self.case.params), *found.params), (base, *found.outcomes), found.failures)
+    def _others(self) -> list[dict[str, Any]]:
+        """The cells of the grid but the chosen one."""
+        own = dict(self.case.params)
+        return [cell for cell in cells(self.grid, own) if cell != own] if self.grid else []
+
+    def _trying(self, seconds: float) -> Begun:
+        return trying(self.case, self._others(), processes=self.processes, seconds=seconds)
+
+    def _tried(self, base: Outcome, begun: Begun) -> Tried:
+        own, others = Tried((dict(self.case.params),), (base,)), self._others()
+        if not others:
+            return own
+        found = begun.collected(self._part(1))
+        if not any(isinstance(one, Outcome) for one in found):
+            return Tried(own.params, own.outcomes, tuple(one for one in found if isinstance(one, Failure)))
+        more = kept(others, found)
+        return Tried((*own.params, *more.params), (base, *more.outcomes), more.failures)
 
     def _validated(self, trials: Tried) -> tuple[WalkForward, CrossValidation]:
         rows, gap = len(self.case.times), self._gap()

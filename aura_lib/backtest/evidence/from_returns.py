@@ -83,7 +83,7 @@ def _checked(chosen: int | ArrayLike, paths: ArrayLike) -> tuple[NDArray[np.floa
         raise InputError(f"chosen has {given.shape} returns, the paths have {len(matrix)} rows")
     if not (np.isfinite(matrix).all() and np.isfinite(given).all()):
         raise InputError("returns hold NaN or infinity: drop those rows, of all paths together")
-    among = np.ndim(chosen) == 0 or (matrix == given[:, None]).all(axis=0).any()
+    among = np.ndim(chosen) == 0 or np.isclose(matrix, given[:, None], rtol=1e-4, atol=1e-8).all(axis=0).any()
     return (matrix if among else np.column_stack([matrix, given])), given
 
 
@@ -129,8 +129,9 @@ def powered_sharpe(rows: int, trials: int, *, power: float = 0.9, level: float =
 
     The deflated Sharpe ratio passes `level` when the estimate is above the expected best of `trials` worthless ones,
     E[max], by Φ⁻¹(level) standard errors; a true ratio s is estimated with the standard error √((1 + s²/2)/(T − 1))
-    of normal returns (Lo, 2002). So s = E[max] + (Φ⁻¹(level) + Φ⁻¹(power)) · error, solved for s by iteration, with
-    the variance 1/T that worthless independent trials have.
+    of normal returns (Lo, 2002). So s = E[max] + (Φ⁻¹(level) + Φ⁻¹(power)) · error, solved for s by iteration. The
+    variance behind E[max] is that of N independent trials of which one is true: 1/T, and s² (N − 1)/N² for the true
+    one, which stretches what luck is given credit for.
     """
     from aura_lib.backtest.overfitting import expected_maximum_sharpe
 
@@ -139,5 +140,6 @@ def powered_sharpe(rows: int, trials: int, *, power: float = 0.9, level: float =
     normal, found = NormalDist(), 0.0
     for _ in range(50):
         error = math.sqrt((1 + found**2 / 2) / (rows - 1))
-        found = expected_maximum_sharpe(trials, 1 / rows) + (normal.inv_cdf(level) + normal.inv_cdf(power)) * error
+        spread = 1 / rows + found**2 * (trials - 1) / trials**2
+        found = expected_maximum_sharpe(trials, spread) + (normal.inv_cdf(level) + normal.inv_cdf(power)) * error
     return float(found * periods**0.5)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from aura_lib.backtest.evidence.judging import Measure
 from aura_lib.backtest.evidence.statistical import Search
-from aura_lib.core import InputError
+from aura_lib.core import AuraError
 
 if TYPE_CHECKING:
     from aura_lib.backtest.case import Case, Outcome
@@ -33,19 +33,17 @@ class Known:
         paths = trials.returns
         if self.history is None or self.history.count <= paths.shape[1]:
             return Search(paths.shape[1], math.nan, paths)
-        return Search(
-            self.history.count, float(self.history.sharpe_variance), np.column_stack([paths, *self._more(case)])
-        )
+        count, variance = self.history.count, float(self.history.sharpe_variance)
+        return Search(count, variance, np.column_stack([paths, *self._more(case, count - paths.shape[1])]))
 
-    def _more(self, case: Case) -> list[Any]:
-        """Recorded paths of other trials over the same bars."""
+    def _more(self, case: Case, room: int) -> list[Any]:
+        """Recorded paths of other trials over the same bars, so many at most."""
         if self.history.paths is None:
             return []
         rows = self.history.times.get_indexer(case.times)
         if (rows < 0).any():
             return []
         found = self.history.paths[rows].astype(np.float64)
-        room = max(self.history.count - 1, 0)
         return [found[:, np.isfinite(found).all(axis=0)][:, :room]]
 
 
@@ -60,9 +58,10 @@ def history(decide: Decide, ledger: Ledger | None) -> Known:
         return Known(trials.history(own, family_of(decide)))
 
 
-def causal(case: Case, schedule: str, seed: int) -> list[Measure]:
-    """Leaks, and bars the last decisions need over the bars there are before the first."""
-    return [_leaks(case, schedule, seed), _warm_up(case, schedule, seed)]
+def causal(case: Case, schedule: str, seed: int) -> tuple[list[Measure], dict[str, Any]]:
+    """Leaks, and bars the last decisions need over the bars there are before the first; and the bars themselves."""
+    needed, bars = _warm_up(case, schedule, seed)
+    return [_leaks(case, schedule, seed), needed], {"warm_up": {"bars": bars}}
 
 
 def _leaks(case: Case, schedule: str, seed: int) -> Measure:
@@ -73,7 +72,7 @@ def _leaks(case: Case, schedule: str, seed: int) -> Measure:
             case.decide, case.bars, case.mandate, params=case.params, schedule=schedule, seed=seed, cuts=CUTS,
             warmup=case.first, costs=case.costs,
         )  # fmt: skip
-    except InputError as error:
+    except AuraError as error:
         return Measure("causality", math.nan, f"It could not be checked: {error}")
     if found.clean:
         return Measure("causality", 0.0, f"{found}.")
@@ -81,7 +80,7 @@ def _leaks(case: Case, schedule: str, seed: int) -> Measure:
     return Measure("causality", float(len(found.findings)), f"{told}."[:600])
 
 
-def _warm_up(case: Case, schedule: str, seed: int) -> Measure:
+def _warm_up(case: Case, schedule: str, seed: int) -> tuple[Measure, int]:
     from aura_lib.backtest import warmup
 
     try:
@@ -89,7 +88,8 @@ def _warm_up(case: Case, schedule: str, seed: int) -> Measure:
             case.decide, case.bars, case.mandate, params=case.params, schedule=schedule, slots=SLOTS, warmup=case.first,
             costs=case.costs, seed=seed,
         )  # fmt: skip
-    except InputError as error:
-        return Measure("warm_up", math.nan, f"It could not be measured: {error}")
+    except AuraError as error:
+        return Measure("warm_up", math.nan, f"It could not be measured: {error}"), 0
     there = int(case.bars.times.searchsorted(pd.Timestamp(case.slots[0]))) + 1
-    return Measure("warm_up", found.bars / there, f"{found}; there are {there} at the first decision.")
+    told = f"{found}; there are {there} at the first decision."
+    return Measure("warm_up", found.bars / there, told), found.bars

@@ -80,6 +80,8 @@ class Policy:
                 hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(self.thresholds)}"
                 raise InputError(f"{source}: there is no finding {name!r}; {hint}")
             new[name] = _threshold(name, said, self.thresholds[name], source)
+            if (excuse := new[name].excused_by) and excuse not in self.thresholds:
+                raise InputError(f"{source}, {name}: excused_by names no finding: {excuse!r}")
         loosened = tuple(name for name, one in new.items() if one.looser(self.thresholds[name]))
         return Policy({**self.thresholds, **new}, loosened, source)
 

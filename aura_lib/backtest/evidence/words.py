@@ -35,7 +35,8 @@ def _costs(stress: Stress) -> str:
 
 def _days(stress: Stress) -> str:
     found, dropped = stress.data["annual_returns"], stress.data["dropped"]
-    return f"{found[1]:.1%} a year instead of {found[0]:.1%}, had the best {dropped[1]} days earned nothing."
+    days = "day" if dropped[1] == 1 else f"{dropped[1]} days"
+    return f"{found[1]:.1%} a year instead of {found[0]:.1%}, had the best {days} earned nothing."
 
 
 def _placebo(stress: Stress) -> str:

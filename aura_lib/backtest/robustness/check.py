@@ -82,9 +82,16 @@ def stressed(
         done = [next(made) for _ in group]
         good = {one.name: one.returns for one in done if isinstance(one, Outcome)} | _tried(name, case, known, grid)
         stress = retained(name, base.returns, good, case.periods)
-        refused = "; ".join(f"{one.name}: {one.why}" for one in done if isinstance(one, Failure))
-        found[name] = replace(stress, note=notes.get(name) or "; ".join(t for t in (stress.note, refused) if t))
+        said = "; ".join(text for text in (stress.note, _refused(done)) if text)
+        found[name] = replace(stress, note=notes.get(name) or said)
     return found
+
+
+def _refused(done: Sequence[Outcome | Failure]) -> str:
+    """The variants that could not be replayed, and why the first could not."""
+    failed = [one for one in done if isinstance(one, Failure)]
+    why = failed[0].why if failed else ""
+    return f"{', '.join(one.name for one in failed)}: {why[:160]}{'…' if len(why) > 160 else ''}" if failed else ""
 
 
 def _variants(

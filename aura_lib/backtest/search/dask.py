@@ -26,7 +26,7 @@ Client: TypeAlias = Any  # of distributed, whose annotations are half there
 Future: TypeAlias = Any
 LOCAL = "local"  # as an address: workers of this machine, one a core, for the length of the call
 ANSWER = 4.0  # seconds a scheduler has to answer
-ALONE = 60.0  # seconds without any worker before the work is given up
+ALONE = 180.0  # seconds without any worker before the work is given up
 ATTEMPTS = 3  # times a chunk is sent before it is given up
 STEPS = 400_000_000  # bars a chunk walks through
 AHEAD = 2  # chunks in flight for each thread of the cluster
@@ -52,7 +52,7 @@ def connected(address: str | None = None) -> Iterator[Client]:
             "`dask worker tcp://host:8786`), or AURA_DASK_ADDRESS=local for processes of this machine"
         )
     with _cluster(distributed, where) as target, _client(distributed, target, where) as client:
-        _same_code(client)
+        _same_code(client, versions())
         yield client
 
 
@@ -126,8 +126,17 @@ class Session:
 
     def _submit(self, chunk: Chunk) -> Future:
         if self._sent is None or self._sent.status in LOST:
-            (self._sent,) = self.client.scatter([self.job], broadcast=True, hash=False)
+            self._sent = self._scattered()
         return self.client.submit(_work, self.work, self._sent, chunk, versions(), pure=False)
+
+    def _scattered(self) -> Future:
+        """The job on every worker there is; where there is none, once one has come."""
+        try:
+            self.client.wait_for_workers(1, timeout=ALONE)
+            (sent,) = self.client.scatter([self.job], broadcast=True, hash=False, timeout=ALONE)
+        except TimeoutError:
+            raise _no_worker() from None
+        return sent
 
     def _landed(self, flight: _Flight) -> NDArray[np.float64]:
         """The answer to a chunk; one that was lost with its worker is sent again."""
@@ -148,7 +157,7 @@ class Session:
             flight.future = self._submit(flight.chunk)
 
     def _await(self, future: Future) -> None:
-        """Wait for an answer. A cluster without workers is waited for a minute."""
+        """Wait for an answer. A cluster without workers is waited for three minutes."""
         while not future.done():
             with suppress(TimeoutError, CancelledError):
                 future.exception(timeout=1.0)
@@ -159,7 +168,11 @@ class Session:
                 continue
             self._alone = self._alone or monotonic()
             if monotonic() - self._alone > ALONE:
-                raise InputError(f"the Dask cluster has had no worker for {ALONE:.0f} s: start some (`dask worker`)")
+                raise _no_worker()
+
+
+def _no_worker() -> InputError:
+    return InputError(f"the Dask cluster has had no worker for {ALONE:.0f} s: start some (`dask worker ADDRESS`)")
 
 
 @dataclass(eq=False)
@@ -251,9 +264,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def _same_code(client: Client) -> None:
+def _same_code(client: Client, expected: dict[str, str]) -> None:
     """Refuse a cluster whose workers run other versions, or have no Aura."""
-    expected = versions()
     try:
         found = client.run(versions, on_error="return")
     except ModuleNotFoundError as error:

@@ -57,5 +57,5 @@ def observed_periods(times: pd.DatetimeIndex) -> float:
     if 6 <= usual <= 8:
         return float(WEEKS)
     if 0.9 <= usual <= 1.5:
-        return 365.0 if bool((times.dayofweek >= 5).any()) else 252.0
+        return 365.0 if bool((times.day_of_week >= 5).any()) else 252.0
     return (len(times) - 1) / float(seconds[-1] - seconds[0]) * DAY * 365.25

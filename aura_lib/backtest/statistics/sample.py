@@ -112,7 +112,7 @@ class Sample:
         if self.times is None:
             raise InputError(f"{len(self):,} returns without times: give a Series indexed by times, or fewer")
         local = self.times.tz_convert(self.zone)
-        day = np.asarray(local.year) * 400 + np.asarray(local.dayofyear)
+        day = np.asarray(local.year) * 400 + np.asarray(local.day_of_year)
         starts = np.flatnonzero(np.diff(day, prepend=-1))
         note = f"{len(self):,} returns compounded into {len(starts):,} days"
 

@@ -8,6 +8,7 @@ row (`W[row * 64 + lane]`), which stays in the first cache and which the compile
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aura_lib.backtest.sweep.metrics import METRICS, needed
@@ -36,6 +37,7 @@ class Shape:
     windows: bool  # more than the one window of all bars
 
 
+@lru_cache(maxsize=64)
 def module(rule: Rule, shape: Shape) -> str:
     """The source of the module that runs a rule over many combinations for their metrics."""
     return "\n".join([*_head(rule), *_Kernel(rule, shape).lines()]) + "\n"
@@ -61,7 +63,7 @@ class _Kernel:
         self.sums = needed(shape.metrics)
         if shape.windows and "worst" in self.sums:
             self.sums = (*self.sums, "peak", "trough")
-        own = [*(f"p_{name}" for name in rule.parameters), *(f"f_{f.name}" for f in rule.features), *self.sums]
+        own = [*(f"p_{name}" for name in rule.parameters), *self.sums]
         own += ["under"] if "worst" in self.sums else []
         own += [] if rule.invested else ["bad"]
         own += ["equity", "fresh", "moved", "exposed"] if shape.several else [] if rule.invested else ["equity"]
@@ -79,16 +81,17 @@ class _Kernel:
 
     def lines(self) -> list[str]:
         rows, each = len(self.rows), len(self.each)
-        count = len(self.sums)
+        count, features = len(self.sums), len(self.rule.features)
         return [
             "@njit(cache=True, error_model='numpy', nogil=True)",
             f"def evaluate(number, {ARGUMENTS}):",
-            "    count, T, S, U = parameters.shape[1], ratio.shape[0], ratio.shape[1], table.shape[2]",
+            "    count, T, S = parameters.shape[1], ratio.shape[0], ratio.shape[1]",
             "    flat = table.reshape(-1)",
             "    buy, sell = costs[0], costs[1]",
             "    room = 1.0 / buy",
             f"    W = np.zeros(({rows} + S * {each}) * {LANES})",
-            f"    C = np.zeros({max(len(self.rule.features), 1) * LANES}, np.uint32)",
+            f"    C = np.zeros({max(features, 1) * LANES}, np.uint32)",
+            f"    F = np.empty({features * LANES})",
             f"    kept = np.empty((bounds.shape[0], {count * LANES}))",
             "    origin = number * 64",
             *self._begin(),
@@ -105,7 +108,9 @@ class _Kernel:
     def _begin(self) -> list[str]:
         made = [f"    for j in range({LANES}):", "        k = min(origin + j, count - 1)"]
         made += [f"        {self.at(f'p_{p}')} = parameters[{i}, k]" for i, p in enumerate(self.rule.parameters)]
-        made += [f"        C[{i * LANES} + j] = columns[{i}, k]" for i in range(len(self.rule.features))]
+        made += [
+            f"        C[{i * LANES} + j] = columns[{i}, k] * np.uint32(S * T)" for i in range(len(self.rule.features))
+        ]
         made += [f"        {self.at('equity')} = 1.0"] if "equity" in self.rows else []
         made += ["    for s in range(S):"]
         made += [f"        base = s * {len(self.each) * LANES}"] if self.shape.several else []
@@ -153,7 +158,6 @@ class _Kernel:
 
     def _step(self) -> list[str]:
         rule = self.rule
-        gathered = [f"{self.at(f'f_{f.name}')} = row[C[{i * LANES} + j]]" for i, f in enumerate(rule.features)]
         ask = ", ".join(self._argument(name) for name in rule.arguments)
         targets = ", ".join(["wish", *(self.at(f"s_{name}") for name in rule.state)])
         body = [f"{targets} = step({ask})"]
@@ -165,9 +169,9 @@ class _Kernel:
                 f"{self.at('bad')} += 0.0 if abs(wish) <= limit else 1.0",
                 f"{self.at('want')} = wish",
             ]
-        made = ["row = flat[(t * S + s) * U:(t * S + s + 1) * U]"] if rule.features else []
-        for line in gathered:
-            made += self._lanes([line])
+        made = ["now = flat[s * T + t :]"] if rule.features else []
+        for i in range(len(rule.features)):
+            made += self._lanes([f"F[{i * LANES} + j] = now[C[{i * LANES} + j]]"])
         made += self._lanes(body)
         return ["if alive:", *_indent(made, 4)] if self.shape.gaps else made
 
@@ -178,7 +182,8 @@ class _Kernel:
             return self.at("want")
         if name in self.rule.state:
             return self.at(f"s_{name}")
-        return self.at(f"f_{name}" if f"f_{name}" in self.rows else f"p_{name}")
+        features = [f.name for f in self.rule.features]
+        return f"F[{features.index(name) * LANES} + j]" if name in features else self.at(f"p_{name}")
 
     def _trade(self) -> list[str]:
         return self._lanes(self._all_or_nothing() if self.rule.invested else self._weights())
@@ -340,10 +345,11 @@ class _Kernel:
         return [f"for j in range({LANES}):", *_indent(body, 4)]
 
 
+@lru_cache(maxsize=64)
 def path_module(rule: Rule) -> str:
     """The source of the module that follows single combinations: `wants`, bar by bar, and sampled returns."""
     take = {**{p: f"prices[{PRICES.index(p)}, t, s]" for p in rule.prices}, "position": "want"}
-    take |= {f.name: f"table[t, s, columns[{i}]]" for i, f in enumerate(rule.features)}
+    take |= {f.name: f"table[columns[{i}], s, t]" for i, f in enumerate(rule.features)}
     take |= {p: f"parameters[{i}]" for i, p in enumerate(rule.parameters)}
     take |= {k: f"s_{k}" for k in rule.state}
     targets = ", ".join(["wish", *(f"s_{k}" for k in rule.state)])

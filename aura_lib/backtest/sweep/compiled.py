@@ -76,7 +76,7 @@ def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as part:
         part.write(text)
     # numba asks for size and time of the file: the same text gets the same time, whoever writes it
-    os.utime(part.name, ns=(STAMP, STAMP))
+    os.utime(part.name, ns=(time_ns(), STAMP))
     os.replace(part.name, path)
 
 

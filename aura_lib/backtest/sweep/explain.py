@@ -35,7 +35,7 @@ def went_wrong(
         state, position = dict(rule.state), 0.0
         for bar in np.flatnonzero(job.live[:, symbol]).tolist():
             known = {name: float(job.prices[PRICES.index(name), bar, symbol]) for name in rule.prices}
-            known |= {f.name: float(table[bar, symbol, columns[i]]) for i, f in enumerate(rule.features)}
+            known |= {f.name: float(table[columns[i], symbol, bar]) for i, f in enumerate(rule.features)}
             known |= {**given, **state, "position": position}
             where = f"rule {rule.name!r} at {job.symbols[symbol]}, {job.times[bar]:%Y-%m-%d %H:%M}, {_told(given)}"
             line, answer, error = _asked(step, [known[name] for name in rule.arguments])

@@ -2,7 +2,8 @@
 
 A feature takes price columns by name (`close`, `high` …) and numbers after them, and returns a column of the same
 length; NaN is "not known yet", and so is every window that touches a bar without a price. Each value uses the bars up
-to its own and no later one.
+to its own and no later one. A feature that is cheaper for many numbers at once carries a `table(close, numbers)` which
+gives a row for each.
 """
 
 from __future__ import annotations
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
 
 def sma(close: Column, window: float) -> Column:
     """Simple moving average of the last `window` closes."""
-    return _sums(close, bars(window)) / int(window)
+    return np.asarray(_sma_table(close, [(window,)])[0])
+
+
+def _sma_table(close: Column, windows: list[tuple[float, ...]]) -> Column:
+    """`sma` for many windows, a row each, from one running sum."""
+    counts = [bars(window) for (window,) in windows]
+    made = _windows(close, counts)
+    made /= np.array(counts)[:, None]
+    return made
+
+
+sma.table = _sma_table  # type: ignore[attr-defined]
 
 
 def ema(close: Column, window: float) -> Column:
@@ -74,18 +86,21 @@ def bars(window: float, least: int = 1) -> int:
     return int(window)
 
 
-def _sums(values: Column, window: int) -> Column:
+def _windows(values: Column, windows: list[int]) -> Column:
     """Sums of the last `window` values. Summed from the first value on, so that a flat price gives equal means."""
-    made = np.full(len(values), np.nan)
-    if window > len(values):
-        return made
+    made = np.full((len(windows), len(values)), np.nan)
     known = np.isfinite(values)
+    whole = bool(known.all())
     base = values[np.argmax(known)] if known.any() else 0.0
-    total = np.concatenate(([0.0], np.cumsum(values - base if known.all() else np.where(known, values - base, 0.0))))
-    made[window - 1 :] = total[window:] - total[:-window] + base * window
-    if not known.all():
-        holes = np.concatenate(([0], np.cumsum(~known)))
-        made[window - 1 :][holes[window:] > holes[:-window]] = np.nan
+    total = np.concatenate(([0.0], np.cumsum(values - base if whole else np.where(known, values - base, 0.0))))
+    holes = np.concatenate(([0], np.cumsum(~known)))
+    for row, window in zip(made, windows, strict=True):
+        if window > len(values):
+            continue
+        np.subtract(total[window:], total[:-window], out=row[window - 1 :])
+        row[window - 1 :] += base * window
+        if not whole:
+            row[window - 1 :][holes[window:] > holes[:-window]] = np.nan
     return made
 
 

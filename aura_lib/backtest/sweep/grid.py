@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def _axis(name: str, given: Any) -> NDArray[np.float64]:
             f"{name} has no values: the grid is empty" if not array.size else f"{name} must be flat, not {array.shape}"
         )
     if array.dtype.kind not in "iuf":
-        raise InputError(f"{name} holds {array.dtype} values, {array[0]!r} first: numbers are needed")
+        raise InputError(f"{name} holds {array.dtype} values, {array.tolist()[0]!r} first: numbers are needed")
     axis = array.astype(np.float64)
     if not np.isfinite(axis).all():
         raise InputError(
@@ -159,7 +160,12 @@ class _Expression:
             ) from None
 
     def __call__(self, **given: Any) -> Any:
-        return _value(ast.parse(self.text, mode="eval").body, given)
+        return _value(_parsed(self.text), given)
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _value(node: ast.expr, given: Mapping[str, Any]) -> Any:

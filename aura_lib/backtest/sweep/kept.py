@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ FITS = 64 << 20  # bytes of results that are kept when nothing is said
 BEST = 1_000  # rows kept where they do not fit
 PATHS = 1_000  # most combinations whose returns the trial ledger samples: one in eight, but a hundred where there are
 EDGES = np.linspace(-5, 5, 201)  # of the histogram: annualised Sharpe ratios; what is outside goes to its end
+
+_PLAIN = ("metrics", "scale", "most", "rank", "count", "moved", "sharpe_mean", "_squares")
+_ARRAYS = ("sampled", "chosen", "histogram")
 
 
 @dataclass(eq=False)
@@ -71,6 +74,19 @@ class Kept:
             chosen,
             np.zeros(len(EDGES) - 1, dtype=np.int64),
         )
+
+    def told(self) -> dict[str, Any]:
+        """All but the rows, as JSON values."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        return plain | {name: getattr(self, name).tolist() for name in _ARRAYS} | {"sample": self.sample.tolist()}
+
+    @staticmethod
+    def again(told: dict[str, Any], parameters: Numbers, values: Numbers) -> Kept:
+        """What `told` told, with its rows."""
+        arrays: dict[str, Any] = {name: np.array(told[name]) for name in _ARRAYS}
+        plain = {name: told[name] for name in _PLAIN} | {"metrics": tuple(told["metrics"])}
+        sample = np.array(told["sample"]).reshape(-1, parameters.shape[1])
+        return Kept(parameters=parameters, values=values, _sample=[sample], **arrays, **plain)
 
     @property
     def sharpe_variance(self) -> float:

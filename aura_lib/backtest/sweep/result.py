@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +21,9 @@ from aura_lib.core import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aura_lib.backtest.sweep.rule import Rule
+    from aura_lib.core import Bars
 
 Combination = Mapping[str, float] | int
 
@@ -110,6 +115,19 @@ class Sweep:
         Raises InputError without folds, or when the test folds overlap or go back in time.
         """
         return walk(self.job, self.kept.chosen[:, self.metric(metric)], metric)
+
+    def save(self, path: str | os.PathLike[str], bars: Bars) -> FilePath:
+        """Write it to one Parquet file; `Sweep.load` reads it back. `bars` are those it was made of."""
+        from aura_lib.backtest.sweep.keeping import save
+
+        return save(self, FilePath(path), bars)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], rule: Rule, bars: Bars) -> Sweep:
+        """Read a saved sweep; see `keeping.load`."""
+        from aura_lib.backtest.sweep.keeping import load
+
+        return load(FilePath(path), rule, bars)
 
     def tried(self) -> dict[str, NDArray[np.float64]]:
         """Every combination evaluated, a column a parameter."""

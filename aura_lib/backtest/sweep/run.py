@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from time import perf_counter
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.backtest.counting import Trial, counted
-from aura_lib.backtest.sweep.chunk import Job, evaluate
+from aura_lib.backtest.sweep.chunk import CORES, Job, evaluate
 from aura_lib.backtest.sweep.chunk import threads as use
 from aura_lib.backtest.sweep.code import FILLS, LANES
 from aura_lib.backtest.sweep.grid import Constraint, Grid
@@ -117,12 +116,12 @@ def _answers(engine: str, job: Job, space: Grid) -> Iterator[tuple[Any, Any]]:
 
 
 def _seconds(job: Job, combinations: int) -> float:
-    return combinations * job.live.size * NANOSECONDS * 1e-9 / (os.cpu_count() or 1)
+    return combinations * job.live.size * NANOSECONDS * 1e-9 / CORES
 
 
 def _chunk(job: Job) -> int:
     """Combinations between two looks: whole blocks of lanes, so that chunked and unchunked is the same."""
-    return int(np.clip(PACE / _seconds(job, LANES), 1, 2048)) * LANES
+    return int(np.clip(PACE / _seconds(job, LANES), 1, 256)) * LANES
 
 
 def _counted(space: Grid, job: Job, most: int) -> int:
@@ -136,7 +135,7 @@ def _counted(space: Grid, job: Job, most: int) -> int:
     axes = " × ".join(f"{name} {len(axis):,}" for name, axis in zip(space.names, space.axes, strict=True))
     raise InputError(
         f"the grid has {total:,} combinations ({axes}{', before its constraint' if space.where else ''}): about "
-        f"{_duration(_seconds(job, total))} on {os.cpu_count()} cores, and {memory:,.1f} GB if all results were kept; "
+        f"{_duration(_seconds(job, total))} on {CORES} cores, and {memory:,.1f} GB if all results were kept; "
         f"at most {most:,} run unasked. Take coarser axes, a random or Bayesian search (`backtest.search`), or say "
         f"max_combinations={total}"
     )

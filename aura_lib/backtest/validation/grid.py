@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_lib.backtest.case import Case, Outcome, sharpe, window_of
-from aura_lib.backtest.workers import Failure, outcomes
+from aura_lib.backtest.workers import Begun, Failure, begun
 from aura_lib.core import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -63,15 +63,20 @@ class Tried:
         return next((number for number, cell in enumerate(self.params) if cell == dict(params)), -1)
 
 
+def trying(case: Case, chosen: Sequence[dict[str, Any]], *, processes: int, seconds: float) -> Begun:
+    """Start to replay every cell once; `kept` makes a Tried of what they came to."""
+    asked = [replace(case, params=cell, name=words(cell)) for cell in chosen]
+    return begun(asked, processes=processes, seconds=seconds * len(asked))
+
+
 def tried(case: Case, chosen: Sequence[dict[str, Any]], *, processes: int, seconds: float,
           progress: Progress | None = None) -> Tried:  # fmt: skip
     """Replay every cell once; cells that the strategy refuses are left out, and told. None left raises ModelError."""
-    asked = [replace(case, params=cell, name=words(cell)) for cell in chosen]
-    found = outcomes(asked, processes=processes, seconds=seconds * len(asked), progress=progress)
-    return _kept(chosen, found)
+    return kept(chosen, trying(case, chosen, processes=processes, seconds=seconds).collected(progress))
 
 
-def _kept(chosen: Sequence[dict[str, Any]], found: Sequence[Outcome | Failure]) -> Tried:
+def kept(chosen: Sequence[dict[str, Any]], found: Sequence[Outcome | Failure]) -> Tried:
+    """The cells that could be replayed; none raises ModelError."""
     good = [(cell, one) for cell, one in zip(chosen, found, strict=True) if isinstance(one, Outcome)]
     failures = tuple(one for one in found if isinstance(one, Failure))
     if not good:

@@ -90,10 +90,12 @@ class Costs:
     def commission(self, value: Decimal, quantity: Decimal = ZERO, *, maker: bool = False) -> Decimal:
         """The fee for a traded value (quantity × price × multiplier, without sign); a rebate is negative."""
         if self.fees is None:
-            fee = max(self.min_commission, value * self.commission_bps / BPS)
+            fee = value * self.commission_bps / BPS
+            if fee < self.min_commission:
+                fee = self.min_commission
         else:
             fee = self.fees.fee(quantity, value, maker)
-        return fee.quantize(FEE_QUANTUM, rounding=ROUND_HALF_EVEN)
+        return fee.quantize(FEE_QUANTUM, ROUND_HALF_EVEN)
 
     def ceiling(self) -> Ceiling:
         """What the commission of an order is at most, rounding included."""

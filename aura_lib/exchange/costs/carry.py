@@ -25,10 +25,14 @@ class Borrow:
     rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rates", MappingProxyType(dict(self.rates)))
         finite(self, "rate")
         for symbol, rate in {"rate": self.rate, **self.rates}.items():
             if not isinstance(rate, Decimal) or not rate.is_finite() or rate < 0:
                 raise InputError(f"a borrow rate must be a Decimal of zero or more; {symbol} has {rate!r}")
+
+    def __hash__(self) -> int:
+        return hash((self.rate, tuple(sorted(self.rates.items()))))
 
     def cost(self, symbol: str, value: Decimal, days: int) -> Decimal:
         """What a short of a value (positive) costs in so many days, not rounded."""

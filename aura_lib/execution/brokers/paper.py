@@ -22,6 +22,7 @@ from aura_lib.core import (
     Fill,
     InputError,
     Order,
+    OrderType,
     canonical,
     decode,
     encode,
@@ -63,7 +64,7 @@ class PaperBroker:
             exchange = Exchange.restore(json.loads(state))
             now = max(self._clock.now(), utc(time))
             for moment in self._feed.moments(utc(time), now):
-                if not exchange.open_orders:
+                if exchange.idle:
                     break  # nothing can happen at the bars that are left
                 self._book(exchange.match(moment, self._feed.prices(moment)))
             yield exchange
@@ -83,6 +84,8 @@ class PaperBroker:
 
     def submit(self, order: Order) -> BrokerOrder:
         """Accept an order, or raise BrokerRejected; a client id that was used before is rejected."""
+        if order.intent.type is OrderType.BRACKET:
+            raise BrokerRejected("nobody would follow the exit of a bracket here: send its entry, then an oco order")
         with self._session() as exchange:
             try:
                 return exchange.submit(order, self._clock.now())

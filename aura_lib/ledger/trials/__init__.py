@@ -1,8 +1,9 @@
 """Trials: every backtest and every cell of a sweep is counted, whoever ran it; the same one twice counts once.
 
 A trial is code + parameters + snapshot + universe + window + schedule + costs. A sweep is one entry with its count.
-Trials belong to a family, the notebook or the function they came from; a family that shares a function of a module
-with another (a notebook and the module its strategy is in) shares its trials too.
+Trials belong to a family, the notebook or the function they came from; whatever is tried in a notebook is its own too,
+and a family that shares a function of the project with another (a notebook and the module its strategy is in) shares
+its trials. Functions that Aura ships are everybody's: of them, only what was tried in no notebook is shared.
 
 What counts once: the same trial again, under whatever name; the same sweep again; and the cells that two sweeps of
 the same code, snapshot, universe, window, schedule and costs have in common, where both say which cells they tried (a

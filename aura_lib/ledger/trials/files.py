@@ -39,7 +39,9 @@ def keep_paths(home: Path | None, paths: NDArray[Any], times: pd.DatetimeIndex) 
     if values.ndim != 2 or len(values) != len(times) or not values.size:
         raise InputError(f"paths must be bars × n with {len(times)} bars, not {np.shape(paths)}")
     bars = len(times)
-    values, times = _daily(values[:, thinned(values.shape[1], SAMPLED)], times)
+    if values.shape[1] > SAMPLED:
+        values = values[:, thinned(values.shape[1], SAMPLED)]
+    values, times = _daily(values, times)
     width = values.shape[1]
     rows = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), width)
     stamps = pa.array(times.as_unit("us").asi8, pa.timestamp("us", tz="UTC"))
@@ -95,8 +97,8 @@ def _keep(home: Path | None, table: Any) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, write_statistics=False)
-    data = buffer.getvalue()
+    pq.write_table(table, buffer, compression="none", use_dictionary=False, write_statistics=False)  # noise stays noise
+    data = buffer.getbuffer()
     name = hashlib.sha256(data).hexdigest()
     place = folder(home) / f"{name}.parquet"
     if not place.exists():

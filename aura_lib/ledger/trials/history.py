@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONTEXT = ("code", "snapshot", "universe", "window", "schedule", "costs")  # in which two sweeps may share cells
 DAYS = 252  # returns a year of paths that were compounded to days
+SHIPPED = "aura_lib."
 SAMPLED = 1_000  # return paths of a family
 
 
@@ -91,10 +92,18 @@ def _entries(ledger: Ledger) -> list[Entry]:
 
 
 def _related(entries: list[Entry], family: str) -> list[Entry]:
-    """The entries of a family, and those of the functions that it used."""
-    named = [e for e in entries if family in (e.body["family"], e.body.get("function"))]
+    """The entries of a family, those made in its notebook, and those of the functions that it used.
+
+    Of what Aura ships, that others tried in notebooks of their own is theirs.
+    """
+    named = [e for e in entries if family in (e.body["family"], e.body.get("function"), e.body.get("notebook"))]
     functions = {e.body["function"] for e in named if e.body.get("function")}
-    return [e for e in entries if e.body["family"] == family or e.body.get("function") in functions]
+    own, seen = {f for f in functions if not f.startswith(SHIPPED)}, {e.seq for e in named}
+
+    def shared(body: Any) -> bool:
+        return body.get("function") in (own if body.get("notebook") else functions)
+
+    return [e for e in entries if e.seq in seen or shared(e.body)]
 
 
 def _trials(family: str, entries: list[Entry], home: Path | None, *, paths: bool) -> Trials:

@@ -63,7 +63,7 @@ def count(
         periods: periods a year.
         statistics: further figures; those that are not finite are left out.
         paths: what `trial_files.keep_paths` noted of its returns.
-        about: who, run, interactive, error, …: JSON values.
+        about: who, run, notebook, interactive, error, …: JSON values.
 
     Returns:
         the entry; of a trial that was there already, the one that it had.
@@ -77,8 +77,8 @@ def count(
         **identity, "family": family, "function": function, "outcome": outcome, "sharpe": _finite(sharpe),
         "periods": _finite(periods), "statistics": _finites(statistics or {}), "paths": dict(paths or {}), **about,
     }  # fmt: skip
-    mark = "" if outcome == COMPLETED else "abandoned:"
-    return ledger.journal.append(SYSTEM, TRIAL, body, key=f"trial:{mark}{digest([family, function, identity])}")
+    mark, whose = "" if outcome == COMPLETED else "abandoned:", (family, function, about.get("notebook", ""))
+    return ledger.journal.append(SYSTEM, TRIAL, body, key=f"trial:{mark}{digest([*whose, identity])}")
 
 
 def count_sweep(
@@ -154,7 +154,7 @@ def count_sweep(
         "sharpe_mean": _finite(sharpe_mean), "sharpe_variance": _finite(sharpe_variance),
         "sharpe_best": _finite(sharpe_best), "periods": _finite(periods), **about,
     }  # fmt: skip
-    key = digest([family, function, identity, noted.get("hash", "")])
+    key = digest([family, function, about.get("notebook", ""), identity, noted.get("hash", "")])
     return ledger.journal.append(SYSTEM, SWEEP, body, key=f"sweep:{'' if outcome == COMPLETED else 'abandoned:'}{key}")
 
 

@@ -7,9 +7,12 @@ title, subtitle and source as plain text, for pages that set them in their own t
 
 from __future__ import annotations
 
+from aura_lib.reports.figures import sweep
 from aura_lib.reports.figures.book import costs, drawdown, equity, monthly_returns, rolling, weights
 from aura_lib.reports.figures.candles import candles
+from aura_lib.reports.figures.evidence import evidence, evidence_panel
 from aura_lib.reports.figures.market import prices
+from aura_lib.reports.figures.noise import noise_experiment
 from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
 from aura_lib.reports.figures.trading import attribution, cost_kinds, exposures, trades
 from aura_lib.reports.figures.uncertainty import differences, growth, intervals
@@ -24,12 +27,16 @@ __all__ = [
     "distribution",
     "drawdown",
     "equity",
+    "evidence",
+    "evidence_panel",
     "exposures",
     "growth",
     "intervals",
     "monthly_returns",
+    "noise_experiment",
     "prices",
     "rolling",
+    "sweep",
     "trades",
     "turnover",
     "weights",

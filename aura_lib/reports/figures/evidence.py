@@ -13,7 +13,7 @@ import numpy as np
 from aura_lib.core import Evidence, Examination, Finding, InputError
 from aura_lib.reports import themes
 from aura_lib.reports.figures import canvas
-from aura_lib.reports.figures.evidence_words import LABELS, number, required, threshold
+from aura_lib.reports.figures.evidence_words import LABELS, excused, number, required, threshold
 from aura_lib.reports.themes import Theme, ThemeName
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def evidence(given: Examination | Evidence, *, subject: str = "", theme: ThemeNa
         vertical_spacing=0.075, horizontal_spacing=0.11,
         subplot_titles=["Findings and thresholds", *(name for name, _ in PANELS.values())],
     )  # fmt: skip
-    _words(figure, found, subject, look, sum(heights) + FRAME + 3 * 95)
+    _words(figure, found, look, sum(heights) + FRAME + 3 * 95, _of("Evidence", subject), found.verdict, 860)
     _findings(figure, found.findings, look, 1, 1)
     for place, (_, draw) in enumerate(PANELS.values()):
         row, column = 2 + place // 2, 1 + place % 2
@@ -61,14 +61,26 @@ def evidence_panel(
     if name != "findings" and name not in PANELS:
         raise InputError(f"there is no panel {name!r}: give findings, {', '.join(PANELS)}")
     figure = make_subplots(rows=1, cols=1)
-    title = "Findings and thresholds" if name == "findings" else PANELS[name][0]
-    height = FRAME + ROW * len(found.findings) if name == "findings" else canvas.HEIGHT
-    _words(figure, found, subject, look, height, title)
     if name == "findings":
+        height, title = FRAME + ROW * len(found.findings), _of("Findings and thresholds", subject)
+        _words(figure, found, look, height, title, found.verdict, 640)
         _findings(figure, found.findings, look, 1, 1)
-    elif not PANELS[name][1](figure, found.figures, look, 1, 1):
+        return figure
+    meaning = found.finding(BEHIND.get(name, ""))
+    _words(figure, found, look, canvas.HEIGHT, PANELS[name][0], meaning.meaning if meaning else "", 0)
+    if not PANELS[name][1](figure, found.figures, look, 1, 1):
         _missing(figure, look, 1, 1)
     return figure
+
+
+def drawable(given: Examination | Evidence) -> list[str]:
+    """The names of the pictures that there are data for."""
+    from plotly.subplots import make_subplots
+
+    found, look = _examined(given), themes.theme("light")
+    blank = make_subplots(rows=1, cols=1)
+    blank.update_layout(template=themes.template(look))
+    return [name for name, (_, draw) in PANELS.items() if draw(blank, found.figures, look, 1, 1)]
 
 
 def _examined(given: Examination | Evidence) -> Examination:
@@ -76,16 +88,19 @@ def _examined(given: Examination | Evidence) -> Examination:
     return found if found is not None else Examination((), "Nothing was examined: only statistics were recorded.")
 
 
+def _of(title: str, subject: str) -> str:
+    return f"{title} of {subject}" if subject else title
+
+
 def _words(
-    figure: go.Figure, found: Examination, subject: str, look: Theme, height: int, title: str = "Evidence"
-) -> None:
-    name = title + (f" of {subject}" if subject else "")
+    figure: go.Figure, found: Examination, look: Theme, height: int, title: str, said: str, width: int
+) -> None:  # fmt: skip
     source = f"Policy {found.policy[:12] or 'none'} · {found.trials:,} trials counted · returns after costs"
-    lines = _wrapped(found.verdict, 118)
+    lines = _wrapped(said, 118 if width else 88)
     figure.update_layout(
         template=themes.template(look),
-        title={"text": canvas.safe(name), "subtitle": {"text": "<br>".join(canvas.safe(line) for line in lines)}},
-        meta={"title": name, "subtitle": found.verdict, "source": source, "min_width": 860},
+        title={"text": canvas.safe(title), "subtitle": {"text": "<br>".join(canvas.safe(line) for line in lines)}},
+        meta={"title": title, "subtitle": said, "source": source, "min_width": width},
         height=height, showlegend=False, hovermode="closest", margin={"t": 100 + 16 * len(lines), "b": 80},
     )  # fmt: skip
     figure.update_annotations(font={"size": 13, "color": look.ink}, xanchor="center")
@@ -107,7 +122,7 @@ def _findings(figure: go.Figure, findings: tuple[Finding, ...], look: Theme, row
 
     shown = findings[::-1]
     labels = [f"{canvas.safe(LABELS.get(f.name, f.name))}  {MARKS[f.passed]}" for f in shown]
-    colours = [{True: look.gain, False: look.loss, None: look.others}[f.passed] for f in shown]
+    colours = [_colour(f, look) for f in shown]
     places = [_place(f) for f in shown]
     bars = go.Bar(
         x=[place - 0.5 for place in places], base=0.5, y=labels, orientation="h", width=0.5, marker_color=colours,
@@ -130,7 +145,11 @@ def _findings(figure: go.Figure, findings: tuple[Finding, ...], look: Theme, row
     for label, finding, colour in zip(labels, shown, colours, strict=True):
         for x, text, ink in ((1.04, number(finding.value), colour), (1.2, threshold(finding), look.muted)):
             _beside(figure, axes, x, label, text, ink)
-        _beside(figure, axes, 1.42, label, required(finding), look.muted)
+        _beside(figure, axes, 1.42, label, required(finding) + (", excused" if excused(finding) else ""), look.muted)
+
+
+def _colour(finding: Finding, look: Theme) -> str:
+    return look.others if finding.passed is None or excused(finding) else look.gain if finding.passed else look.loss
 
 
 def _beside(figure: go.Figure, axes: Any, x: float, label: str, text: str, ink: str) -> None:
@@ -184,12 +203,12 @@ def _out_of_sample(figure: go.Figure, data: Mapping[str, Any], look: Theme, row:
             continue
         figure.add_trace(
             go.Scatter(
-                x=curves["times"], y=curves[name], mode="lines+text", line={"color": colour, "width": 1.8}, name=label,
-                text=[""] * (len(curves[name]) - 1) + [f"{label} "], textposition="top left", cliponaxis=False,
-                textfont={"color": colour, "size": 11}, hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:.2f}}, {label}<extra></extra>",
+                x=curves["times"], y=curves[name], mode="lines", line={"color": colour, "width": 1.8}, name=label,
+                hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:.2f}}, {label}<extra></extra>",
             ),
             row=row, col=column,
         )  # fmt: skip
+        _named(figure, row, column, f"{label}: {curves[name][-1]:.2f}", colour, 1.0 if name == "as_it_is" else 0.92)
     figure.update_yaxes(title_text="growth of 1, log scale", type="log", dtick="D1", row=row, col=column)
     figure.update_xaxes(type="date", row=row, col=column)
     for choice in walk.get("choices", ())[1:]:
@@ -214,6 +233,15 @@ def _trials(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, c
     figure.update_xaxes(title_text="Sharpe ratio of a trial, annual", row=row, col=column)
     figure.update_yaxes(title_text="trials", row=row, col=column)
     return True
+
+
+def _named(figure: go.Figure, row: int, column: int, text: str, colour: str, height: float) -> None:
+    """The name of a line in its colour, in the corner where growth leaves room."""
+    axes = figure.get_subplot(row, column)
+    figure.add_annotation(
+        x=0.02, y=height, xref=f"{axes.yaxis.anchor} domain", yref=f"{axes.xaxis.anchor} domain", text=text,
+        showarrow=False, xanchor="left", yanchor="top", font={"size": 11, "color": colour},
+    )  # fmt: skip
 
 
 def _mark(figure: go.Figure, row: int, column: int, x: float, text: str, colour: str, height: float) -> None:
@@ -269,8 +297,12 @@ def _paths(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, co
     )  # fmt: skip
     figure.add_trace(bars, row=row, col=column)
     if found.get("in_sample"):
-        figure.add_hline(found["in_sample"], line={"color": look.benchmark, "dash": "dot"}, row=row, col=column,
-                         annotation={"text": f"in sample {found['in_sample']:.2f}", "font": {"size": 11, "color": look.muted}})  # fmt: skip
+        note = {
+            "text": f"in sample {found['in_sample']:.2f}", "font": {"size": 11, "color": look.muted}, "xanchor": "left",
+            "x": 0,
+        }  # fmt: skip
+        dotted = {"color": look.benchmark, "dash": "dot"}
+        figure.add_hline(found["in_sample"], line=dotted, row=row, col=column, annotation=note)
     figure.update_xaxes(title_text="path, from worst to best", type="category", row=row, col=column)
     figure.update_yaxes(title_text="Sharpe ratio, annual", zeroline=True, zerolinecolor=look.rule, row=row, col=column)
     return True
@@ -296,8 +328,9 @@ def _robustness(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: in
             row=row, col=column,
         )  # fmt: skip
     if own is not None:
-        figure.add_vline(own, line={"color": look.benchmark, "dash": "dot"}, row=row, col=column,
-                         annotation={"text": f"as it is {own:.2f}", "font": {"size": 11, "color": look.muted}})  # fmt: skip
+        note = {"text": f"as it is {own:.2f}", "font": {"size": 11, "color": look.muted}}
+        dotted = {"color": look.benchmark, "dash": "dot"}
+        figure.add_vline(own, line=dotted, row=row, col=column, annotation=note)
         figure.update_xaxes(rangemode="tozero", row=row, col=column)
     figure.update_xaxes(title_text="Sharpe ratio, annual; a dot is a variant", row=row, col=column)
     return drawn
@@ -320,6 +353,10 @@ def _placebo(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, 
     return True
 
 
+BEHIND = {
+    "out_of_sample": "walk_forward", "trials": "deflated_sharpe", "neighbourhood": "neighbourhood", "paths": "cpcv",
+    "robustness": "price_noise", "placebo": "placebo",
+}  # fmt: skip
 PANELS: dict[str, tuple[str, Callable[[Any, Mapping[str, Any], Theme, int, int], bool]]] = {
     "out_of_sample": ("Out of sample, as the walk-forward traded it", _out_of_sample),
     "trials": ("The trials, and what their best shows by luck", _trials),

@@ -46,3 +46,10 @@ def required(finding: Finding) -> str:
     if Mode.PAPER in finding.required_for:
         return "paper and live"
     return "live" if finding.required_for else "advice"
+
+
+def excused(finding: Finding) -> bool:
+    """Whether it passed although its value is on the wrong side: another finding excused it."""
+    if not finding.passed or finding.value is None:
+        return False
+    return finding.value < finding.threshold if finding.at_least else finding.value > finding.threshold

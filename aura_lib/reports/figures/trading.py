@@ -16,6 +16,7 @@ from aura_lib.reports.themes import ThemeName
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+TRIP = ("symbol", "entry time", "exit time", "return", "profit", "open")
 SIDES = ("gross", "net", "long", "short")
 MOST_BARS = 16  # sources of profit with a bar of their own
 FEWEST_BARS = 6  # what a figure has room for at least, so that a single bar is no wall
@@ -31,7 +32,7 @@ def exposures(shares: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = 
     """
     look = themes.theme(theme)
     unknown = set(shares.columns) - set(SIDES)
-    if unknown or not len(shares.columns):
+    if unknown:
         raise InputError(f"exposures have the columns {', '.join(SIDES)}, not {list(shares.columns)}")
     held = checked(shares, "exposures")
     shorts = "short" in held and bool((held["short"] < 0).any())
@@ -72,7 +73,7 @@ def attribution(
     )
     figure.update_xaxes(title_text=f"profit, {about.currency}", type="linear", tickformat=",", hoverformat=",.2f")
     figure.update_xaxes(zeroline=True, zerolinecolor=look.rule)
-    figure.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    figure.update_yaxes(title_text="source", type="category", showgrid=False, autorange="reversed")
     if known.empty:
         return canvas.nothing(figure)
     largest = known.abs().sort_values(ascending=False, kind="stable").index
@@ -99,7 +100,7 @@ def cost_kinds(costs: pd.Series, *, about: About = ABOUT, theme: ThemeName = "li
         f"Costs of {about.subject} by kind", f"{whole} in all{none}", about, theme, pd.DatetimeIndex([], tz="UTC")
     )
     figure.update_xaxes(title_text=f"costs, {about.currency}", type="linear", tickformat=",", rangemode="tozero")
-    figure.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    figure.update_yaxes(title_text="kind", type="category", showgrid=False, autorange="reversed")
     if paid.empty:
         return canvas.nothing(figure)
     _across(figure, paid, look, about.currency, one=look.accent)
@@ -114,17 +115,18 @@ def trades(trips: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "lig
     still open is left out.
     """
     look = themes.theme(theme)
-    missing = {"symbol", "entry time", "exit time", "return", "profit", "open"} - set(trips.columns)
-    if missing:
+    missing = set(TRIP) - set(trips.columns)
+    if missing and len(trips):
         raise InputError(f"round trips lack the columns {sorted(missing)}")
-    closed = trips[~trips["open"].astype(bool)]
+    given = trips if len(trips) else pd.DataFrame(columns=list(TRIP))
+    closed = given[~given["open"].astype(bool)]
     won = float((closed["profit"] > 0).mean()) if len(closed) else float("nan")
     figure = canvas.blank(
         f"Round trips of {about.subject}",
         f"{len(closed):,} closed, {formats.percent(won, sign=False)} with a profit; the larger, the more money",
         about,
         theme,
-        pd.DatetimeIndex(closed["exit time"].array),
+        pd.DatetimeIndex(closed["exit time"].array if len(closed) else [], tz="UTC"),
     )
     figure.update_xaxes(title_text="held, calendar days (logarithmic)", type="log", hoverformat=".1f")
     figure.update_xaxes(tickvals=list(TICKS), ticktext=[formats.quantity(days) for days in TICKS])

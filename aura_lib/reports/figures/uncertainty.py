@@ -18,6 +18,7 @@ from aura_lib.reports.themes import ThemeName
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+ENDS = ("value", "low", "high")
 RATIOS = ("sharpe", "sortino", "calmar", "martin", "gain_to_pain", "information_ratio", "beta")
 SHARES = (
     "annual_return", "volatility", "max_drawdown", "average_drawdown", "cvar", "alpha", "tracking_error",
@@ -25,7 +26,7 @@ SHARES = (
 
 
 def intervals(
-    table: pd.DataFrame,
+    described: pd.DataFrame,
     statistics: Sequence[str] = (*RATIOS, *SHARES),
     *,
     about: About = ABOUT,
@@ -33,14 +34,15 @@ def intervals(
 ) -> go.Figure:
     """Each statistic as a dot with a whisker over its interval: ratios above, percentages below.
 
-    `table` is that of `backtest.describe` or `backtest.intervals`: statistic × value, low, high. Statistics without
-    an interval are left out.
+    `described` is the table of `backtest.describe` or `backtest.intervals`: statistic × value, low, high. Statistics
+    without an interval are left out.
     """
-    missing = {"value", "low", "high"} - set(table.columns)
-    if missing:
+    missing = set(ENDS) - set(described.columns)
+    if missing and len(described):
         raise InputError(f"a table of intervals has the columns value, low and high; missing: {sorted(missing)}")
     look = themes.theme(theme)
-    rows = table.loc[[n for n in statistics if n in table.index], ["value", "low", "high"]].astype("float64").dropna()
+    table = described if len(described) else pd.DataFrame(columns=list(ENDS))
+    rows = table.loc[[n for n in statistics if n in table.index], list(ENDS)].astype("float64").dropna()
     shares = [name for name in rows.index if formats.statistic(str(name)).kind in (Kind.RETURN, Kind.PERCENT)]
     parts = [rows.drop(index=shares), rows.loc[shares]]
     level = formats.percent(table.attrs.get("level", float("nan")), digits=0, sign=False)
@@ -53,9 +55,9 @@ def intervals(
         rows=2,
     )
     figure.update_xaxes(type="linear", matches=None, showticklabels=True, zeroline=True, zerolinecolor=look.rule)
-    figure.update_xaxes(title_text="", row=1)
+    figure.update_xaxes(title_text="ratio", row=1)
     figure.update_xaxes(title_text="fraction, %", tickformat=".0%", row=2)
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_yaxes(title_text="statistic", type="category", autorange="reversed")
     if rows.empty:
         return canvas.nothing(figure)
     for row, part in enumerate(parts, start=1):
@@ -102,19 +104,26 @@ def _whiskers(
     )
 
 
-def growth(returns: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "light", log: bool = True) -> go.Figure:
-    """What one unit in each of several strategies became: `returns` is time × name, simple, over the same times."""
+def growth(
+    strategies: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "light", log: bool = True
+) -> go.Figure:
+    """What one unit in each of several strategies became: `strategies` is time × name: simple returns."""
     look = themes.theme(theme)
-    if returns.shape[1] > len(look.series):
-        raise InputError(f"{returns.shape[1]} lines cannot be told apart: give {len(look.series)} at most")
-    known = checked(returns, "returns")
+    if strategies.shape[1] > len(look.series):
+        raise InputError(f"{strategies.shape[1]} lines cannot be told apart: give {len(look.series)} at most")
+    known = checked(strategies, "returns")
+    known = known.loc[:, known.notna().any()].fillna(0.0)
     names = ", ".join(map(str, known.columns))
     figure = canvas.blank(
-        "Growth of one unit" + (", logarithmic" if log else ""), names, about, theme, canvas.times(known)
+        f"Growth of {about.subject}",
+        f"One unit in each of {names}" + (", logarithmic" if log else ""),
+        about,
+        theme,
+        canvas.times(known),
     )
     figure.update_yaxes(title_text="one unit became")
     figure.update_yaxes({"type": "log", "exponentformat": "B"} if log else {"tickformat": ","})
-    if known.empty:
+    if known.empty or not known.to_numpy().any():
         return canvas.nothing(figure)
     for (name, values), colour in zip((1 + known).cumprod().items(), look.series, strict=False):
         canvas.line(figure, values, str(name), about, colour, ",.3f")
@@ -122,20 +131,21 @@ def growth(returns: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "l
 
 
 def differences(
-    table: pd.DataFrame, statistic: str = "sharpe", *, baseline: str = "", about: About = ABOUT,
+    gaps: pd.DataFrame, statistic: str = "sharpe", *, baseline: str = "", about: About = ABOUT,
     theme: ThemeName = "light",
 ) -> go.Figure:  # fmt: skip
     """How far strategies are from a baseline in one statistic, each with its interval; zero is no difference.
 
-    `table` is `Comparison.differences`: (statistic, name) × value, low, high.
+    `gaps` is `Comparison.differences`: (statistic, name) × value, low, high.
     """
+    table = gaps if len(gaps) else pd.DataFrame(columns=list(ENDS), index=pd.MultiIndex.from_arrays([[], []]))
     known = list(dict.fromkeys(table.index.get_level_values(0)))
-    if statistic not in known:
+    if known and statistic not in known:
         raise InputError(f"no differences of {statistic!r}; there are: {', '.join(known)}")
     look, one = themes.theme(theme), formats.statistic(statistic)
-    rows = table.loc[table.index.get_level_values(0) == statistic, ["value", "low", "high"]].astype("float64").dropna()
+    rows = table.loc[table.index.get_level_values(0) == statistic, list(ENDS)].astype("float64").dropna()
     figure = canvas.blank(
-        f"{one.label}: difference from {baseline or 'the first'}",
+        f"{one.label} of {about.subject}: difference from {baseline or 'the first'}",
         "Dot and interval; a whisker that crosses zero may be chance",
         about,
         theme,
@@ -144,7 +154,7 @@ def differences(
     shares = one.kind in (Kind.RETURN, Kind.PERCENT)
     figure.update_xaxes(type="linear", zeroline=True, zerolinecolor=look.muted, title_text=f"difference in {one.label}")
     figure.update_xaxes(tickformat="+.0%" if shares else "+.2~f")
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_yaxes(title_text="strategy", type="category", autorange="reversed")
     if rows.empty:
         return canvas.nothing(figure)
     names = [canvas.safe(str(name)) for name in rows.index.get_level_values(1)]

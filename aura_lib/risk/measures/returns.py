@@ -81,4 +81,5 @@ def yearly_win_rate(p: Paths) -> Array:
 
 
 def _wins(returns: Array) -> Array:
-    return np.asarray((returns > 0).sum(axis=-1) / np.float64((returns != 0).sum(axis=-1)))
+    moved = np.where(np.isnan(returns).any(axis=-1), np.nan, (returns != 0).sum(axis=-1))
+    return np.asarray((returns > 0).sum(axis=-1) / moved)

@@ -146,12 +146,18 @@ class Names:
         inner = {n.arg for part in ast.walk(node) if isinstance(part, ast.Lambda) for n in part.args.args}
         return all(name in known or name in inner or self._timeless(name) for name in used(node))
 
-    def _timeless(self, name: str) -> bool:
-        """Whether a name is a module, a function or a plain constant: nothing that knows a future."""
+    def _timeless(self, name: str, above: frozenset[str] = frozenset()) -> bool:
+        """Whether a name is a module, a function, or made of nothing that was loaded: it knows no future."""
         if name in self.modules or name in self.functions or hasattr(builtins, name):
             return True
-        values = self.values.get(name)
-        return bool(values) and all(_literal(value) for value in values or [])
+        values = self.values.get(name, [])
+        known = above | {name}
+        return bool(values) and all(self._made_of_nothing(value, known) for value in values)
+
+    def _made_of_nothing(self, value: ast.expr, above: frozenset[str]) -> bool:
+        if any(isinstance(n, ast.Call) and called(n) in (*LOADING, "open") for n in ast.walk(value)):
+            return False
+        return all(name in above or self._timeless(name, above) for name in used(value))
 
     def known_past(self, function: Function) -> set[str]:
         """The names of a function that hold the past only."""
@@ -177,7 +183,7 @@ class Names:
         for part in getattr(node, "generators", []):
             pairs.append((part.target, part.iter))
         for target, value in pairs:
-            names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+            names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
             if self._free(value, known):
                 known.update(names)
             elif isinstance(target, ast.Name):
@@ -186,7 +192,7 @@ class Names:
     def _safe_parameters(self, function: Function) -> Iterator[str]:
         names = parameters(function)
         if is_decide(function):
-            yield from (name for name in names if name != "self")
+            yield from names  # of what `self` holds the dynamic check knows more
             return
         if isinstance(function, ast.Lambda):
             outer = self.function_of(function)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,13 +37,15 @@ def trials(
     (Bailey & López de Prado, The Deflated Sharpe Ratio, 2014, eq. 1). `count` is the number of all trials of the
     family, or of the effectively independent ones (default: those shown). Values are of train where there are folds.
     """
+    from aura_lib.backtest import expected_maximum_sharpe
+
     found = combinations(sweep, metric, parameters)
     values = found.train.dropna().to_numpy()
     tried = float(len(values) if count is None else count)
     if not tried >= 1 and (count is not None or len(values)):
         raise InputError(f"count={count!r}: a number of trials from 1 is expected")
     look = themes.theme(theme)
-    luck = expected_maximum(tried, float(values.var(ddof=1))) if len(values) > 1 else math.nan
+    luck = expected_maximum_sharpe(tried, float(values.var(ddof=1))) if len(values) > 1 else math.nan
     figure = canvas.sheet(
         f"{found.label} of all trials of {about.subject}", _subtitle(values, tried, luck), source(about), theme
     )
@@ -60,15 +61,6 @@ def trials(
         _mark(figure, "luck", f"luck alone {formats.ratio(luck)}", luck, look.loss_text, "solid", 1)
     figure.update_layout(margin_t=118)
     return figure
-
-
-def expected_maximum(count: float, variance: float) -> float:
-    """The expected largest of `count` independent Sharpe ratios of mean zero with this variance, in their unit."""
-    if count <= 1:
-        return 0.0
-    euler, normal = 0.5772156649015329, NormalDist()
-    ends = normal.inv_cdf(1 - 1 / count), normal.inv_cdf(1 - 1 / (count * math.e))
-    return math.sqrt(variance) * ((1 - euler) * ends[0] + euler * ends[1])
 
 
 def _subtitle(values: np.ndarray, tried: float, luck: float) -> str:

@@ -1,0 +1,62 @@
+"""Evidence under the runner: recorded with its findings, asked at promotion, shown by the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aura_lib.core import Mode, NotPromoted
+from aura_lib.jobs.promotion import promote
+from aura_lib.jobs.runner import Runner
+from aura_lib.ledger import SYSTEM
+from tests.cli.test_command import aura
+from tests.jobs.test_runner import PARAMETERS, RUN, project, runner, write, zygote
+
+__all__ = ["project", "runner", "zygote"]
+
+WITH_GRID = RUN.replace("params=dict(top=top)", 'params=dict(top=top), grid={"top": [2, 3, 4]}')
+LEAK = """\
+import aura_lib as aura
+bars = aura.data.load(start="1990-01-02", as_of=as_of)
+mandate = aura.Mandate(bars.symbols)
+def decide(market, account, mandate, top):
+    later = bars.close.loc[market.as_of:].iloc[:20]
+    rise = (later.iloc[-1] / later.iloc[0]).sort_values(ascending=False)
+    return aura.TargetWeights(dict.fromkeys(rise.index[:top], 0.9 / top), market.as_of)
+aura.run(decide, bars, mandate, params=dict(top=top), schedule=schedule, mode=mode, as_of=as_of, book=book)"""
+
+
+@pytest.mark.slow
+def test_the_runner_records_findings_and_verdict_and_counts_no_trial_for_them(runner: Runner, project: Path) -> None:
+    run = runner.research(write(project, WITH_GRID))
+    (evidence,) = runner.ledger.evidence()
+    assert evidence.examination is not None and len(evidence.findings) == 19
+    assert evidence.verdict.startswith("Enough for paper, not for live") and not evidence.passed
+    assert evidence.examination.trials == 3, "the cells of the grid"
+    assert len(runner.ledger.journal.entries(SYSTEM, kinds=("trial", "sweep"))) == 1, "what the person ran"
+    assert "examination" not in run.results
+    made = promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "paper", project)
+    assert made.account_class is Mode.PAPER
+    with pytest.raises(NotPromoted, match=r"to live: Enough for paper, not for live: .*aura evidence"):
+        promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "live", project)
+
+
+@pytest.mark.slow
+def test_a_notebook_that_reads_the_future_is_not_promoted_to_paper(runner: Runner, project: Path) -> None:
+    runner.research(write(project, LEAK, parameters=PARAMETERS))
+    (evidence,) = runner.ledger.evidence()
+    assert evidence.verdict.startswith("Not enough for paper: causality")
+    with pytest.raises(NotPromoted, match="cannot be promoted to paper: causality: "):
+        promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "paper", project)
+
+
+@pytest.mark.slow
+def test_the_command_shows_the_last_evidence_and_writes_its_page(runner: Runner, project: Path) -> None:
+    runner.research(write(project, RUN), {"top": 2})
+    page = project / "page.html"
+    found = json.loads(aura("evidence", "--json", "--html", str(page)).stdout)
+    assert found["notebook"] == "idea.ipynb" and found["passed"] is False
+    assert {f["name"] for f in found["examination"]["findings"]} >= {"causality", "deflated_sharpe", "placebo"}
+    assert "Evidence: idea" in page.read_text("utf-8")
