@@ -164,7 +164,7 @@ class Intent:
     @property
     def signed(self) -> Decimal:
         """Quantity with its sign: negative for a sell."""
-        return self.quantity * self.side.sign
+        return self.quantity if self.side is Side.BUY else -self.quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
@@ -295,8 +296,13 @@ _RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it 
 }
 
 
+@cache
+def _exact(limit: float) -> Decimal:
+    return Decimal(repr(limit))
+
+
 def _over(rule: str, weight: Decimal, limit: float) -> Refusal | None:
-    if weight <= Decimal(repr(limit)):
+    if weight <= _exact(limit):
         return None
     return rule, f"{weight:.6f}" if weight.is_finite() else "no equity", f"{limit:g}"
 
