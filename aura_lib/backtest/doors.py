@@ -249,7 +249,7 @@ def _play(
 ) -> Backtest:
     """Over arrays where that is sure to be the same, else slot by slot."""
     began = perf_counter()
-    charged, bounds = costs or Costs(), limits or Limits()
+    charged, bounds = costs or Costs(), limits or Limits.of(mandate)
 
     def loop() -> Replay:
         return play(

@@ -151,7 +151,7 @@ def play(
     rules = terms or Terms.of(mandate, tuple(dict.fromkeys(i.currency for i in bars.instruments.values())))
     exchange = Exchange.of(asked, costs or Costs(), fills=fills, terms=rules, instruments=bars.instruments)
     opening = exchange.account  # with a balance in every currency it may trade in
-    desk = Desk(shared, mandate, exchange, limits or Limits(), name, actions_of(actions, bars), delay)
+    desk = Desk(shared, mandate, exchange, limits or Limits.of(mandate), name, actions_of(actions, bars), delay)
     desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})
     stopped = None

@@ -75,7 +75,7 @@ def run(
     plan = Schedule.parse(schedule)
     slots = _slots(plan, history, first, last)
     planned = perf_counter()
-    charged, bounds = costs or Costs(), limits or Limits()
+    charged, bounds = costs or Costs(), limits or Limits.of(mandate)
     if isinstance(decide, Rule):
         more = {"fills": fills, "terms": terms, "actions": actions, "delay": delay or None}
         asked = {name: value for name, value in more.items() if value is not None}

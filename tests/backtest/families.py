@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -200,8 +200,9 @@ def margined(setting: Setting) -> Callable[[int, int], Played]:
         bars, world = _world(rng, sessions, setting)
         mandate = Mandate(bars.symbols, D(1_000_000), short=setting.short, max_gross=setting.gross)
         actions = _table(world, bars) if world.actions else None
+        free = replace(FREE, short=setting.short)
         result = backtest.run(
-            _both_ways(seed, setting, world), bars, mandate, schedule="XNYS daily close", limits=FREE,
+            _both_ways(seed, setting, world), bars, mandate, schedule="XNYS daily close", limits=free,
             costs=setting.costs, actions=actions,
         )  # fmt: skip
         rows = {time.to_pydatetime(): n for n, time in enumerate(bars.times)}

@@ -165,7 +165,7 @@ def test_a_long_run_is_shown_to_a_person_and_to_nobody_else(
 
 
 def test_a_bankrupt_account_ends_there_and_says_so() -> None:
-    close = pd.DataFrame({"A": [100.0] * 5 + [100, 130, 170, 260, 300, 310, 320]}, BARS.times[:12])
+    close = pd.DataFrame({"A": [100.0] * 6 + [170, 175, 260, 300, 310, 320]}, BARS.times[:12])
     bars = Bars({"close": close}, source="squeeze")
     mandate = Mandate(bars.symbols, max_weight=2.0, short=True, max_gross=2.0, cash_buffer=0.0)
 
@@ -173,7 +173,11 @@ def test_a_bankrupt_account_ends_there_and_says_so() -> None:
         short = TargetWeights({"A": -1.9}, market.as_of, long_only=False, max_gross=2.0)
         return short if len(market) == 3 else []
 
-    result = run(decide, bars, mandate, costs=Costs(Decimal(0), Decimal(0), Decimal(0)))
+    free, roomy = (
+        Costs(Decimal(0), Decimal(0), Decimal(0)),
+        Limits(max_position_weight=2, max_order_weight=2, max_gross=2, short=True),
+    )
+    result = run(decide, bars, mandate, costs=free, limits=roomy)
     assert result.source.bankrupt is not None and "BANKRUPT" in repr(result)
     assert result.bars.end == result.source.bankrupt < bars.end
     assert not result.replay.account.holdings
