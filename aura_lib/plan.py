@@ -182,7 +182,9 @@ def rebalance(
     weights = _weights(targets, mandate)
     _priced(weights, account, prices)
     equity = account.equity(prices)
-    named = set(weights) if targets.keep_others else {s for s, w in weights.items() if w} | account.holdings.keys()
+    held = account.holdings.keys()
+    wanted = {s for s, w in weights.items() if w}
+    named = wanted | (held & weights.keys()) if targets.keep_others else wanted | held
     legs = _legs(named, weights, account, prices, mandate, instruments, equity, costs)
     allowed = [leg for leg in legs if leg.instrument.symbol not in mandate.restricted or not leg.opens]
     if mandate.short or mandate.max_gross > 1:
