@@ -226,7 +226,7 @@ def test_the_best_so_far_of_a_metric_where_less_is_better_never_rises() -> None:
 
 def test_every_combination_is_a_line_through_its_parameters() -> None:
     (lines,) = draw("parallel_coordinates").data
-    assert [d.label for d in lines.dimensions] == ["fast", "slow", "kind", "Sharpe ratio, train", "Sharpe ratio, test"]
+    assert [d.label for d in lines.dimensions] == ["fast", "slow", "kind", "train", "test"]
     assert {len(d["values"]) for d in lines.dimensions} == {30} and lines.dimensions[2].ticktext == ("ema", "sma")
     np.testing.assert_allclose(lines.line.color, lines.dimensions[3]["values"])
     assert "drag along an axis to filter" in draw("parallel_coordinates").layout.title.subtitle.text

@@ -45,10 +45,10 @@ class Search(Sweep):
     def __repr__(self) -> str:
         best = self.best(n=1)
         found = "none has a number" if best.empty else f"the best {self.sought} {best[self.sought].iloc[0]:.3g}"
-        return (
-            f"<Search of {self.job.rule.name!r}, {self.method}: {self.count:,} combinations, {found}"
-            f"{', the space exhausted' if self.exhausted else ''}{', interrupted' if self.interrupted else ''}>"
-        )
+        told = [found]
+        told += [f"{len(self.failures):,} refused"] if self.failures else []
+        told += ["the space exhausted"] * self.exhausted + ["interrupted"] * self.interrupted
+        return f"<Search of {self.job.rule.name!r}, {self.method}: {self.count:,} combinations, {', '.join(told)}>"
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def parallel_coordinates(
     frame = found.frame.loc[rows]
     dimensions = [_parameter(name, frame[name]) for name in found.parameters]
     for part, values in found.values.items():
-        label = found.label + (f", {part}" if part else "")
+        label = part or found.label  # the title names the metric
         dimensions.append({"label": label, "values": values.reindex(rows).to_numpy(),
                            "tickformat": ".0%" if found.percent else ".2~f"})  # fmt: skip
     colours = known.reindex(rows).to_numpy()
