@@ -105,6 +105,11 @@ def _raises(close, floor):
     return 0.0
 
 
+def _asserts(close, floor):
+    assert close <= floor, "above"
+    return close > 1.0
+
+
 def _too_much(close, floor):
     return 2.0 if close > floor else 0.5
 
@@ -114,6 +119,7 @@ def _too_much(close, floor):
     [
         (_divides, "ZeroDivisionError: float division by zero", "return 1.0 / (floor - floor)"),
         (_raises, "ValueError: too dear", 'raise ValueError("too dear")'),
+        (_asserts, "AssertionError: above", 'assert close <= floor, "above"'),
         (_too_much, "it wants 2.0, more than its limit of 1; it was given close=", "return 2.0 if close > floor"),
     ],
 )
