@@ -39,5 +39,10 @@ def _trailing(close, peak, distance):
     return close >= top * (1.0 - distance), top
 
 
+def asserting(close, floor):  # here, where pytest rewrites no assert
+    assert close <= floor, "above"
+    return close > 1.0
+
+
 long_short = rule(_long_short, features={"mean": (features.sma, "window")}, limit=3.0, name="long_short")
 trailing = rule(_trailing, state={"peak": 0.0}, name="trailing")

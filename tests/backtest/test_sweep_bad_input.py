@@ -10,7 +10,7 @@ import pytest
 from aura_lib.backtest.sweep import Grid, Job, evaluate, features, rule, rules, sweep
 from aura_lib.core import DataError, InputError, ModelError
 from aura_lib.exchange import Costs
-from tests.backtest.sweep_cases import ALL, COSTLY, random_bars
+from tests.backtest.sweep_cases import ALL, COSTLY, asserting, random_bars
 
 PAIR = {"fast": [2, 3], "slow": [5, 9]}
 
@@ -114,6 +114,7 @@ def _too_much(close, floor):
     [
         (_divides, "ZeroDivisionError: float division by zero", "return 1.0 / (floor - floor)"),
         (_raises, "ValueError: too dear", 'raise ValueError("too dear")'),
+        (asserting, "AssertionError: above", 'assert close <= floor, "above"'),
         (_too_much, "it wants 2.0, more than its limit of 1; it was given close=", "return 2.0 if close > floor"),
     ],
 )

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RUN = """
 import json, sys, time, linecache
 import numba.core.event as event
@@ -38,12 +40,14 @@ def _start(home: Path, more: str = "", **env: str) -> subprocess.Popen[str]:
 
 
 def _end(child: subprocess.Popen[str]) -> tuple[int, list[float]]:
-    out, err = child.communicate(timeout=110)
+    out, err = child.communicate(timeout=190)
     assert child.returncode == 0, err
     compiled, orders = json.loads(out)
     return compiled, orders
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_rule_of_a_notebook_cell_is_compiled_by_the_first_process_and_by_no_second_until_it_changes(tmp_path):
     together = [_start(tmp_path), _start(tmp_path)]  # two at once
     (some, first), (_, same) = (_end(each) for each in together)
@@ -54,6 +58,8 @@ def test_a_rule_of_a_notebook_cell_is_compiled_by_the_first_process_and_by_no_se
     assert changed > 0 and other != first
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_home_that_cannot_be_written_still_sweeps_and_another_cache_folder_is_used(tmp_path):
     home = tmp_path / "file"
     home.write_text("no folder")
@@ -82,7 +88,7 @@ def test_the_least_recently_used_are_forgotten(aura_home, monkeypatch):
     from aura_lib.backtest.sweep import compiled
 
     monkeypatch.setattr(compiled, "KEEP", 3)
-    monkeypatch.setattr(compiled, "time_ns", iter(range(10**18, 10**19, 10**15)).__next__)
+    monkeypatch.setattr(compiled, "time_ns", iter(range(2 * 10**18, 3 * 10**18, 10**12)).__next__)
     paths = []
     for number in (0, 1, 2, 0, 3):
         compiled._loaded.cache_clear()

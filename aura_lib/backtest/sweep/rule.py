@@ -147,6 +147,8 @@ def rule(
     defaults = {
         k: float(p.default) for k, p in signature.parameters.items() if p.default is not inspect.Parameter.empty
     }
+    # a step that may raise gives NaN where it does: only as a weight is that seen
+    invested = _invested(step, arguments, label, len(state)) and "math.nan" not in text + around
     return Rule(
         label,
         step,
@@ -155,7 +157,7 @@ def rule(
         {k: float(v) for k, v in state.items()},
         inputs,
         defaults,
-        _invested(step, arguments, label, len(state)),
+        invested,
         float(limit),
         text,
         around,
@@ -172,7 +174,7 @@ def _invested(step: Callable[..., Any], arguments: Sequence[str], name: str, sta
     """Whether a step answers with True or False: it is asked once, with ones."""
     try:
         answer = getattr(step, "py_func", step)(*[1.0] * len(arguments))
-    except ArithmeticError:
+    except Exception:  # noqa: BLE001 - ones may be out of its world: then it is asked for weights
         return False
     if states and (not isinstance(answer, tuple) or len(answer) != states + 1):
         raise InputError(
