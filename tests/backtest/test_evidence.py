@@ -252,3 +252,15 @@ def test_of_a_thousand_searches_over_noise_one_in_twenty_passes_at_most_and_of_t
     made = experiment(1000, 200, first=10_000)
     assert np.mean([one["passed"] for one in made["noise"]]) <= 0.05
     assert np.mean([one["passed"] for one in made["planted"]]) >= 0.80
+
+
+def test_a_compiled_rule_is_examined_like_a_strategy_and_its_sweep_counts() -> None:
+    grid = {"fast": [5, 10], "slow": list(range(20, 80, 5))}
+    sweep = backtest.sweep(backtest.rules.sma_crossover, BARS, grid, count=False)
+    chosen = {"fast": 5, "slow": 40}
+    found = backtest.evidence(
+        backtest.rules.sma_crossover, BARS, MANDATE, schedule=WEEKLY, params=chosen, warmup=80, sweep=sweep, processes=1
+    )
+    assert found.trials == sweep.count == 24
+    leaks = found.finding("causality")
+    assert leaks is not None and leaks.passed, leaks
