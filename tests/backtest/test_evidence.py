@@ -58,8 +58,6 @@ def test_its_figures_hold_what_they_draw(examined: Examination) -> None:
 
 def test_nothing_is_written_and_the_ledgers_trials_are_taken_into_account() -> None:
     grid = {"top": [2, 3]}
-    few = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
-    assert few.trials == 2
     for lookback in range(5, 17):
         backtest.run(strongest, BARS, MANDATE, schedule=WEEKLY, params={"lookback": lookback}, warmup=60)
     many = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
