@@ -58,8 +58,6 @@ def test_its_figures_hold_what_they_draw(examined: Examination) -> None:
 
 def test_nothing_is_written_and_the_ledgers_trials_are_taken_into_account() -> None:
     grid = {"top": [2, 3]}
-    few = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
-    assert few.trials == 2
     for lookback in range(5, 17):
         backtest.run(strongest, BARS, MANDATE, schedule=WEEKLY, params={"lookback": lookback}, warmup=60)
     many = backtest.evidence(strongest, BARS, MANDATE, grid=grid, **ASKED)
@@ -252,3 +250,15 @@ def test_of_a_thousand_searches_over_noise_one_in_twenty_passes_at_most_and_of_t
     made = experiment(1000, 200, first=10_000)
     assert np.mean([one["passed"] for one in made["noise"]]) <= 0.05
     assert np.mean([one["passed"] for one in made["planted"]]) >= 0.80
+
+
+def test_a_compiled_rule_is_examined_like_a_strategy_and_its_sweep_counts() -> None:
+    grid = {"fast": [5, 10], "slow": list(range(20, 80, 5))}
+    sweep = backtest.sweep(backtest.rules.sma_crossover, BARS, grid, count=False)
+    chosen = {"fast": 5, "slow": 40}
+    found = backtest.evidence(
+        backtest.rules.sma_crossover, BARS, MANDATE, schedule=WEEKLY, params=chosen, warmup=80, sweep=sweep, processes=1
+    )
+    assert found.trials == sweep.count == 24
+    leaks = found.finding("causality")
+    assert leaks is not None and leaks.passed, leaks

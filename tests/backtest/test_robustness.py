@@ -21,6 +21,7 @@ from tests.backtest.small_strategies import WEEKLY, strongest, trending
 
 BARS = trending(2, sessions=420)
 MANDATE = Mandate(BARS.symbols)
+SMALL = trending(2, sessions=220)
 COSTS = Costs(commission_bps=Decimal(10), min_commission=Decimal(0), slippage_bps=Decimal(5))
 CASE = Case.of(strongest, BARS, MANDATE, schedule=WEEKLY, params={"lookback": 20, "top": 2}, warmup=60, costs=COSTS)
 
@@ -122,10 +123,10 @@ def _noise(seed: int) -> Bars:
 def test_a_signal_that_knows_something_beats_its_placebos_and_noise_does_not(base: Outcome) -> None:
     assert robustness.placebo(CASE, base.answers, seed=1, draws=200).value < 0.05
     values = []
-    for seed in range(12):
+    for seed in range(8):
         case = Case.of(strongest, _noise(seed), MANDATE, schedule=WEEKLY, warmup=60)
         values.append(robustness.placebo(case, case.run().answers, seed=seed, draws=99).value)
-    assert np.mean(np.array(values) <= 0.05) <= 0.25 and 0.25 < np.mean(values) < 0.8
+    assert np.mean(np.array(values) <= 0.05) <= 0.25 and 0.2 < np.mean(values) < 0.8
 
 
 def test_a_strategy_that_holds_all_alike_is_its_own_placebo() -> None:
@@ -165,7 +166,7 @@ def test_all_of_it_is_there_names_what_was_refused_and_repeats_under_its_seed() 
     told: list[tuple[int, int]] = []
     found = [
         robustness.check(
-            picky, BARS, MANDATE, schedule=WEEKLY, params={"lookback": 20, "top": 2}, grid={"lookback": [10, 20, 40]},
+            picky, SMALL, MANDATE, schedule=WEEKLY, params={"lookback": 20, "top": 2}, grid={"lookback": [10, 20, 40]},
             warmup=60, seed=4, processes=1, progress=lambda done, total: told.append((done, total)),
         )
         for _ in range(2)
@@ -181,7 +182,7 @@ def test_all_of_it_is_there_names_what_was_refused_and_repeats_under_its_seed() 
 def test_nothing_here_is_counted_as_a_trial() -> None:
     from aura_lib.ledger import Ledger
 
-    robustness.check(strongest, BARS, MANDATE, schedule=WEEKLY, params={"top": 2}, warmup=60, processes=1)
+    robustness.check(strongest, SMALL, MANDATE, schedule=WEEKLY, params={"top": 2}, warmup=60, processes=1)
     with Ledger.open() as ledger:
         assert backtest.trials(strongest).count == 0
         assert not ledger.journal.entries("system", kinds=("trial", "sweep"))

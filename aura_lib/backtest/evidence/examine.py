@@ -14,8 +14,10 @@ from aura_lib.backtest.case import Case, Outcome
 from aura_lib.backtest.evidence import known, pictures, statistical
 from aura_lib.backtest.evidence.judging import Measure, judged, verdict
 from aura_lib.backtest.evidence.policy import Policy
+from aura_lib.backtest.evidence.ruled import Ruled
 from aura_lib.backtest.evidence.words import robust
 from aura_lib.backtest.robustness.check import stressed
+from aura_lib.backtest.sweep import Rule
 from aura_lib.backtest.validation.crossing import CrossValidation, crossed
 from aura_lib.backtest.validation.grid import Grid, Tried, cells, kept, trying
 from aura_lib.backtest.validation.walking import WalkForward, walked
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aura_lib.backtest.replay import Progress
+    from aura_lib.backtest.sweep import Sweep
     from aura_lib.core import Bars, Mandate
     from aura_lib.exchange import Costs
     from aura_lib.ledger import Ledger
@@ -34,13 +37,14 @@ if TYPE_CHECKING:
 
 
 def evidence(
-    decide: Decide,
+    decide: Decide | Rule,
     bars: Bars,
     mandate: Mandate,
     *,
     schedule: str,
     params: Mapping[str, Any] | None = None,
     grid: Grid | None = None,
+    sweep: Sweep | None = None,
     warmup: int = 0,
     costs: Costs | None = None,
     limits: Limits | None = None,
@@ -58,12 +62,14 @@ def evidence(
     robustness. Nothing here is counted as a trial, and nothing is written.
 
     Args:
-        decide: the strategy; the arguments after it are those of `backtest.run`.
+        decide: the strategy, or a compiled rule (traded as target weights, an equal share a symbol); the arguments
+            after it are those of `backtest.run`.
         bars: its prices.
         mandate: its universe, capital and constraints.
         schedule: when it decides.
         params: the chosen parameters.
         grid: parameter → values: the neighbourhood they were chosen from.
+        sweep: the sweep that led to the choice, where the ledger does not have it (another home, `count=False`).
         warmup: bars before the first decision.
         costs: what the simulated exchange charges.
         limits: risk limits.
@@ -78,9 +84,10 @@ def evidence(
     """
     began = perf_counter()
     rules = policy if isinstance(policy, Policy) else Policy.load(policy)
-    case = Case.of(decide, bars, mandate, schedule=schedule, params=params, warmup=warmup, costs=costs, limits=limits)
+    traded: Decide = Ruled(decide) if isinstance(decide, Rule) else decide
+    case = Case.of(traded, bars, mandate, schedule=schedule, params=params, warmup=warmup, costs=costs, limits=limits)
     work = _Work(case, dict(grid or {}), seed, processes, progress)
-    measures, figures, trials = work.done(known.history(decide, ledger), schedule)
+    measures, figures, trials = work.done(known.history(decide, ledger, sweep), schedule)
     findings = judged(measures, rules)
     line = verdict(findings, trials, rules.loosened)
     return Examination(findings, line, trials, rules.id, rules.loosened, figures, perf_counter() - began)

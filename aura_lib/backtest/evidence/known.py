@@ -15,6 +15,7 @@ from aura_lib.core import AuraError
 
 if TYPE_CHECKING:
     from aura_lib.backtest.case import Case, Outcome
+    from aura_lib.backtest.sweep import Rule, Sweep
     from aura_lib.backtest.validation.grid import Tried
     from aura_lib.ledger import Ledger
     from aura_lib.plan import Decide
@@ -24,7 +25,9 @@ CUTS, SLOTS = 40, 4  # decisions asked again; of the check alone 250 and 6
 
 @dataclass(frozen=True)
 class Known:
-    """The trials that were counted for a strategy's family; `history` is None when there are none."""
+    """The trials that were counted for a strategy's family: `history` is the ledger's, or a sweep (both have `count`,
+    `sharpe_variance`, `paths` and `times`).
+    """  # noqa: D205
 
     history: Any = None
 
@@ -47,8 +50,13 @@ class Known:
         return [found[:, np.isfinite(found).all(axis=0)][:, :room]]
 
 
-def history(decide: Decide, ledger: Ledger | None) -> Known:
-    """What the ledger counted for the family of this strategy."""
+def history(decide: Decide | Rule, ledger: Ledger | None, sweep: Sweep | None = None) -> Known:
+    """What the ledger counted for the family of this strategy, or the sweep that is given, whichever is more."""
+    counted = _counted(decide, ledger)
+    return Known(sweep) if sweep is not None and sweep.count > counted.history.count else counted
+
+
+def _counted(decide: Decide | Rule, ledger: Ledger | None) -> Known:
     from aura_lib.backtest.counting import family_of
     from aura_lib.ledger import Ledger, trials
 
