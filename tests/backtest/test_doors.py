@@ -86,9 +86,10 @@ def test_where_floats_cannot_be_trusted_the_event_loop_plays_the_table(given: di
         frame = targets(seed, bars, gross=1.0 if "cash_buffer" in given else 0.9)
         held = bars.close.notna().all(axis=1)
         frame.loc[~held] = np.nan  # decide only where everything has a price
-        table = backtest.from_weights(frame, bars, mandate, limits=WIDE)
+        costs = Costs(Decimal(90), Decimal(0), Decimal(90)) if "cash_buffer" in given else Costs()
+        table = backtest.from_weights(frame, bars, mandate, costs=costs, limits=WIDE)
         kinds.add(type(table.source).__name__)
-        same(table, by_hand(frame, bars, mandate, limits=WIDE))
+        same(table, by_hand(frame, bars, mandate, costs=costs, limits=WIDE))
     assert "Replay" in kinds or "cash_buffer" not in given
 
 
