@@ -15,8 +15,21 @@ from aura_lib.backtest.curve import Changes, changes_of
 from aura_lib.backtest.desk import Desk, SlotResult
 from aura_lib.backtest.events import actions_of
 from aura_lib.backtest.trades import Trades
-from aura_lib.backtest.watch import Progress, Stop
-from aura_lib.core import TERMINAL, Account, Bars, Booking, DataError, Fill, InputError, Mandate, Order, iso, utc
+from aura_lib.backtest.watch import Stop
+from aura_lib.core import (
+    TERMINAL,
+    Account,
+    Bars,
+    Booking,
+    DataError,
+    Fill,
+    InputError,
+    Mandate,
+    Order,
+    Progress,
+    iso,
+    utc,
+)
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Costs, Exchange, FillModel, Terms
 from aura_lib.plan import Decide

@@ -17,8 +17,7 @@ from aura_lib.backtest.replay import Progress, play
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.sweep.rule import Rule
-from aura_lib.backtest.watch import Bar
-from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc
+from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc, watched
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide
@@ -87,7 +86,7 @@ def run(
     with counted(
         decide, bars, window=(first, last), schedule=str(plan), params=params, mandate=mandate,
         costs=(charged, bounds, fills, terms), periods=periods_per_year(bars.frequency, bars.calendar),
-    ) as trial, Bar("backtest") as bar:  # fmt: skip
+    ) as trial, watched(progress, "backtest", "slots") as told:  # fmt: skip
         result = play(
             decide,
             shared,
@@ -102,7 +101,7 @@ def run(
             account=None,
             delay=delay,
             name=name,
-            progress=trial.watch(progress or bar),
+            progress=trial.watch(told),
         )
         ended = result.stopped or result.bankrupt or last
         timing = {"calendar": planned - began, **result.seconds}

@@ -21,8 +21,8 @@ from aura_lib.backtest.sweep.code import FILLS
 from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.rule import Rule
-from aura_lib.backtest.watch import Bar, Stop
-from aura_lib.core import InputError, utc
+from aura_lib.backtest.watch import Stop
+from aura_lib.core import InputError, utc, watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,8 +99,12 @@ def search(
             costs={"fee": rule.fee, "slippage": rule.slippage, "fill": rule.fill}, periods=rule.periods,
             code=strategy.code,
         )  # fmt: skip
-        with _swept(rule, chosen, engine) as answers, trial as tried, Bar(f"search {strategy.name}") as bar:
-            found = _look(plan, job, chosen, answers, tried.watch(progress or bar))
+        with (
+            _swept(rule, chosen, engine) as answers,
+            trial as tried,
+            watched(progress, f"search {strategy.name}", "trials") as told,
+        ):
+            found = _look(plan, job, chosen, answers, tried.watch(told))
             _write(tried, found, chosen.columns(found["points"]), bars, lambda: returns(rule, found["kept"].sample))
     else:
         _only("a Python `decide`", "a rule", fill=fill, engine=engine if engine != "local" else None)
@@ -114,9 +118,9 @@ def search(
         with (
             Replays(work, chosen, plan.trials, None if workers is None else _count("workers", workers)) as replays,
             trial as tried,
-            Bar(f"search {work.rule.name}") as bar,
+            watched(progress, f"search {work.rule.name}", "trials") as told,
         ):
-            found = _look(plan, work, chosen, replays, tried.watch(progress or bar)) | {"failures": replays.failures}
+            found = _look(plan, work, chosen, replays, tried.watch(told)) | {"failures": replays.failures}
             cells = _same(params or {}, found["kept"].count) | chosen.columns(found["points"])
             _write(tried, found, cells, bars, lambda: found["sampled"])
         _some(found, replays.failures)

@@ -19,8 +19,8 @@ from aura_lib.backtest.sweep.grid import Constraint, Grid
 from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.result import Sweep
-from aura_lib.backtest.watch import Bar, Stop
-from aura_lib.core import InputError
+from aura_lib.backtest.watch import Stop
+from aura_lib.core import InputError, watched
 
 if TYPE_CHECKING:
     from aura_lib.backtest.folds import Fold
@@ -91,8 +91,9 @@ def sweep(
     kept = Kept.of(job, total, keep, rank, seed)
     found = Sweep(job, space, kept)
     trial_of = _trial(rule, bars, space, where, job, folds) if count else nullcontext(Trial("nothing", {}, {}))
-    with trial_of as trial, use(threads), Bar(f"sweep {rule.name}") as bar, Stop() as stop:
-        tell = trial.watch(progress or bar)
+    bar = watched(progress, f"sweep {rule.name}", "combinations")
+    with trial_of as trial, use(threads), bar as told, Stop() as stop:
+        tell = trial.watch(told)
         for rows, values in answers:
             kept.add(rows, values)
             tell(kept.count, total)
