@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from importlib.util import find_spec
-from math import log, sqrt
+from math import e, exp, log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,43 @@ def when_a_row_is_wrong(lesson: Lesson) -> None:
     assert levels["jump"] == ["warn", "warn", "refuse"] and levels["stale"] == ["warn", "refuse", "refuse"]
 
 
+def how_a_search_fools_you(lesson: Lesson) -> None:
+    import re
+
+    import numpy as np
+
+    steps = np.random.default_rng(3).normal(0, 0.01, 2520)
+    close = [100 * exp(total) for total in steps.cumsum()]
+    assert f"{close[-1]:.2f}" in lesson.after("noise.close")
+    row = lesson.after('found.best("sharpe", 3)').splitlines()[1].split()
+    fast, slow, told = int(float(row[1])), int(float(row[2])), float(row[4])
+    assert sharpe_of_crossover(close, fast, slow) == pytest.approx(told, abs=0.01) and told > 0.8
+    words = lesson.after("aura.backtest.deflated_sharpe")
+    found = {name: float(value) for name, value in re.findall(r"(\w+)=([-\d.e]+)", words)}
+    normal, trials = statistics.NormalDist(), found["trials"]
+    quantiles = normal.inv_cdf(1 - 1 / trials), normal.inv_cdf(1 - 1 / (trials * e))
+    luck = sqrt(found["sharpe_variance"]) * (0.42278433509846714 * quantiles[0] + 0.5772156649015329 * quantiles[1])
+    assert found["benchmark"] == pytest.approx(luck)
+    ratio, n = found["sharpe"], found["observations"]
+    error = sqrt((1 - found["skewness"] * ratio + (found["kurtosis"] - 1) / 4 * ratio**2) / (n - 1))
+    assert found["probability"] == pytest.approx(normal.cdf((ratio - luck) / error)) and found["probability"] < 0.95
+    assert "deflated sharpe" in lesson.after("returns, found.paths")
+    assert "all 7 required findings passed" in lesson.after("again.returns(best)")
+
+
+def sharpe_of_crossover(close: list[float], fast: int, slow: int, cost: float = 0.0006) -> float:
+    """Annual Sharpe ratio: wished at a close while the quick mean is above the slow one, traded at the next."""
+    held, wished, returns = False, False, []
+    for today in range(1, len(close)):
+        gain = close[today] / close[today - 1] - 1 if held else 0.0
+        returns.append((1 + gain) * (1 - cost) - 1 if held != wished else gain)
+        held = wished
+        if today + 1 >= slow:
+            known = close[today + 1 - slow : today + 1]
+            wished = statistics.fmean(known[-fast:]) > statistics.fmean(known)
+    return sqrt(252) * statistics.fmean(returns) / statistics.stdev(returns)
+
+
 PROOFS: dict[str, Callable[[Lesson], None]] = {
     "01_data_and_its_quality": data_and_its_quality,
     "02_indicators_and_figures": indicators_and_figures,
@@ -190,6 +227,7 @@ PROOFS: dict[str, Callable[[Lesson], None]] = {
     "04_the_life_of_a_run": the_life_of_a_run,
     "05_what_was_known_when": what_was_known_when,
     "06_when_a_row_is_wrong": when_a_row_is_wrong,
+    "07_how_a_search_fools_you": how_a_search_fools_you,
 }
 
 
