@@ -77,7 +77,7 @@ def _about(server: Server, settings: Settings, runs: int) -> dict[str, object]:
 
 
 def _shown(about: dict[str, object]) -> tuple[str, ...]:
-    runs = f"{about['runs']} runs" if about["runs"] else "empty: `aura demo` fills it in half a minute"
+    runs = f"{about['runs']} runs" if about["runs"] else "empty: `aura demo` fills it in a minute or two"
     return (
         f"Dashboards  {about['dashboards'] or 'none: there is no folder dashboards/ here'}",
         f"JupyterLab  {about['lab']}",

@@ -26,7 +26,7 @@ OWN = "index"  # this page, which needs no card
 RUNS = 12  # the newest on the page
 NOTHING = (
     "Nothing has been traded yet: <code>aura demo</code> in a terminal trades one strategy on paper for twelve months, "
-    "in half a minute. This page changes by itself."
+    "in a minute or two. This page changes by itself."
 )
 
 

@@ -18,7 +18,7 @@ from aura_lib.ui.widgets import Chart, Panel
 ROWS = 100  # the newest orders and fills on the page; the ledger has them all
 NOTHING = (
     "<h2>No account yet</h2><p>Nothing has been traded here. <code>aura demo</code> in a terminal trades one strategy "
-    "on paper for twelve months in half a minute; this page shows it by itself as soon as the first order is filled. "
+    "on paper for twelve months in a minute or two; this page shows it by itself as soon as the first order is filled. "
     "To run a job of your own: <code>aura job run NAME</code>.</p>"
 )
 
