@@ -272,7 +272,8 @@ def _other_values(array: npt.NDArray[Any], kind: str, rng: np.random.Generator) 
     if finite.size and finite.min() > 0:
         noise = np.clip(rng.normal(0, 1.5, true.shape), -5, 5)
         steps: npt.NDArray[Any] = {"rising": np.exp(2.0), "falling": np.exp(-2.0)}.get(kind, np.exp(noise))
-        return np.multiply(true, steps)
+        moved: npt.NDArray[Any] = true * steps
+        return moved
     spread = float(finite.std()) or 1.0 if finite.size else 1.0
     way = {"rising": 5.0, "falling": -5.0}.get(kind)
     return true + spread * (rng.normal(0, 5, true.shape) if way is None else way)
