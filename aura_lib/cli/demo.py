@@ -40,7 +40,8 @@ def register(app: typer.Typer) -> None:
         started = time.monotonic()
         root = project_root() or Path.cwd()
         print(
-            "The journey of one strategy: data, research, promotion, paper runs, proof. A minute or two.", file=sys.stderr
+            "The journey of one strategy: data, research, promotion, paper runs, proof. A minute or two.",
+            file=sys.stderr,
         )
         job = jobs.load(JOB, root)
         settings = Settings.load()
