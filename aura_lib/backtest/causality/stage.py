@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from aura_lib import data
+from aura_lib.core import Bars
 
 Alter = Callable[[Any], Any]
 
@@ -32,10 +33,13 @@ def loaders() -> dict[int, Callable[..., Any]]:
 
 
 def altering(function: Callable[..., Any], alter: Alter) -> Callable[..., Any]:
-    """A loader whose answer has another future."""
+    """A loader whose answer has another future; asked up to a moment, it tells nothing later, as the true one does."""
 
     def load(*args: Any, **kwargs: Any) -> Any:
-        return alter(function(*args, **kwargs))
+        true = function(*args, **kwargs)
+        upto = isinstance(true, Bars) and any(kwargs.get(name) is not None for name in ("as_of", "end"))
+        other = alter(true)
+        return other.until(true.end) if upto and isinstance(other, Bars) else other
 
     return load
 
