@@ -12,7 +12,7 @@ CLEAN = {**first_clean.STRATEGIES, **second_clean.STRATEGIES}
 LEAKING = {**first_leaks.INDICATORS, **second_leaks.INDICATORS}
 CAUSAL = {**first_clean.INDICATORS, **second_clean.INDICATORS}
 MISSED: set[str] = set()  # leaks that neither check finds: at most one in twenty
-ALARMS: set[str] = set()  # clean pieces that are reported: at most one in fifty
+ALARMS = {"a convolution that ends now"}  # clean pieces that are reported: an FFT carries a later NaN to earlier rows
 
 
 @pytest.mark.parametrize("name", LEAKS)
