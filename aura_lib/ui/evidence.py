@@ -230,6 +230,7 @@ def _tried(s: Shown) -> str:
 
 
 def _section(title: str, inside: str, note: str) -> str:
-    scrolled = inside if inside.startswith("<div") else f'<div class="aura-scroll" role="region">{inside}</div>'
+    whole = f'<div class="aura-scroll aura-whole" role="region" aria-label="{escape(title)}">{inside}</div>'
+    scrolled = inside if inside.startswith("<div") else whole
     words = f'<p class="aura-note">{escape(note)}</p>'
     return f'<section class="aura-panel"><h2>{escape(title)}</h2>{scrolled}{words}</section>'
