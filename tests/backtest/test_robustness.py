@@ -123,10 +123,10 @@ def _noise(seed: int) -> Bars:
 def test_a_signal_that_knows_something_beats_its_placebos_and_noise_does_not(base: Outcome) -> None:
     assert robustness.placebo(CASE, base.answers, seed=1, draws=200).value < 0.05
     values = []
-    for seed in range(8):
+    for seed in range(60):
         case = Case.of(strongest, _noise(seed), MANDATE, schedule=WEEKLY, warmup=60)
         values.append(robustness.placebo(case, case.run().answers, seed=seed, draws=99).value)
-    assert np.mean(np.array(values) <= 0.05) <= 0.25 and 0.2 < np.mean(values) < 0.8
+    assert np.mean(np.array(values) <= 0.05) <= 0.15 and 0.4 < np.mean(values) < 0.6
 
 
 def test_a_strategy_that_holds_all_alike_is_its_own_placebo() -> None:
