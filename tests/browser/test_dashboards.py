@@ -134,7 +134,14 @@ def test_the_evidence_of_a_strategy_with_its_thresholds_its_neighbours_and_the_t
     expect(findings).to_contain_text("≥ 0.95")
     tried = page.locator("section", has=page.get_by_role("heading", name="What was tried", exact=True))
     assert tried.locator("tbody tr").count() >= 1
-    for name in ("Out of sample", "Neighbourhood", "Trials"):
+    for name in (
+        "Out of sample",
+        "Neighbouring parameters",
+        "The trials",
+        "Cross-validation",
+        "Robustness",
+        "Placebos",
+    ):
         expect(page.get_by_role("figure", name=name).first).to_be_visible()
     assert page.evaluate(CUT_OFF) == []
     assert errors == []
