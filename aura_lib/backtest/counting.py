@@ -17,7 +17,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ from aura_lib.access import who
 from aura_lib.backtest import held, notes
 from aura_lib.backtest.identity import code_of, name_of, numbers_of, told
 from aura_lib.backtest.notes import Note
-from aura_lib.core import AuraError, Bars, Mandate, canonical, digest, iso, project_root
+from aura_lib.core import AuraError, Bars, Mandate, Progress, canonical, digest, iso, project_root
 from aura_lib.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from aura_lib.ledger.trials import Trials
 
-Progress = Callable[[int, int], None]
 
 RUN_CONTEXT = "AURA_RUN_CONTEXT"  # in which a runner tells the kernel it starts whose notebook this is
 SESSION = "JPY_SESSION_NAME"  # in which Jupyter tells a kernel which notebook it serves

@@ -13,11 +13,22 @@ import pandas as pd
 from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.determinism import Untouched, repeats
 from aura_lib.backtest.doors import from_rule
-from aura_lib.backtest.replay import Progress, play
+from aura_lib.backtest.replay import play
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.sweep.rule import Rule
-from aura_lib.core import Bars, Calendar, DataError, InputError, Mandate, Schedule, day_or_moment, utc, watched
+from aura_lib.core import (
+    Bars,
+    Calendar,
+    DataError,
+    InputError,
+    Mandate,
+    Progress,
+    Schedule,
+    day_or_moment,
+    utc,
+    watched,
+)
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Costs, FillModel, Terms
 from aura_lib.plan import Decide

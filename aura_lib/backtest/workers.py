@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pickle import PicklingError
 
 from aura_lib.backtest.case import Case, Outcome
-from aura_lib.backtest.replay import Progress
-from aura_lib.core import AuraError
+from aura_lib.core import AuraError, Progress
 
 PROCESSES = 2
 FEW = 2.0  # seconds of work below which starting processes costs more than it saves

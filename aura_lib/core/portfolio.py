@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -95,10 +95,6 @@ class Account:
         books = Books(self)
         books.book(entry)
         return books.account
-
-    def with_cash(self, amount: Decimal) -> Account:
-        """The account after a deposit (or, negative, a withdrawal)."""
-        return replace(self, cash=self.cash + amount)
 
     def quantity(self, symbol: str) -> Decimal:
         """Units held of a symbol; zero when there are none."""

@@ -27,9 +27,8 @@ from aura_lib.core import Examination
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aura_lib.backtest.replay import Progress
     from aura_lib.backtest.sweep import Sweep
-    from aura_lib.core import Bars, Mandate
+    from aura_lib.core import Bars, Mandate, Progress
     from aura_lib.exchange import Costs
     from aura_lib.ledger import Ledger
     from aura_lib.plan import Decide

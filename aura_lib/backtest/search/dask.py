@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_lib.backtest.sweep.code import LANES
-from aura_lib.core import InputError, Settings
+from aura_lib.core import InputError, Progress, Settings
 
 if TYPE_CHECKING:
     from aura_lib.backtest.sweep.chunk import Job
@@ -33,7 +33,6 @@ AHEAD = 2  # chunks in flight for each thread of the cluster
 LOST = ("cancelled", "lost")
 
 Chunk: TypeAlias = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 Work = Callable[[Any, Chunk], NDArray[np.float64]]
 
 

@@ -22,7 +22,7 @@ from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.rule import Rule
 from aura_lib.backtest.watch import Stop
-from aura_lib.core import InputError, utc, watched
+from aura_lib.core import InputError, Progress, utc, watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from aura_lib.plan import Decide
     from aura_lib.risk import Limits
 
-Progress = Callable[[int, int], None]
 Answer = tuple[Points, "NDArray[np.float64]", "NDArray[np.float32] | None"]
 Evaluate = Callable[[Points], Iterator[Answer]]  # points, their metrics, and returns where they cost a replay
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from aura_lib.backtest.sweep.kept import Kept
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.result import Sweep
 from aura_lib.backtest.watch import Stop
-from aura_lib.core import InputError, watched
+from aura_lib.core import InputError, Progress, watched
 
 if TYPE_CHECKING:
     from aura_lib.backtest.folds import Fold
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from aura_lib.core import Bars
     from aura_lib.exchange import Costs
 
-Progress = Callable[[int, int], None]
 
 NANOSECONDS = 2.0  # of one core for a bar and combination, to tell how long a sweep will take
 PACE = 0.2  # seconds between two looks at progress and the keyboard, about

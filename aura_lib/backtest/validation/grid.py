@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aura_lib.backtest.folds import Fold
-    from aura_lib.backtest.replay import Progress
+    from aura_lib.core import Progress
 
 MOST = 1_000  # cells of an event-loop grid: more is what `backtest.sweep` is for
 

@@ -19,8 +19,7 @@ from aura_lib.backtest.validation.switching import through
 from aura_lib.core import InputError
 
 if TYPE_CHECKING:
-    from aura_lib.backtest.replay import Progress
-    from aura_lib.core import Bars, Mandate
+    from aura_lib.core import Bars, Mandate, Progress
     from aura_lib.exchange import Costs
     from aura_lib.plan import Decide
     from aura_lib.risk import Limits
