@@ -85,7 +85,7 @@ def test_an_anchor_that_was_changed_is_found(ledger: Ledger, settings: Settings,
     elif change == "number":
         kept["heads"]["paper"][0] = 7
     elif change == "signature":
-        kept["signature"] = kept["signature"][:-2] + "00"
+        kept["signature"] = kept["signature"][:-2] + ("01" if kept["signature"].endswith("00") else "00")
     elif change == "key":
         kept["public_key"] = "11" * 32
     file.write_text("{" if change == "no json" else json.dumps(kept))
