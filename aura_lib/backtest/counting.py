@@ -182,6 +182,7 @@ def counted(
     costs: Any = None,
     periods: float | None = None,
     code: str = "",
+    size: int = 0,
 ) -> Iterator[Trial]:
     """Count what is done inside as one trial, or as one sweep when `space` says what is tried.
 
@@ -196,13 +197,15 @@ def counted(
         costs: whatever describes trading costs and fills: a dataclass, or several in a tuple.
         periods: returns a year, to make Sharpe ratios of several frequencies comparable.
         code: a hash of the code where the function does not show it.
+        size: how many combinations a sweep was asked for. Should its process be killed, all of them count: how many
+            were looked at by then nobody can say any more, and too many trials are the safe side.
 
     """
     trial = _begin(function, bars, window, schedule, params or {}, space, mandate, costs, periods, code)
     if trial is None:
         yield Trial("nothing", {}, {})
         return
-    note = Note.open(_entry(replace(trial, outcome=KILLED, done=_size(trial)), {}))
+    note = Note.open(_entry(replace(trial, outcome=KILLED, done=size or _size(trial)), {}))
     try:
         yield trial
     except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -12,13 +13,25 @@ import numpy as np
 import pandas as pd
 
 from aura_lib.backtest import batch
-from aura_lib.backtest.counting import counted
+from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, counted
 from aura_lib.backtest.replay import Replay
 from aura_lib.backtest.replay import replay as play
 from aura_lib.backtest.result import Backtest
 from aura_lib.backtest.statistics import periods_per_year
 from aura_lib.backtest.tape import Tape
-from aura_lib.core import Account, Bars, InputError, Intent, Mandate, Market, Side, Signals, TargetWeights, utc
+from aura_lib.core import (
+    Account,
+    Bars,
+    InputError,
+    Intent,
+    Mandate,
+    Market,
+    Progress,
+    Side,
+    Signals,
+    TargetWeights,
+    utc,
+)
 from aura_lib.exchange import Costs
 from aura_lib.risk import Limits
 
@@ -48,7 +61,7 @@ def from_weights(
     Each row is decided on at its bar, on that bar's closes, and filled at the next; a row of NaN decides nothing, and
     a symbol that is not a column is not held. Where whole rows of a long cash account can be worked out in floats
     without a doubt about a lot, they are; else, and for `more` of the arguments of `replay` (`fills`, `actions`,
-    `delay`, …), the event loop plays it: the result is the same.
+    `delay`, …), the event loop plays it: the result is the same. It counts as a trial: the table is its code.
 
     Raises InputError for rows that are no bars, unknown symbols, or NaN beside numbers; and what the plan raises.
     """
@@ -63,7 +76,7 @@ def from_weights(
     places = {utc(time): n for n, time in enumerate(bars.times[rows])}
 
     told = _Told(batch.WEIGHTS, rows, table, columns, decide, "the rows of weights")
-    return _play(told, bars, mandate, costs, limits, name, more)
+    return _tried(from_weights, told, bars, mandate, costs, limits, name, more)
 
 
 def from_orders(
@@ -99,7 +112,7 @@ def from_orders(
 
     units = table * np.array([float(i.lot) for i in instruments])
     told = _Told(batch.UNITS, rows, units, columns, decide, "the rows of sizes")
-    return _play(told, bars, mandate, costs, limits, name, more)
+    return _tried(from_orders, told, bars, mandate, costs, limits, name, more)
 
 
 def from_signals(
@@ -142,7 +155,7 @@ def from_signals(
 
     wished = np.where(leave, 0.0, np.where(enter, share, np.nan))
     told = _Told(batch.ENTRIES, rows, wished, columns, decide, "the rows of signals")
-    return _play(told, bars, mandate, costs, limits, name, more)
+    return _tried(from_signals, told, bars, mandate, costs, limits, name, more)
 
 
 def from_rule(
@@ -237,6 +250,43 @@ class _Told:
     decide: Decide
     schedule: str
 
+    def summary(self) -> str:
+        """What the trial ledger says of it."""
+        return f"{len(self.rows):,} rows × {len(self.columns):,} symbols"
+
+    def digest(self) -> str:
+        """A hash of everything in it, in whatever order its columns stand."""
+        order = sorted(range(len(self.columns)), key=self.columns.__getitem__)
+        sha = hashlib.sha256(repr([self.kind, [self.columns[n] for n in order]]).encode())
+        sha.update(self.rows.tobytes() + np.ascontiguousarray(self.table[:, order] + 0.0).tobytes())
+        return sha.hexdigest()
+
+
+def _tried(
+    door: Callable[..., Backtest],
+    told: _Told,
+    bars: Bars,
+    mandate: Mandate,
+    costs: Costs | None,
+    limits: Limits | None,
+    name: str,
+    more: dict[str, Any],
+) -> Backtest:
+    """Play a table, and count it: other numbers in it are another trial, whoever worked them out."""
+    given = {key: value for key, value in more.items() if key != "progress"}
+    with counted(
+        door, bars, window=(bars.start, bars.end), schedule=told.schedule, params={"table": told.summary()},
+        mandate=mandate, costs=(costs or Costs(), limits or Limits.of(mandate), given),
+        periods=periods_per_year(bars.frequency, bars.calendar), code=told.digest(),
+    ) as trial:  # fmt: skip
+        trial.total = len(told.rows)
+        watched = {**more, "progress": trial.watch(more["progress"])} if more.get("progress") else more
+        book = _play(told, bars, mandate, costs, limits, name, watched, trial.watch(None))
+        trial.done = trial.total
+        outcome = COMPLETED if book.source.stopped is None else INTERRUPTED
+        trial.completed(book.returns, outcome=outcome, statistics={"n_fills": len(book.executions)})
+    return book
+
 
 def _play(
     told: _Told,
@@ -246,14 +296,16 @@ def _play(
     limits: Limits | None,
     name: str,
     more: dict[str, Any],
+    tell: Progress | None = None,
 ) -> Backtest:
     """Over arrays where that is sure to be the same, else slot by slot."""
     began = perf_counter()
     charged, bounds = costs or Costs(), limits or Limits.of(mandate)
 
     def loop() -> Replay:
+        asked = {"progress": tell, **more}
         return play(
-            told.decide, bars, mandate, slots=bars.times[told.rows], costs=charged, limits=bounds, name=name, **more
+            told.decide, bars, mandate, slots=bars.times[told.rows], costs=charged, limits=bounds, name=name, **asked
         )
 
     fits = not more and batch.plain(bars, mandate, charged)

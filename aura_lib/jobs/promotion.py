@@ -48,8 +48,8 @@ def promote(
     evidence = next((e for e in reversed(ledger.evidence()) if e.binding.id == now.bound.binding.id), None)
     if evidence is None:
         raise NotPromoted(f"{now.path} cannot be promoted: {why_not(ledger, now)}")
-    if failed := _objections(evidence, account_class):
-        raise NotPromoted(f"{now.path} cannot be promoted to {account_class.value}: {failed}")
+    if why := _objections(evidence, account_class, root):
+        raise NotPromoted(f"{now.path} cannot be promoted to {account_class.value}: {why}")
     vault = Vault(settings.home)
     if promoted(ledger, evidence.binding.id, account_class, vault.public_key):
         return next(p for p in promotions(ledger) if (p.binding, p.account_class) == (evidence.binding, account_class))
@@ -67,18 +67,13 @@ def _class(to: str) -> Mode:
     return Mode(to)
 
 
-def _objections(evidence: Evidence, account_class: Mode) -> str:
-    """What of the evidence forbids a class of account; empty when nothing does.
+def _objections(evidence: Evidence, account_class: Mode, root: Path) -> str:
+    """What of the evidence forbids a class of account; empty when nothing does."""
+    from aura_lib.backtest.evidence import Policy, objections
 
-    Paper is refused by what failed (a leak, too short a history), live by whatever did not pass.
-    """
-    required = evidence.examination.missing(account_class) if evidence.examination else ()
-    if account_class is Mode.PAPER:
-        failed = [f"{f.name}: {f.meaning}" for f in required if f.passed is False]
-        return f"{'; '.join(failed)} (evidence of run {evidence.run}, `aura evidence`)" if failed else ""
-    if not evidence.passed:
-        return f"{evidence.verdict} (evidence of run {evidence.run}, `aura evidence`)"
-    return "there is no live broker in this version"
+    if why := objections(evidence, account_class, Policy.load(root=root)):
+        return f"{'; '.join(why).rstrip('.')} (evidence of run {evidence.run}, `aura evidence`)"
+    return "there is no live broker in this version" if account_class is Mode.LIVE else ""
 
 
 def promotions(ledger: Ledger) -> list[Promotion]:

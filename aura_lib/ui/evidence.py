@@ -38,6 +38,7 @@ class Shown:
 
     evidence: Recorded
     trials: Trials
+    open_to: frozenset[Mode] = frozenset()  # the classes of account that it opens, by the policy of now
 
 
 class Evidence(Page[Shown]):
@@ -61,7 +62,7 @@ class Evidence(Page[Shown]):
         newest = max(latest.values(), key=lambda one: one.time)
         chosen = latest.get(self._asked or "", newest)
         history = trials.history(ledger, chosen.notebook, home=self.settings.home, paths=False)
-        return Shown(chosen, history)
+        return Shown(chosen, history, _open_to(chosen))
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self, title: str = "Evidence") -> Panel:
@@ -128,6 +129,13 @@ class Evidence(Page[Shown]):
         )
 
 
+def _open_to(evidence: Recorded) -> frozenset[Mode]:
+    from aura_lib.backtest.evidence import Policy, objections
+
+    policy = Policy.load()
+    return frozenset(one for one in (Mode.PAPER, Mode.LIVE) if not objections(evidence, one, policy))
+
+
 def _short(notebook: str) -> str:
     return notebook.rpartition("/")[2].removesuffix(".ipynb")
 
@@ -151,11 +159,10 @@ def _asked_of(e: Recorded) -> list[str]:
 
 def _verdict(s: Shown) -> str:
     e = s.evidence
-    refusing = e.examination.missing(Mode.PAPER) if e.examination else ()
-    paper = not any(finding.passed is False for finding in refusing)
+    paper, live = Mode.PAPER in s.open_to, Mode.LIVE in s.open_to
     doors = "".join(f"<li{_good(ok)}>{text}</li>" for ok, text in (
         (paper, "Paper: may be promoted" if paper else "Paper: refused"),
-        (e.passed, "Live: evidence is enough" if e.passed else "Live: refused"),
+        (live, "Live: evidence is enough" if live else "Live: refused"),
     ))  # fmt: skip
     return (
         f'<section class="aura-panel"><h2>Verdict</h2><p class="aura-verdict">{escape(e.verdict)}</p>'

@@ -33,6 +33,22 @@ def test_the_best_kept_of_all_are_the_best_of_all_and_the_sums_are_over_all(rng)
     np.testing.assert_allclose(few.paths[:, 0], few.returns(first), atol=1e-7)
 
 
+def test_with_folds_the_best_is_chosen_on_their_train_parts_and_the_test_parts_decide_nothing(rng, tmp_path):
+    bars = random_bars(rng, 300)
+    folds = fold.walk_forward(300, train=100, test=50)
+    whole = sweep(rules.sma_crossover, bars, GRID, folds=folds, **ASKED)
+    rows = whole.table().fillna({"sharpe": 0.0}).groupby(["fast", "slow", "part"])["sharpe"].mean().unstack()
+    wanted = rows.sort_values("train", ascending=False)
+    best = whole.best("sharpe", 5)
+    np.testing.assert_allclose(best["sharpe"], wanted["train"][:5])
+    np.testing.assert_allclose(best["sharpe, test"], wanted["test"][:5])
+    assert rows["all"].idxmax() != wanted.index[0], "over all bars another one would have been chosen"
+    few = sweep(rules.sma_crossover, bars, GRID, folds=folds, keep=5, **ASKED)
+    pd.testing.assert_frame_equal(few.best("sharpe", 5), best)
+    file = whole.save(tmp_path / "sweep.parquet", bars)
+    pd.testing.assert_frame_equal(Sweep.load(file, rules.sma_crossover, bars).best("sharpe", 5), best)
+
+
 def test_a_sweep_is_one_trial_of_the_ledger_with_its_count_and_its_variance_and_a_repeat_is_none(rng, aura_home):
     bars = random_bars(rng, 200)
     asked = {**ASKED, "count": True}

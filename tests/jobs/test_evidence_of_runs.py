@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from aura_lib.core import Mode, NotPromoted
-from aura_lib.jobs.promotion import promote
+from aura_lib.backtest.evidence import Policy
+from aura_lib.core import Evidence, Examination, Finding, Mode, NotPromoted, Settings, encode
+from aura_lib.jobs.promotion import candidate, promote
 from aura_lib.jobs.runner import Runner
-from aura_lib.ledger import SYSTEM
+from aura_lib.ledger import SYSTEM, Ledger
 from tests.cli.test_command import aura
 from tests.jobs.test_runner import PARAMETERS, RUN, project, runner, write, zygote
 
@@ -50,6 +53,50 @@ def test_a_notebook_that_reads_the_future_is_not_promoted_to_paper(runner: Runne
     assert evidence.verdict.startswith("Not enough for paper: causality")
     with pytest.raises(NotPromoted, match="cannot be promoted to paper: causality: "):
         promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "paper", project)
+
+
+CAUSAL = Finding("causality", 0.0, 0.0, False, True, "Nothing moved.", (Mode.PAPER, Mode.LIVE))
+WARM = Finding("warm_up", 0.4, 1.0, False, True, "101 bars of 252.", (Mode.PAPER, Mode.LIVE))
+
+
+@pytest.mark.parametrize(
+    ("examination", "why"),
+    [
+        (None, "Nothing was examined"),
+        (Examination((), "Not examined: the bars end too early"), "Not examined: the bars end too early"),
+        (Examination((WARM,), "Enough for paper."), "causality: required, and the evidence does not have it"),
+        (Examination((replace(CAUSAL, passed=None), WARM), "Enough."), "causality: not judged"),
+        (Examination((replace(CAUSAL, passed=False), WARM), "Enough."), "causality: Nothing moved"),
+        (Examination((CAUSAL, WARM), "Enough for paper."), ""),
+    ],
+)
+def test_paper_is_for_what_was_judged(
+    project: Path, aura_home: Path, examination: Examination | None, why: str
+) -> None:
+    notebook, settings = write(project, RUN), Settings.load()
+    now, found = (
+        candidate(notebook, {}, project).bound,
+        examination and replace(examination, policy=Policy.shipped().id),
+    )
+    with Ledger.open(settings) as ledger:
+        evidence = Evidence(
+            "r1",
+            now.binding,
+            "idea.ipynb",
+            now.parameters,
+            now.sources,
+            "s",
+            {},
+            datetime(2022, 1, 3, tzinfo=UTC),
+            found,
+        )
+        ledger.journal.append(SYSTEM, "evidence", encode(evidence))
+        if not why:
+            assert promote(ledger, settings, notebook, {}, "paper", project).account_class is Mode.PAPER
+            return
+        with pytest.raises(NotPromoted, match=f"cannot be promoted to paper: {why}.*run r1"):
+            promote(ledger, settings, notebook, {}, "paper", project)
+        assert not ledger.journal.entries(SYSTEM, kinds=("promotion",))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aura_lib.backtest.evidence import Policy
 from aura_lib.core import Binding, Evidence, Examination, Finding, Mode, Settings, encode
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.ui import Evidence as Page
@@ -15,10 +16,11 @@ from aura_lib.ui import Evidence as Page
 EXAMINED = datetime(2022, 1, 3, 12, tzinfo=UTC)
 FINDINGS = (
     Finding("causality", 0.0, 0.0, False, True, "Nothing moved.", (Mode.PAPER, Mode.LIVE)),
+    Finding("warm_up", 0.5, 1.0, False, True, "252 bars.", (Mode.PAPER, Mode.LIVE)),
     Finding("deflated_sharpe", 0.41, 0.95, True, False, "Luck <b>alone</b> would do.", (Mode.LIVE,)),
     Finding("other_universe", None, 0.5, True, None, "There is one name only.", ()),
 )
-EXAMINATION = Examination(FINDINGS, "Not enough for live after 9 trials.", trials=9, policy="abcdef0123456789")
+EXAMINATION = Examination(FINDINGS, "Not enough for live after 9 trials.", trials=9, policy=Policy.shipped().id)
 
 
 def evidence(notebook: str, days: int = 0, **changes: object) -> Evidence:
@@ -69,7 +71,7 @@ def test_every_finding_stands_with_its_threshold_its_outcome_and_who_needs_it(se
         "not judged",
         "paper and live",
         "advice",
-        "1 of 3",
+        "2 of 4",
     ):
         assert text in shown
     assert "<b>alone</b>" not in shown, "what a strategy says is text"
@@ -78,6 +80,21 @@ def test_every_finding_stands_with_its_threshold_its_outcome_and_who_needs_it(se
 def test_a_leak_refuses_paper_too(settings: Settings) -> None:
     leak = (replace(FINDINGS[0], value=3.0, passed=False), *FINDINGS[1:])
     recorded(settings, evidence("one", examination=replace(EXAMINATION, findings=leak)))
+    verdict = Page(settings).verdict().html
+    assert "Paper: refused" in verdict and "Live: refused" in verdict
+
+
+@pytest.mark.parametrize(
+    "examination",
+    [
+        None,
+        Examination((), "Not examined: the bars end too early"),
+        replace(EXAMINATION, findings=FINDINGS[1:]),
+        replace(EXAMINATION, findings=(replace(FINDINGS[0], value=None, passed=None), *FINDINGS[1:])),
+    ],
+)
+def test_what_was_not_judged_opens_no_account(settings: Settings, examination: Examination | None) -> None:
+    recorded(settings, evidence("one", examination=examination))
     verdict = Page(settings).verdict().html
     assert "Paper: refused" in verdict and "Live: refused" in verdict
 

@@ -70,10 +70,8 @@ def _excused(finding: Finding, line: Threshold, found: dict[str, Finding]) -> Fi
 
 
 def verdict(findings: Sequence[Finding], trials: int, loosened: Sequence[str] = ()) -> str:
-    """One line: what it is enough for, and what stands in the way. Paper is refused by what failed, live by whatever
-    did not pass.
-    """  # noqa: D205
-    paper = [f for f in findings if Mode.PAPER in f.required_for and f.passed is False]
+    """One line: what it is enough for, and what stands in the way: whatever is required and did not pass."""
+    paper = [f for f in findings if Mode.PAPER in f.required_for and f.passed is not True]
     live = [f for f in findings if Mode.LIVE in f.required_for and f.passed is not True]
     tried = f"after {trials:,} trial{'s' if trials != 1 else ''}"
     needed = sum(Mode.LIVE in f.required_for for f in findings)

@@ -14,6 +14,7 @@ from aura_lib.core import InputError, Mode, digest, project_root
 
 FILE = "evidence.yaml"  # a project's own, beside its pyproject.toml or aura.toml
 CLASSES = {Mode.PAPER.value: Mode.PAPER, Mode.LIVE.value: Mode.LIVE}
+ALWAYS = ("causality",)  # required whatever a project's file says: a leak makes every other number worthless
 WORDS = ("at_least", "at_most", "required_for", "excused_by", "why")
 
 
@@ -55,13 +56,15 @@ class Policy:
         return Policy({n: _threshold(n, said, None) for n, said in _findings(text, "policy.yaml").items()})
 
     @staticmethod
-    def load(file: str | Path | None = None) -> Policy:
+    def load(file: str | Path | None = None, *, root: Path | None = None) -> Policy:
         """The shipped thresholds with a project's changes: from `file`, or its `evidence.yaml` where there is one.
+
+        The project is that of `root`, or of the working directory.
 
         Raises InputError for a file that cannot be read, that is no YAML mapping, or that names a finding, a word or
         a value that does not exist.
         """
-        shipped, root = Policy.shipped(), project_root()
+        shipped, root = Policy.shipped(), project_root(root)
         own = Path(file) if file is not None else (root / FILE if root else None)
         if own is None or (file is None and not own.is_file()):
             return shipped
@@ -84,6 +87,10 @@ class Policy:
                 raise InputError(f"{source}, {name}: excused_by names no finding: {excuse!r}")
         loosened = tuple(name for name, one in new.items() if one.looser(self.thresholds[name]))
         return Policy({**self.thresholds, **new}, loosened, source)
+
+    def required(self, account_class: Mode) -> tuple[str, ...]:
+        """The findings without which nothing trades on a class of account; causality is always one of them."""
+        return tuple(n for n, t in self.thresholds.items() if n in ALWAYS or account_class in t.required_for)
 
     @property
     def id(self) -> str:

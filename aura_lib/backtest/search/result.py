@@ -13,6 +13,7 @@ import pandas as pd
 from aura_lib.backtest.search.decisions import Decisions, sign
 from aura_lib.backtest.search.space import Points, Space
 from aura_lib.backtest.sweep.chunk import Job, Path, path, returns
+from aura_lib.backtest.sweep.kept import TEST, TRAIN, scores, windows_of
 from aura_lib.backtest.sweep.replayed import Replayed
 from aura_lib.backtest.sweep.result import Sweep
 from aura_lib.backtest.sweep.walk import WalkForward
@@ -20,8 +21,6 @@ from aura_lib.core import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-ALL, TRAIN, TEST = "all", "train", "test"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,7 +62,7 @@ class Search(Sweep):
     @cached_property
     def objective(self) -> NDArray[np.float64]:
         """What each combination was worth to the search: `sought` in train, NaN where it has no number."""
-        return scores(self._values, self.job.labels, self.metric(self.sought))
+        return _scores(self._values, self.job.labels, self.metric(self.sought))
 
     @property
     def _values(self) -> NDArray[np.float64]:
@@ -91,14 +90,14 @@ class Search(Sweep):
         Without folds there is no test, and nothing here is out of sample. Combinations without a number are left out.
         """
         name = metric or self.sought
-        worth = scores(self._values, self.job.labels, self.metric(name)) * sign(name)
+        worth = _scores(self._values, self.job.labels, self.metric(name)) * sign(name)
         order = np.argsort(-worth, kind="stable")[: max(n, 0)]
         order = order[np.isfinite(worth[order])]
         frame = self.combinations.iloc[order].reset_index(drop=True)
         for i, figure in enumerate(self.job.metrics):
-            frame[figure] = scores(self._values[order], self.job.labels, i)
+            frame[figure] = _scores(self._values[order], self.job.labels, i)
             if len(self.job.labels) > 1:
-                frame[f"{figure}, {TEST}"] = scores(self._values[order], self.job.labels, i, TEST)
+                frame[f"{figure}, {TEST}"] = _scores(self._values[order], self.job.labels, i, TEST)
         return frame
 
     def returns(self, combination: Mapping[str, Any] | int) -> pd.Series:
@@ -157,13 +156,8 @@ class Search(Sweep):
         return self.space.rows(self.points[combination : combination + 1])[0]
 
 
-def scores(values: NDArray[np.float64], labels: tuple[str, ...], metric: int, part: str = TRAIN) -> NDArray[np.float64]:
-    """A metric of each combination in one part: the mean over the folds; over all bars where there are none.
-
-    A fold without a number (nothing was traded in it) counts as zero, which is what cash would have; a combination
-    without any number has none.
-    """
-    windows = [i for i, label in enumerate(labels) if label.startswith(part)] or [0]
-    own = values[:, windows, metric]
-    known = np.isfinite(own)
-    return np.where(known.any(axis=1), np.where(known, own, 0.0).mean(axis=1), np.nan)
+def _scores(
+    values: NDArray[np.float64], labels: tuple[str, ...], metric: int, part: str = TRAIN
+) -> NDArray[np.float64]:
+    """A metric of each combination in one part: the mean over the folds; over all bars where there are none."""
+    return scores(values, windows_of(labels, part), metric)

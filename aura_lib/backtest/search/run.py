@@ -14,11 +14,11 @@ from aura_lib.backtest.case import Case
 from aura_lib.backtest.counting import COMPLETED, INTERRUPTED, Trial, counted
 from aura_lib.backtest.search.decisions import Decisions, Replays, sign
 from aura_lib.backtest.search.draw import sampler
-from aura_lib.backtest.search.result import Search, scores
+from aura_lib.backtest.search.result import Search
 from aura_lib.backtest.search.space import Points, Space, Where
 from aura_lib.backtest.sweep.chunk import Job, evaluate, returns
 from aura_lib.backtest.sweep.code import FILLS
-from aura_lib.backtest.sweep.kept import Kept
+from aura_lib.backtest.sweep.kept import Kept, scores
 from aura_lib.backtest.sweep.metrics import DEFAULT
 from aura_lib.backtest.sweep.rule import Rule
 from aura_lib.backtest.watch import Stop
@@ -96,7 +96,7 @@ def search(
         trial = counted(
             strategy.step, bars, window=(bars.start, bars.end), schedule="every bar", space=_told(chosen, plan),
             costs={"fee": rule.fee, "slippage": rule.slippage, "fill": rule.fill}, periods=rule.periods,
-            code=strategy.code,
+            code=strategy.code, size=_asked(plan, chosen),
         )  # fmt: skip
         with (
             _swept(rule, chosen, engine) as answers,
@@ -113,6 +113,7 @@ def search(
         trial = counted(
             strategy, bars, window=(utc(bars.times[warmup]), bars.end), schedule=schedule, params=params,
             space=_told(chosen, plan), mandate=mandate, costs=(case.costs, case.limits), periods=work.periods,
+            size=_asked(plan, chosen),
         )  # fmt: skip
         with (
             Replays(work, chosen, plan.trials, None if workers is None else _count("workers", workers)) as replays,
@@ -141,7 +142,7 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, tell: Progress
     """Ask, evaluate, tell, until the trials are used up, the space is, or somebody stops it."""
     looker = sampler(plan.method, space, plan.seed)
     size = plan.batch or _batch(plan.method, job)
-    total = int(min(plan.trials, space.size))
+    total = _asked(plan, space)
     kept = _room(job, total, plan)
     points, sampled = [np.empty((0, len(space.names)))], []
     interrupted = exhausted = False
@@ -155,7 +156,7 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, tell: Progress
                         sampled.append(returned)
                     points.append(rows)
                     kept.add(space.codes(rows), values)
-                    looker.tell(rows, sign(plan.metric) * scores(values, job.labels, job.metrics.index(plan.metric)))
+                    looker.tell(rows, sign(plan.metric) * scores(values, kept.judged, job.metrics.index(plan.metric)))
                     tell(kept.count, total)
                     if stop.wished:
                         break
@@ -170,6 +171,11 @@ def _look(plan: _Plan, job: Any, space: Space, answers: Evaluate, tell: Progress
         "exhausted": exhausted or kept.count >= space.size,
         "sampled": np.concatenate(sampled, axis=1) if sampled else None,
     }  # fmt: skip
+
+
+def _asked(plan: _Plan, space: Space) -> int:
+    """How many combinations it will look at, at most."""
+    return int(min(plan.trials, space.size))
 
 
 def _told(space: Space, plan: _Plan) -> dict[str, Any]:

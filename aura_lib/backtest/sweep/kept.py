@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FITS = 64 << 20  # bytes of results that are kept when nothing is said
 BEST = 1_000  # rows kept where they do not fit
 PATHS = 1_000  # most combinations whose returns the trial ledger samples: one in eight, but a hundred where there are
+TRAIN, TEST = "train", "test"
 EDGES = np.linspace(-5, 5, 201)  # of the histogram: annualised Sharpe ratios; what is outside goes to its end
 
 _PLAIN = ("metrics", "scale", "most", "rank", "count", "moved", "sharpe_mean", "_squares")
@@ -44,6 +45,7 @@ class Kept:
     values: Numbers
     chosen: Numbers  # windows × metrics × (1 + parameters)
     histogram: NDArray[np.int64]
+    judged: tuple[int, ...] = (0,)  # windows that say which rows stay: the train parts, or all bars without folds
     count: int = 0
     moved: int = 0
     sharpe_mean: float = math.nan
@@ -73,11 +75,12 @@ class Kept:
             np.empty((0, windows, metrics)),
             chosen,
             np.zeros(len(EDGES) - 1, dtype=np.int64),
+            windows_of(job.labels, TRAIN),
         )
 
     def told(self) -> dict[str, Any]:
         """All but the rows, as JSON values."""
-        plain = {name: getattr(self, name) for name in _PLAIN}
+        plain = {name: getattr(self, name) for name in _PLAIN} | {"judged": list(self.judged)}
         return plain | {name: getattr(self, name).tolist() for name in _ARRAYS} | {"sample": self.sample.tolist()}
 
     @staticmethod
@@ -85,6 +88,7 @@ class Kept:
         """What `told` told, with its rows."""
         arrays: dict[str, Any] = {name: np.array(told[name]) for name in _ARRAYS}
         plain = {name: told[name] for name in _PLAIN} | {"metrics": tuple(told["metrics"])}
+        plain["judged"] = tuple(told.get("judged", (0,)))
         sample = np.array(told["sample"]).reshape(-1, parameters.shape[1])
         return Kept(parameters=parameters, values=values, _sample=[sample], **arrays, **plain)
 
@@ -122,7 +126,7 @@ class Kept:
         self.values = np.concatenate([self.values, *(values for _, values in self._waiting)])
         self._waiting.clear()
         if len(self.values) > self.most:
-            order = best_first(self.values[:, 0, self.metrics.index(self.rank)], self.rank)
+            order = best_first(scores(self.values, self.judged, self.metrics.index(self.rank)), self.rank)
             best = np.sort(order[: self.most])
             self.parameters, self.values = self.parameters[best], self.values[best]
 
@@ -146,6 +150,22 @@ class Kept:
                 new, old = signed[place, w], self.chosen[w, m, 0] * METRICS[metric].best
                 if new > old or (np.isnan(old) and not np.isnan(new)):
                     self.chosen[w, m] = values[place, w, m], *parameters[place]
+
+
+def windows_of(labels: tuple[str, ...], part: str) -> tuple[int, ...]:
+    """The places of the windows of one part (train or test); that of all bars where there are no folds."""
+    return tuple(i for i, label in enumerate(labels) if label.startswith(part)) or (0,)
+
+
+def scores(values: Numbers, windows: tuple[int, ...], metric: int) -> Numbers:
+    """A metric of each combination: the mean over some windows.
+
+    A window without a number (nothing was traded in it) counts as zero, which is what cash would have; a combination
+    without any number has none.
+    """
+    own = values[:, list(windows), metric]
+    known = np.isfinite(own)
+    return np.where(known.any(axis=1), np.where(known, own, 0.0).mean(axis=1), np.nan)
 
 
 def best_first(values: Numbers, metric: str) -> NDArray[np.int64]:

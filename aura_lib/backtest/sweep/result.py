@@ -14,7 +14,7 @@ import pandas as pd
 
 from aura_lib.backtest.sweep.chunk import Job, Path, path, returns
 from aura_lib.backtest.sweep.grid import Grid
-from aura_lib.backtest.sweep.kept import EDGES, Kept, best_first
+from aura_lib.backtest.sweep.kept import EDGES, TEST, TRAIN, Kept, best_first, scores, windows_of
 from aura_lib.backtest.sweep.replayed import Replayed
 from aura_lib.backtest.sweep.walk import WalkForward, walk
 from aura_lib.core import InputError
@@ -89,11 +89,20 @@ class Sweep:
         return frame.assign(**dict(zip(self.job.metrics, flat.T, strict=True)))
 
     def best(self, metric: str = "sharpe", n: int = 1) -> pd.DataFrame:
-        """The n best kept combinations over all bars, the best first."""
+        """The n best kept combinations, the best first: over all bars, or with folds by the mean of their train parts.
+
+        With folds a metric is its mean in train, and beside it stands its mean in test (`"sharpe, test"`), which
+        decided nothing. Without them nothing here is out of sample.
+        """
         parameters, values = self._rows()
-        order = best_first(values[:, 0, self.metric(metric)], metric)[:n]
+        train, test = (windows_of(self.job.labels, part) for part in (TRAIN, TEST))
+        order = best_first(scores(values, train, self.metric(metric)), metric)[: max(n, 0)]
         frame = pd.DataFrame(parameters[order], columns=list(self.job.rule.parameters))
-        return frame.assign(**dict(zip(self.job.metrics, values[order, 0].T, strict=True)))
+        for place, name in enumerate(self.job.metrics):
+            frame[name] = scores(values[order], train, place)
+            if test != train:
+                frame[f"{name}, {TEST}"] = scores(values[order], test, place)
+        return frame
 
     def returns(self, combination: Combination) -> pd.Series:
         """Simple returns a bar of one combination: a mapping of its parameters, or its row among the kept."""

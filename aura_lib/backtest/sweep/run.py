@@ -65,7 +65,7 @@ def sweep(
             formed on. Each symbol trades an equal share of the capital, as a portfolio of its own.
         folds: metrics come for train and test rows of each, from the same pass over the bars.
         metrics: names; `metrics.METRICS` has them all.
-        rank: the metric over all bars that says which combinations stay.
+        rank: the metric that says which combinations stay: over all bars, or with folds the mean of their train parts.
         keep: how many stay; 0 keeps all where they fit (64 MB), else the best 1,000. Whatever stays, every combination
             enters the count, the mean, the variance and the histogram of Sharpe ratios.
         max_combinations: a larger grid is refused.
@@ -89,7 +89,7 @@ def sweep(
     answers, total = _answers(engine, job, space), _counted(space, job, max_combinations)
     kept = Kept.of(job, total, keep, rank, seed)
     found = Sweep(job, space, kept)
-    trial_of = _trial(rule, bars, space, where, job, folds) if count else nullcontext(Trial("nothing", {}, {}))
+    trial_of = _trial(rule, bars, space, where, job, total) if count else nullcontext(Trial("nothing", {}, {}))
     bar = watched(progress, f"sweep {rule.name}", "combinations")
     with trial_of as trial, use(threads), bar as told, Stop() as stop:
         tell = trial.watch(told)
@@ -148,9 +148,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:,.0f} seconds"
 
 
-def _trial(
-    rule: Rule, bars: Bars, space: Grid, where: Constraint | str | None, job: Job, folds: Sequence[Fold] | None
-) -> Any:
+def _trial(rule: Rule, bars: Bars, space: Grid, where: Constraint | str | None, job: Job, total: int) -> Any:
     """This sweep as the trial ledger tells it from others."""
     tried: dict[str, Any] = {name: axis.tolist() for name, axis in zip(space.names, space.axes, strict=True)}
     if where is not None:
@@ -158,7 +156,7 @@ def _trial(
     costs = {"fee": job.fee, "slippage": job.slippage, "fill": job.fill}
     return counted(
         rule.step, bars, window=(bars.start, bars.end), schedule="every bar", space=tried, costs=costs,
-        periods=job.periods, code=rule.code,
+        periods=job.periods, code=rule.code, size=total,
     )  # fmt: skip
 
 
