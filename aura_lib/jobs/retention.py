@@ -6,6 +6,8 @@ A run's folder in `runs` goes when nothing in it was touched for
                                each job stay however old they are
     AURA_KEEP_ASIDE_DAYS (7)   a preview, a parity, a research run that came to nothing
     never                      a live run, a run that a promotion stands on, a run that is at work
+
+The sampled return paths of trials (files in `trials`) go by the same days: `ledger.trials.retention`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aura_lib.core import Mode, Promotion, Run, RunStatus, Settings, decode
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.ledger import SYSTEM, Ledger, trials
 
 DAY = 86_400.0  # seconds
 LEAVING = ".removing"  # a folder moved here belongs to nobody else any more
@@ -27,7 +29,9 @@ LEAVING = ".removing"  # a folder moved here belongs to nobody else any more
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """A folder that was (in a dry run: would be) removed: its run, its size in bytes, days since it was touched."""
+    """What was (in a dry run: would be) removed: a run's folder by its id, or a file of return paths by its name; its
+    size in bytes, and the days since it was touched.
+    """  # noqa: D205
 
     run: str
     size: int
@@ -42,6 +46,22 @@ def output_of(settings: Settings, run: Run) -> Path | None:
 
 def prune(settings: Settings, ledger: Ledger, *, dry_run: bool = False) -> tuple[Pruned, ...]:
     """Remove the outputs that are not kept any longer. Any number of these may be at work at once."""
+    return (*_prune_runs(settings, ledger, dry_run), *_prune_paths(settings, ledger, dry_run))
+
+
+def _prune_paths(settings: Settings, ledger: Ledger, dry_run: bool) -> Iterator[Pruned]:
+    """Return paths of trials; that they were taken away is written down before they are."""
+    for path, days in trials.unkept(settings, ledger):
+        name = f"{path.parent.name}/{path.name}"
+        with suppress(FileNotFoundError):  # somebody else removed it
+            gone = Pruned(name, path.stat().st_size, days)
+            if not dry_run:
+                ledger.control.note_removed(name, datetime.now(UTC))
+                path.unlink()
+            yield gone
+
+
+def _prune_runs(settings: Settings, ledger: Ledger, dry_run: bool) -> tuple[Pruned, ...]:
     folder = settings.home / "runs"
     if not dry_run:
         shutil.rmtree(folder / LEAVING, ignore_errors=True)  # what one that was killed left

@@ -335,7 +335,7 @@ def ends_table(returns: pd.Series, about: About, top: int = ENDS) -> pd.DataFram
 
 
 def _ends(returns: pd.Series, about: About, dated: str) -> list[str]:
-    times = pd.DatetimeIndex(returns.index).tz_convert(about.zone)
+    times = measures.ended(pd.DatetimeIndex(returns.index), about.zone)
     return [f"{formats.percent(value)} · {time.strftime(dated)}" for time, value in zip(times, returns, strict=True)]
 
 

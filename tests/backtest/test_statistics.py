@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from aura_lib.backtest import statistics
+from aura_lib.backtest.statistics import Sample
 from aura_lib.core import DataError
 from tests.oracle import oracle_statistics
 
@@ -75,3 +76,35 @@ def test_a_bankrupt_curve_lost_everything_and_ends_there(last: float) -> None:
     found = statistics(curve([100.0, 110.0, last, 50.0]), periods=2)
     assert found["total_return"] == found["annual_return"] == found["max_drawdown"] == -1
     assert found["years"] == 1.0
+
+
+def months_of(times: pd.DatetimeIndex, zone: str = "") -> list[int]:
+    """How many returns each calendar month has."""
+    sample = Sample.of(pd.Series(0.001, index=times), zone=zone)
+    starts = sample._calendar()[0]
+    return np.diff([*starts, len(times)]).tolist()
+
+
+def test_the_days_of_a_market_that_never_closes_are_utcs_and_its_last_day_of_january_is_of_january() -> None:
+    closes = pd.date_range("2021-01-02", "2021-03-01", freq="D", tz="UTC")  # the midnights at which days end
+    assert months_of(closes) == [31, 28]
+    hours = pd.date_range("2021-01-01 01:00", "2021-03-01", freq="h", tz="UTC")
+    assert months_of(hours) == [31 * 24, 28 * 24]
+
+
+def test_the_days_of_a_series_with_a_zone_are_its_own() -> None:
+    closes = pd.date_range("2021-01-01 15:00", "2021-02-28 15:00", freq="B", tz="Asia/Tokyo")
+    assert months_of(closes) == [21, 20]
+    early = pd.DatetimeIndex(["2021-01-29 08:30", "2021-02-01 08:30", "2021-02-02 08:30"], tz="Asia/Tokyo")
+    assert months_of(early) == [1, 2] and months_of(early, "America/New_York") == [2, 1]
+
+
+def test_sessions_in_utc_have_the_days_of_the_house_and_weekdays_at_midnight_are_dates() -> None:
+    evening = pd.DatetimeIndex(["2021-01-29 21:00", "2021-02-01 00:30", "2021-02-02 00:30"], tz="UTC")
+    assert months_of(evening[[0, 2]]) == [1, 1]
+    late = pd.DatetimeIndex(["2021-01-29 00:30", "2021-02-01 21:00", "2021-03-02 00:30"], tz="UTC")
+    assert months_of(late) == [1, 1, 1]
+    first = pd.DatetimeIndex(["2021-02-26 21:00", "2021-03-01 02:00", "2021-03-02 21:00"], tz="UTC")
+    assert months_of(first) == [2, 1], "two in the night of 1 March is still February in New York"
+    dates = pd.bdate_range("2021-01-01", "2021-02-28", tz="UTC")
+    assert months_of(dates) == [21, 20]

@@ -10,13 +10,15 @@ import pandas as pd
 
 from aura_lib.backtest.statistics.periods import observed_periods
 from aura_lib.core import DataError, InputError
-from aura_lib.risk.measures import Paths
+from aura_lib.risk.measures import Paths, ended
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
+HOUSE = "America/New_York"
+UTC_NAMES = ("UTC", "Etc/UTC", "UTC+00:00")
 Returns = Any  # a Series, or an array of one dimension
 
 
@@ -32,7 +34,7 @@ class Sample:
     periods: float
     benchmark: Array | None = None
     times: pd.DatetimeIndex | None = None
-    zone: str = "America/New_York"
+    zone: str = HOUSE
     notes: tuple[str, ...] = ()
 
     @staticmethod
@@ -41,10 +43,13 @@ class Sample:
         benchmark: Returns | None = None,
         *,
         periods: float | None = None,
-        zone: str = "America/New_York",
+        zone: str = "",
     ) -> Sample:
         """A sample of simple returns: NaN is no return and left out, and so is a time that only one of two has.
 
+        `zone` is whose days, months and years are meant: when not given that of the times; of times in UTC, UTC where
+        some fall on a weekend (a market that never closes), else New York, the house's. A return belongs to the day
+        before its time, so one at midnight to the day that ended; but weekdays at midnight are dates, each its own.
         `periods` a year is read from the times when not given. A return of −1 or less ruins the book: what follows
         is left out, and a note says so. Infinite returns raise DataError; what is no series of numbers, InputError.
         """
@@ -62,7 +67,7 @@ class Sample:
             float(periods or (252 if times is None else observed_periods(times))),
             known[:, 1] if benchmark is not None else None,
             times,
-            zone,
+            zone or _zone(times),
         )
         return sample._until_ruin()
 
@@ -101,23 +106,29 @@ class Sample:
     def _calendar(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows at which months and years begin; found once."""
         assert self.times is not None
-        local = self.times.tz_convert(self.zone)
+        local = self._days()
         year, month = np.asarray(local.year), np.asarray(local.month)
         found = tuple(np.flatnonzero(np.diff(key, prepend=-1)).astype(np.int64) for key in (year * 12 + month, year))
         self.__dict__["_calendar"] = found
         return found[0], found[1]
 
+    def _days(self) -> pd.DatetimeIndex:
+        """Moments within the days that the returns are of: before their ends, or themselves where they are dates."""
+        assert self.times is not None
+        return self.times.tz_convert(self.zone) if _dates(self.times) else ended(self.times, self.zone)
+
     def daily(self, periods: float) -> Sample:
         """The same returns compounded within each day of `zone`; without times InputError."""
         if self.times is None:
             raise InputError(f"{len(self):,} returns without times: give a Series indexed by times, or fewer")
-        local = self.times.tz_convert(self.zone)
+        local = self._days()
         day = np.asarray(local.year) * 400 + np.asarray(local.day_of_year)
         starts = np.flatnonzero(np.diff(day, prepend=-1))
         note = f"{len(self):,} returns compounded into {len(starts):,} days"
 
         def each(values: Array) -> Array:
-            return np.multiply.reduceat(1 + values, starts) - 1
+            with np.errstate(over="ignore"):  # to infinity and nothing else
+                return np.multiply.reduceat(1 + values, starts) - 1
 
         return replace(
             self,
@@ -127,6 +138,21 @@ class Sample:
             periods=periods,
             notes=(*self.notes, note),
         )
+
+
+def _zone(times: pd.DatetimeIndex | None) -> str:
+    if times is None or str(times.tz) in UTC_NAMES:
+        return HOUSE if times is None or not (_weekends(times) or _dates(times)) else "UTC"
+    return str(times.tz)
+
+
+def _dates(times: pd.DatetimeIndex) -> bool:
+    """Whether the times are weekdays at midnight: names of days, for the end of a Friday would be on a Saturday."""
+    return bool((times == times.normalize()).all()) and not _weekends(times)
+
+
+def _weekends(times: pd.DatetimeIndex) -> bool:
+    return bool((times.day_of_week >= 5).any())
 
 
 def _table(returns: Returns, benchmark: Returns | None) -> tuple[Array, pd.DatetimeIndex | None]:

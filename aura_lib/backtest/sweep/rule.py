@@ -61,6 +61,11 @@ class Rule:
         return tuple(name for name in self.arguments if name in PRICES)
 
     @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """What the rule stands for: its trials are those of its step, whether it was swept, searched or run."""
+        return self.step
+
+    @property
     def code(self) -> str:
         """A hash of the rule's source: step, helpers, features, state, limit."""
         said = [self.name, self.text, self.around, repr(dict(self.state)), repr(self.limit), repr(self.arguments)]

@@ -26,6 +26,11 @@ def folder(home: Path | None = None) -> Path:
     return (home or Settings.load().home) / FOLDER
 
 
+def name_of(noted: Mapping[str, Any]) -> str:
+    """The name of a noted file below AURA_HOME."""
+    return f"{FOLDER}/{noted['hash']}.parquet"
+
+
 def keep_paths(home: Path | None, paths: NDArray[Any], times: pd.DatetimeIndex) -> dict[str, Any]:
     """Keep return paths (bars × n, simple returns, NaN where there is none) as float32 Parquet.
 
@@ -106,6 +111,7 @@ def _keep(home: Path | None, table: Any) -> dict[str, Any]:
         aside = place.with_name(f"{name}.{os.getpid()}.tmp")
         aside.write_bytes(data)
         aside.replace(place)
+    os.utime(place)  # retention goes by when it was last asked for
     return {"hash": name}
 
 

@@ -71,7 +71,7 @@ def families(ledger: Ledger) -> list[Trials]:
     """Every family with what was tried in it, the one tried last first; without return paths."""
     entries = _entries(ledger)
     names = dict.fromkeys(str(entry.body["family"]) for entry in reversed(entries))
-    return [_trials(name, _related(entries, name), None, paths=False) for name in names]
+    return [_trials(name, _related(entries, name), None, ledger, paths=False) for name in names]
 
 
 def history(ledger: Ledger, family: str, *, home: Path | None = None, paths: bool = True) -> Trials:
@@ -84,7 +84,7 @@ def history(ledger: Ledger, family: str, *, home: Path | None = None, paths: boo
         paths: whether to read the sampled return paths too.
 
     """
-    return _trials(family, _related(_entries(ledger), family), home, paths=paths)
+    return _trials(family, _related(_entries(ledger), family), home, ledger, paths=paths)
 
 
 def _entries(ledger: Ledger) -> list[Entry]:
@@ -106,10 +106,10 @@ def _related(entries: list[Entry], family: str) -> list[Entry]:
     return [e for e in entries if e.seq in seen or shared(e.body)]
 
 
-def _trials(family: str, entries: list[Entry], home: Path | None, *, paths: bool) -> Trials:
+def _trials(family: str, entries: list[Entry], home: Path | None, ledger: Ledger, *, paths: bool) -> Trials:
     distinct, problems = _distinct(entries), list[str]()
     periods = next((float(e.body["periods"]) for e in reversed(distinct) if e.body.get("periods")), math.nan)
-    sampled = list(_sampled(distinct, home, problems)) if paths else []
+    sampled = list(_sampled(distinct, home, problems, ledger)) if paths else []
     times, matrix = _aligned(sampled)
     mean, variance, best = _pooled(distinct, periods)
     moments = [utc(entry.time) for entry in entries]
@@ -244,8 +244,11 @@ class _Sampled:
     returns: NDArray[np.float32]
 
 
-def _sampled(entries: list[Entry], home: Path | None, problems: list[str]) -> Iterator[_Sampled]:
-    """The paths of each trial, of sweeps in proportion to their counts, at most 1,000 in all."""
+def _sampled(entries: list[Entry], home: Path | None, problems: list[str], ledger: Ledger) -> Iterator[_Sampled]:
+    """The paths of each trial, of sweeps in proportion to their counts, at most 1,000 in all.
+
+    Those that retention took away are no problem: the counts and figures of their trials stand in the journal.
+    """
     having = [entry for entry in entries if entry.body.get("paths")]
     total = sum(_size(entry) for entry in having)
     having = [having[i] for i in files.thinned(len(having), SAMPLED // 2)]
@@ -254,7 +257,8 @@ def _sampled(entries: list[Entry], home: Path | None, problems: list[str]) -> It
         try:
             times, returns = files.read_paths(home, entry.body["paths"])
         except DataError as problem:
-            problems.append(str(problem))
+            if ledger.control.removed(files.name_of(entry.body["paths"])) is None:
+                problems.append(str(problem))
             continue
         yield _Sampled(entry, times, returns[:, files.thinned(returns.shape[1], wanted)])
 

@@ -50,7 +50,7 @@ def yearly_returns(
     for label, values, colour in bars:
         years = measures.compounded(values.loc[book.index[0] : book.index[-1]], "year", about.zone)
         years = checked(years, label).dropna()
-        local = canvas.times(years).tz_convert(about.zone)
+        local = measures.ended(canvas.times(years), about.zone)
         _bars(figure, [str(year) for year in local.year], years, label, colour, "%{y:+.2%}")
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
     return figure

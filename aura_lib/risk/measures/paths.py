@@ -113,7 +113,8 @@ class Paths:
         values = self.returns if returns is None else returns
         if starts is None or not values.shape[1]:
             return np.full((len(values), 1), np.nan)
-        return np.multiply.reduceat(1 + values, starts, axis=1) - 1
+        with np.errstate(over="ignore"):  # to infinity and nothing else
+            return np.multiply.reduceat(1 + values, starts, axis=1) - 1
 
     @cached_property
     def by_month(self) -> Array:

@@ -110,6 +110,14 @@ def drawdowns(equity: pd.Series) -> pd.DataFrame:
     return table.sort_values(["depth", "peak"], ignore_index=True)
 
 
+def ended(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """The local moments at which periods that are stamped with their ends were last under way.
+
+    A return stamped at midnight is of the day that ended then: the last day of a month belongs to that month.
+    """
+    return (times - pd.Timedelta(1, "us")).tz_convert(zone)
+
+
 def compounded(returns: pd.Series, by: Period, zone: str = "America/New_York") -> pd.Series:
     """Simple returns compounded within each calendar month or year of a time zone, at its last moment with a return.
 
@@ -124,7 +132,7 @@ def compounded(returns: pd.Series, by: Period, zone: str = "America/New_York") -
         raise InputError(f"by={by!r}: give 'month' or 'year'")
     known = returns.dropna().sort_index()
     times = pd.DatetimeIndex(known.index)
-    local = times.tz_convert(zone)
+    local = ended(times, zone)
     key = np.asarray(local.year * 12 + (local.month if by == "month" else 0))
     last = np.flatnonzero(np.diff(key, append=-1))
     return (1 + known).groupby(key).prod().sub(1).set_axis(times[last], axis=0)

@@ -188,10 +188,10 @@ INDICATORS: dict[str, tuple[str, str]] = {
     "cumulative from the end": ("[::-1]", "def f(x):\n    return x[::-1].cummax()[::-1] / x\n"),
     "interpolated gaps": (
         "interpolate",
-        "def f(x):\n    known = x.copy()\n    known[x.index.dayofweek == 2] = float('nan')\n    return known.interpolate()\n",
+        "def f(x):\n    known = x.copy()\n    known[x.index.day_of_week == 2] = float('nan')\n    return known.interpolate()\n",
     ),
     "one bar on Fridays": (
         "a mask on Fridays",
-        "def f(x):\n    out = x.copy()\n    friday = x.index.dayofweek == 4\n    out[friday] = x.shift(-1)[friday]\n    return out\n",
+        "def f(x):\n    out = x.copy()\n    friday = x.index.day_of_week == 4\n    out[friday] = x.shift(-1)[friday]\n    return out\n",
     ),
 }
