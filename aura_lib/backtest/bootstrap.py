@@ -31,6 +31,7 @@ LEAST_DRAWS = 100
 LONG = 50_000  # returns; more are compounded into days first
 FEWEST = 20  # returns; fewer have no interval worth the name
 CELLS = 1 << 17  # returns drawn at a time: they stay in the processor's cache
+MOST_LUGSAIL = 2.0  # times the variance of the draws: where covariances are too uncertain to say more
 GROUPS = 40  # blocks left out one at a time, for the acceleration
 NORMAL = NormalDist()
 
@@ -51,6 +52,7 @@ def intervals(
     deviation of the draws) and method. "bca": bias-corrected and accelerated (Efron, Journal of the American
     Statistical Association 1987), the acceleration from leaving out 1/40 of the history at a time; on heavy-tailed
     returns it misses as often above as below, where percentiles of VaR or the downside miss on one side only.
+    Its ends lie farther out than those of the draws by `widening`: blocks of a finite history know too little.
     "percentile": the middle `level` of the draws, for skewness and kurtosis (there BCa covers too seldom) and for
     drawdowns, of which it is the range of other histories of the same length. "none": NaN.
 
@@ -77,13 +79,14 @@ def of_sample(sample: Sample, wanted: Sequence[Statistic], *, level: float, draw
     block = common_block([sample])
     rng = np.random.default_rng(seed)
     (drawn,) = resampled([sample], unsure(wanted), draws, block, rng) if len(sample) >= FEWEST else ({},)
+    wider = widening([sample], block, level)
     without = left_out(sample, [one for one in wanted if one.interval == "bca"]) if drawn else {}
     rows = {}
     for one in wanted:
         value, found = float(values[one.name][0]), drawn.get(one.name)
         low, high, error = (math.nan,) * 3
         if found is not None and math.isfinite(value):
-            low, high = bounds(found, level, value, without.get(one.name))
+            low, high = bounds(found, level, value, without.get(one.name), wider if one.interval == "bca" else 1.0)
             error = float(np.nanstd(found, ddof=1)) if math.isfinite(low) else math.nan
         rows[one.name] = (value, low, high, error, one.interval if math.isfinite(low) else "none")
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high", "error", "method"])
@@ -108,15 +111,18 @@ def in_range(level: float, draws: int) -> None:
         raise InputError(f"draws={draws!r}: an interval needs at least {LEAST_DRAWS}, better {DRAWS}")
 
 
-def bounds(drawn: Array, level: float, value: float, without: Array | None = None) -> tuple[float, float]:
+def bounds(
+    drawn: Array, level: float, value: float, without: Array | None = None, wider: float = 1.0
+) -> tuple[float, float]:
     """The interval of a statistic from its draws: BCa with the values `without` each part, else percentiles.
 
-    NaN when a tenth of the draws or more have no value.
+    It ends `wider` times as many standard deviations of a normal out as `level` says. NaN when a tenth of the draws or more have no value.
     """
     known = np.sort(drawn[np.isfinite(drawn)])
     if len(known) < 0.9 * len(drawn):
         return math.nan, math.nan
-    shares = ((1 - level) / 2, (1 + level) / 2)
+    out = wider * NORMAL.inv_cdf((1 + level) / 2)
+    shares = (NORMAL.cdf(-out), NORMAL.cdf(out))
     if without is not None:
         shares = _accelerated(known, value, without[np.isfinite(without)], shares)
     low, high = np.quantile(known, shares)
@@ -181,6 +187,44 @@ def common_block(samples: Sequence[Sample]) -> float:
     """
     series = [values for sample in samples for values in (sample.returns, sample.returns**2)]
     return max((block_length(values) for values in series), default=1.0)
+
+
+def widening(samples: Sequence[Sample], block: float, level: float) -> float:
+    """How many times wider than the draws an interval must be: what blocks of a finite history leave out.
+
+    Three things, the largest over returns and their squares. Blocks that end cut what returns remember: the variance
+    of the draws is put right by that of blocks half as long (twice the one less the other: the lugsail window of Vats
+    & Flegal, Biometrika 2022). Covariances about the sample's own mean are too small by (2 × block − 1) / n. And the
+    variance is itself an estimate, of 2n / Σ w² degrees of freedom for the weights w of the blocks (Priestley,
+    Spectral Analysis and Time Series 1981, §6.2): Student's quantile in place of the normal one.
+    """
+    series = [values for sample in samples for values in (sample.returns, sample.returns**2)]
+    return max((_wider(values, block, level) for values in series), default=1.0)
+
+
+def _wider(values: Array, block: float, level: float) -> float:
+    n = len(values)
+    centred = values - values.mean() if n else values
+    if n < FEWEST or not float(centred @ centred) > 1e-30 * n:
+        return 1.0
+    lags = min(n - 1, math.ceil(8 * block) + 1)
+    covariance = np.array([float(centred[lag:] @ centred[: n - lag]) for lag in range(lags + 1)]) / n
+    weights = (1 - 1 / block) ** np.arange(1, lags + 1)
+    short = (1 - 1 / max(block / 2, 1.0)) ** np.arange(1, lags + 1)
+    drawn, half = (float(covariance[0] + 2 * (w * covariance[1:]).sum()) for w in (weights, short))
+    lugsail = min(max(2 - half / drawn, 1.0), MOST_LUGSAIL) if drawn > 0 else 1.0
+    freedom = max(2 * n / (1 + 2 * float((weights**2).sum())), 5.0)
+    own_mean = 1 / max(1 - (2 * block - 1) / n, 0.5)
+    student = _student((1 + level) / 2, freedom) / NORMAL.inv_cdf((1 + level) / 2)
+    return student * math.sqrt(lugsail * own_mean)
+
+
+def _student(share: float, freedom: float) -> float:
+    """The quantile of Student's t, from the normal one (Cornish & Fisher; Abramowitz & Stegun 1972, 26.7.5)."""
+    z = NORMAL.inv_cdf(share)
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def block_length(values: Array) -> float:

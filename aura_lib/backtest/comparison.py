@@ -93,12 +93,14 @@ def compare(
     rng, block = np.random.default_rng(seed), bootstrap.common_block(samples)
     drawn = bootstrap.resampled(samples, bootstrap.unsure(wanted), draws, block, rng)
     paired = dict(zip(values, drawn, strict=True))
+    wider = bootstrap.widening(samples, block, level)
+    farther = {one.name: wider for one in wanted if one.interval == "bca"}
     measured = samples[0].times if samples[0].times is not None else table.index
     frame = pd.DataFrame({name: s.returns for name, s in zip(values, samples, strict=True)}, index=measured)
     return Comparison(
         returns=frame,
         statistics=pd.DataFrame(values),
-        differences=_differences(values, paired, level),
+        differences=_differences(values, paired, level, farther),
         correlation=frame.corr(),
         baseline=next(iter(values)),
         level=level,
@@ -108,7 +110,10 @@ def compare(
 
 
 def _differences(
-    values: Mapping[str, Mapping[str, float]], drawn: Mapping[str, Mapping[str, np.ndarray]], level: float
+    values: Mapping[str, Mapping[str, float]],
+    drawn: Mapping[str, Mapping[str, np.ndarray]],
+    level: float,
+    farther: Mapping[str, float],
 ) -> pd.DataFrame:
     first, *others = values
     rows = {}
@@ -116,7 +121,9 @@ def _differences(
         for name in others:
             gap, low, high = values[name][key] - values[first][key], math.nan, math.nan
             if key in drawn[name]:
-                low, high = bootstrap.bounds(drawn[name][key] - drawn[first][key], level, gap)
+                low, high = bootstrap.bounds(
+                    drawn[name][key] - drawn[first][key], level, gap, wider=farther.get(key, 1.0)
+                )
             rows[key, name] = (gap, low, high, low > 0 or high < 0)
     index = pd.MultiIndex.from_tuples(list(rows), names=["statistic", "name"])
     return pd.DataFrame(list(rows.values()), index=index, columns=["value", "low", "high", "sure"])

@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
 
     @command(app)
     def check(notebook: NOTEBOOK, parameters: PARAMETERS = None) -> Answer:
-        """Look for leaks of the future in a notebook: its source, its decisions, its warm-up. Exit code 1: found."""
+        """Look for leaks of the future in a notebook: its source, its decisions, its warm-up. Exit code 1: found.
+
+        A universe typed into the notebook is a warning (survivorship): it is told, and refuses nothing.
+        """
         from rich.console import Console
 
         from aura_lib.backtest import causality
@@ -31,19 +34,20 @@ def register(app: typer.Typer) -> None:
             found = causality.check_notebook(notebook, parameters=given)
             needed = warmup_of(notebook, parameters=given)
         findings = [*_rows("source", read), *_rows("decisions", list(found.findings))]
+        leaks = [one for one in findings if not one["warning"]]
         data = {
-            "notebook": str(notebook), "clean": not findings, "findings": findings,
+            "notebook": str(notebook), "clean": not leaks, "findings": findings,
             "compared": dict(found.compared), "unverified": list(found.unverified),
             "warmup": {"bars": needed.bars, "settled": needed.settled, "recursive": needed.recursive},
         }  # fmt: skip
-        return Answer(data, _shown(notebook, findings, str(found), str(needed)), code=1 if findings else 0)
+        return Answer(data, _shown(notebook, findings, str(found), str(needed)), code=1 if leaks else 0)
 
 
 def _rows(by: str, findings: list[Finding]) -> list[dict[str, Any]]:
     return [
         {
-            "by": by, "kind": f.kind, "where": f.where, "what": f.what, "why": f.why, "instead": f.instead,
-            "cell": f.cell, "line": f.line,
+            "by": by, "kind": f"{f.kind} (warning)" if f.warning else f.kind, "where": f.where, "what": f.what, "why": f.why, "instead": f.instead,
+            "cell": f.cell, "line": f.line, "warning": f.warning,
         }
         for f in findings
     ]  # fmt: skip

@@ -35,6 +35,7 @@ from aura_lib.risk import Limits
 
 if TYPE_CHECKING:
     from aura_lib.backtest import Backtest, Replay
+    from aura_lib.backtest.causality import Running
     from aura_lib.execution import Proposal
 
 Decide = Callable[..., TargetWeights | list[Intent]]
@@ -124,11 +125,20 @@ def _research(
             costs=costs,
             limits=limits,
             grid=grid,
+            notebook=_notebook(context),
         )
         needed = int((found.figures.get("warm_up") or {}).get("bars", 0))
         examined = {"examination": encode(found), "warmup_bars": needed}
         context.report({"statistics": statistics, "snapshot": bars.snapshot, "window": window, **examined})
     return result
+
+
+def _notebook(context: Context) -> Running | None:
+    """The notebook that the runner executes here, as it was laid out for the run."""
+    from aura_lib.backtest.causality import Running
+
+    source = context.results.parent / "input.ipynb"
+    return Running.here(source) if source.is_file() else None
 
 
 def _examined(decide: Decide, bars: Bars, mandate: Mandate, **asked: Any) -> Examination:

@@ -99,6 +99,33 @@ def test_paper_is_for_what_was_judged(
         assert not ledger.journal.entries(SYSTEM, kinds=("promotion",))
 
 
+COMPUTED = """\
+import aura_lib as aura
+bars = aura.data.load(start="1990-01-02", as_of=as_of)
+mandate = aura.Mandate(bars.symbols)
+rise = bars.close.iloc[20:].set_axis(bars.times[:-20]) / bars.close.iloc[:-20]
+def decide(market, account, mandate, top):
+    known = rise.loc[: market.as_of].iloc[-1].sort_values(ascending=False)
+    return aura.TargetWeights(dict.fromkeys(known.index[:top], 0.9 / top), market.as_of)
+aura.run(decide, bars, mandate, params=dict(top=top), schedule=schedule, mode=mode, as_of=as_of, book=book)"""
+READ = COMPUTED.replace(
+    "bars.close.iloc[20:].set_axis(bars.times[:-20]) / bars.close.iloc[:-20]", "bars.close"
+).replace("    known", "    choice = open('idea.ipynb').read(1)\n    known")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "told"), [(COMPUTED, "the cells see another future"), (READ, "cell 2, line 6: choice")]
+)
+def test_what_an_earlier_cell_computed_of_the_future_or_decide_reads_of_a_file_is_not_promoted(
+    runner: Runner, project: Path, cell: str, told: str
+) -> None:
+    """Asked alone, these decisions do not move: the notebook's cells and source are judged with them."""
+    runner.research(write(project, cell))
+    with pytest.raises(NotPromoted, match=f"to paper: causality: .*{told}"):
+        promote(runner.ledger, runner.settings, project / "idea.ipynb", {}, "paper", project)
+
+
 @pytest.mark.slow
 def test_the_command_shows_the_last_evidence_and_writes_its_page(runner: Runner, project: Path) -> None:
     runner.research(write(project, RUN), {"top": 2})

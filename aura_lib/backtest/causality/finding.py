@@ -17,6 +17,7 @@ class Finding:
     `kind` is "look-ahead", "not deterministic", "state" (depends on earlier calls) or "wall clock"; of a reading of
     source the name of the rule. `where` is a slot, or "cell 3, line 2"; `cell` (from 1; 0: no notebook) and `line`
     (from 1) say so in numbers, `text` is the line. `reach` is how many bars ahead was read, where it could be measured.
+    A `warning` is no leak that can be proved: it is told, and refuses nothing.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Finding:
     line: int = 0
     text: str = ""
     reach: int | None = None
+    warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.instead})" if self.instead else "")

@@ -14,9 +14,11 @@ from aura_lib.backtest.causality.answers import TOLERANCE, differing
 from aura_lib.backtest.causality.finding import LOOK_AHEAD, RANDOM, Causality, Finding
 from aura_lib.backtest.causality.future import WORDS, Future, moments
 from aura_lib.backtest.causality.stage import same_luck
+from aura_lib.backtest.causality.twin import names_of
 from aura_lib.core import InputError
 
 Frame = pd.DataFrame | pd.Series
+FOURIER = {"fft", "ifft", "rfft", "irfft", "fftconvolve", "oaconvolve"}  # a gap in any row is a gap in all of them
 EVERY, SOME = ("changed", "cut off"), ("rising", "falling", "missing", "shuffled", "fewer rows")
 ADVICE = "compute each row from rows up to it: rolling, expanding, ewm, shift(+n); fit on a window that ends before it"
 
@@ -64,6 +66,11 @@ def check_indicator(
     return Causality(tuple(examined.findings), dict(examined.compared), moves, (), perf_counter() - began)
 
 
+def _names(function: Callable[..., Any]) -> set[str]:
+    code = getattr(function, "__code__", None)
+    return set() if code is None else names_of(code)
+
+
 def _ascending(frame: Frame) -> pd.DatetimeIndex:
     index = frame.index if isinstance(frame, pd.DataFrame | pd.Series) else None
     if not isinstance(index, pd.DatetimeIndex) or not index.is_monotonic_increasing or not index.is_unique:
@@ -93,6 +100,7 @@ class _Rows:
         self.times, self.seed, self.tolerance = times, seed, tolerance
         self.findings: list[Finding] = []
         self.compared: Counter[str] = Counter()
+        self.spreads = bool(_names(function) & FOURIER)
         self.whole = self._made(frame, self.arguments)
 
     def _made(self, frame: Frame, arguments: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -148,6 +156,8 @@ class _Rows:
             if row < 30:
                 return None  # too little to compute on: no look ahead
             return cut
+        if self.spreads:  # no row learns more of a later gap than that there is one: what has numbers must agree
+            other = {name: table.fillna(self.whole[name]) for name, table in other.items() if name in self.whole}
         found = [
             first_moved(table, other.get(name), self.times, cut, self.tolerance) for name, table in self.whole.items()
         ]

@@ -18,8 +18,9 @@ import pandas as pd
 
 from aura_lib.backtest.causality import stage
 from aura_lib.backtest.causality.decisions import Made, check
-from aura_lib.backtest.causality.finding import Causality
+from aura_lib.backtest.causality.finding import Causality, Finding
 from aura_lib.backtest.causality.future import Future, NotData
+from aura_lib.backtest.causality.reading import scan
 from aura_lib.backtest.causality.reading.source import cells as read_cells
 from aura_lib.backtest.causality.reading.source import plain_python
 from aura_lib.backtest.causality.twin import own
@@ -65,18 +66,32 @@ def check_notebook(
     """
     book = _Notebook.of(notebook, dict(parameters or {}))
     call = _call(book)
+    return check(call.decide, call.bars, call.mandate, **_options(call), seed=seed, cuts=cuts, make=book.make)
 
-    def make(future: Future | None, cut: pd.Timestamp) -> Made | None:
-        def alter(value: Any) -> Any:
-            other = value if future is None else future.of(value, cut)
-            return value if isinstance(other, NotData) else other
 
-        again = book.play(alter, book.given, forgiving=future is not None)
-        if again is None or cut not in again.bars.times:
-            return None
-        return Made(again.decide, again.bars, dict(again.options.get("params") or {}), again.mandate)
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A notebook at work in this kernel: its file, and the values that its parameters have here."""
 
-    return check(call.decide, call.bars, call.mandate, **_options(call), seed=seed, cuts=cuts, make=make)
+    path: Path
+    parameters: Mapping[str, Any]
+
+    @staticmethod
+    def here(path: Path) -> Running:
+        """The notebook of a kernel: what is declared in its parameters cell has the values of `__main__`."""
+        names, main = _parameters(path), vars(sys.modules["__main__"])
+        return Running(path, {name: main[name] for name in sorted(names) if name in main})
+
+    def read(self) -> list[Finding]:
+        """What its source does that reads the future; warnings are left out."""
+        return [finding for finding in scan(self.path) if not finding.warning]
+
+    def make(self, future: Future | None, cut: pd.Timestamp) -> Made | None:
+        """Its strategy, made again by its cells; InputError when they do not come to `aura.run` a second time."""
+        made = _Notebook.of(self.path, dict(self.parameters)).make(future, cut)
+        if made is None and future is None:
+            raise InputError("its cells, run a second time, do not come to the same aura.run(...)")
+        return made
 
 
 def warmup_of(notebook: str | Path | list[str], *, parameters: Mapping[str, Any] | None = None) -> Warmup:
@@ -112,8 +127,19 @@ class _Notebook:
             return _Notebook(sources, 0 if given else None, None, given)
         path = Path(notebook)
         tagged = _tagged(path) if path.suffix == ".ipynb" else None
-        declared = _declared(read[tagged].tree) if tagged is not None else set()
-        return _Notebook(sources, tagged, path.resolve().parent, _research(declared, given))
+        return _Notebook(sources, tagged, path.resolve().parent, _research(_parameters(path), given))
+
+    def make(self, future: Future | None, cut: pd.Timestamp) -> Made | None:
+        """The strategy as the cells make it where what follows a cut is another future; None where they do not."""
+
+        def alter(value: Any) -> Any:
+            other = value if future is None else future.of(value, cut)
+            return value if isinstance(other, NotData) else other
+
+        again = self.play(alter, self.given, forgiving=future is not None)
+        if again is None or cut not in again.bars.times:
+            return None
+        return Made(again.decide, again.bars, dict(again.options.get("params") or {}), again.mandate)
 
     def play(self, alter: stage.Alter | None, given: Mapping[str, Any], *, forgiving: bool = False) -> Call | None:
         """Run the cells up to the call; the call, or None when it was not reached."""
@@ -166,6 +192,11 @@ def _tagged(path: Path) -> int | None:
     """The number of the cell tagged `parameters` among the code cells, from 0."""
     found = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
     return next((i for i, c in enumerate(found) if "parameters" in c.get("metadata", {}).get("tags", [])), None)
+
+
+def _parameters(path: Path) -> set[str]:
+    tagged = _tagged(path) if path.suffix == ".ipynb" else None
+    return _declared(read_cells(path)[tagged].tree) if tagged is not None else set()
 
 
 def _declared(tree: ast.Module) -> set[str]:

@@ -27,6 +27,7 @@ from aura_lib.core import Examination
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aura_lib.backtest.causality.notebook import Running
     from aura_lib.backtest.sweep import Sweep
     from aura_lib.core import Bars, Mandate, Progress
     from aura_lib.exchange import Costs
@@ -52,6 +53,7 @@ def evidence(
     seed: int = 0,
     processes: int = 2,
     progress: Progress | None = None,
+    notebook: Running | None = None,
 ) -> Examination:
     """Gather what a backtest must show before it may trade, and judge it by the policy.
 
@@ -77,6 +79,9 @@ def evidence(
         seed: of everything random; the same seed gives the same findings.
         processes: replays are spread over so many processes.
         progress: told (done, total) steps, of the grid and the tests of robustness together.
+        notebook: the one at work in this kernel (`causality.Running.here(path)`): its source is read, and its cells are
+            run again on other futures, so that what they computed before the call is judged too. A few times as slow
+            as its cells.
 
     Raises:
         InputError: arguments that do not fit; what the strategy raises on its own history.
@@ -85,7 +90,7 @@ def evidence(
     rules = policy if isinstance(policy, Policy) else Policy.load(policy)
     traded: Decide = Ruled(decide) if isinstance(decide, Rule) else decide
     case = Case.of(traded, bars, mandate, schedule=schedule, params=params, warmup=warmup, costs=costs, limits=limits)
-    work = _Work(case, dict(grid or {}), seed, processes, progress)
+    work = _Work(case, dict(grid or {}), seed, processes, progress, notebook)
     measures, figures, trials = work.done(known.history(decide, ledger, sweep), schedule)
     findings = judged(measures, rules)
     line = verdict(findings, trials, rules.loosened)
@@ -101,6 +106,7 @@ class _Work:
     seed: int
     processes: int
     progress: Progress | None
+    notebook: Running | None = None
 
     def done(self, tried_before: known.Known, schedule: str) -> tuple[list[Measure], dict[str, Any], int]:
         """Every measure, the data of the figures, and the number of trials."""
@@ -109,7 +115,7 @@ class _Work:
         seconds = perf_counter() - began
         begun = self._trying(seconds)
         # in this process: what it looks for may hide here
-        causal, needed = known.causal(self.case, schedule, self.seed)
+        causal, needed = known.causal(self.case, schedule, self.seed, self.notebook)
         trials = self._tried(base, begun)
         search = tried_before.search(self.case, base, trials)
         lucky, data = statistical.luck(base.returns, search, self.case.periods)

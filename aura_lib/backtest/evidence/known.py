@@ -15,6 +15,7 @@ from aura_lib.core import AuraError
 
 if TYPE_CHECKING:
     from aura_lib.backtest.case import Case, Outcome
+    from aura_lib.backtest.causality.notebook import Running
     from aura_lib.backtest.sweep import Rule, Sweep
     from aura_lib.backtest.validation.grid import Tried
     from aura_lib.ledger import Ledger
@@ -66,26 +67,30 @@ def _counted(decide: Decide | Rule, ledger: Ledger | None) -> Known:
         return Known(trials.history(own, family_of(decide)))
 
 
-def causal(case: Case, schedule: str, seed: int) -> tuple[list[Measure], dict[str, Any]]:
+def causal(
+    case: Case, schedule: str, seed: int, notebook: Running | None = None
+) -> tuple[list[Measure], dict[str, Any]]:
     """Leaks, and bars the last decisions need over the bars there are before the first; and the bars themselves."""
     needed, bars = _warm_up(case, schedule, seed)
-    return [_leaks(case, schedule, seed), needed], {"warm_up": {"bars": bars}}
+    return [_leaks(case, schedule, seed, notebook), needed], {"warm_up": {"bars": bars}}
 
 
-def _leaks(case: Case, schedule: str, seed: int) -> Measure:
+def _leaks(case: Case, schedule: str, seed: int, notebook: Running | None) -> Measure:
+    """What moves with the future: decisions, and with a notebook what its earlier cells computed, and its source."""
     from aura_lib.backtest import causality
 
     try:
         found = causality.check(
             case.decide, case.bars, case.mandate, params=case.params, schedule=schedule, seed=seed, cuts=CUTS,
-            warmup=case.first, costs=case.costs,
+            warmup=case.first, costs=case.costs, make=notebook.make if notebook else None,
         )  # fmt: skip
+        read = notebook.read() if notebook else []
     except AuraError as error:
         return Measure("causality", math.nan, f"It could not be checked: {error}")
-    if found.clean:
+    leaks = [*found.findings, *read]
+    if not leaks:
         return Measure("causality", 0.0, f"{found}.")
-    told = "; ".join(str(finding) for finding in found.findings[:3])
-    return Measure("causality", float(len(found.findings)), f"{told}."[:600])
+    return Measure("causality", float(len(leaks)), f"{'; '.join(map(str, leaks[:3]))}."[:600])
 
 
 def _warm_up(case: Case, schedule: str, seed: int) -> tuple[Measure, int]:

@@ -1,11 +1,18 @@
-"""python -m tests.backtest.causality.measure: which check finds which leak, and the rates, by half of the corpus."""
+"""python -m tests.backtest.causality.measure: which check finds which leak, and the rates, by part of the corpus."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
 from tests.backtest.causality import world
-from tests.backtest.causality.corpus import first_clean, first_leaks, second_clean, second_leaks
+from tests.backtest.causality.corpus import (
+    first_clean,
+    first_leaks,
+    second_clean,
+    second_leaks,
+    third_clean,
+    third_leaks,
+)
 
 
 def counted(part: ModuleType, *, leaking: bool) -> tuple[int, int]:
@@ -21,11 +28,16 @@ def counted(part: ModuleType, *, leaking: bool) -> tuple[int, int]:
 
 
 def main() -> None:
-    for half, leaks, clean in (("first", first_leaks, first_clean), ("second", second_leaks, second_clean)):
+    parts = (
+        ("first", first_leaks, first_clean),
+        ("second", second_leaks, second_clean),
+        ("third", third_leaks, third_clean),
+    )
+    for half, leaks, clean in parts:
         every, found = counted(leaks, leaking=True)
-        print(f"== {half} half: {found} of {every} leaks found: recall {found / every:.1%}")
+        print(f"== {half} part: {found} of {every} leaks found: recall {found / every:.1%}")
         every, found = counted(clean, leaking=False)
-        print(f"== {half} half: {found} of {every} clean pieces reported: false alarms {found / every:.1%}")
+        print(f"== {half} part: {found} of {every} clean pieces reported: false alarms {found / every:.1%}")
 
 
 if __name__ == "__main__":

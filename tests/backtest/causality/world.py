@@ -76,7 +76,9 @@ def of_strategy(source: str) -> Verdict:
     with patch.object(data, "load", load):
         moved = causality.check_notebook(cells, cuts=30)
     read = causality.scan(cells)
-    return Verdict(tuple(f"{f.kind}: {f}" for f in moved.findings), tuple(f"{f.kind}: {f}" for f in read))
+    return Verdict(
+        tuple(f"{f.kind}: {f}" for f in moved.findings), tuple(f"{f.kind}: {f}" for f in read if not f.warning)
+    )
 
 
 def of_indicator(source: str) -> Verdict:
@@ -86,4 +88,6 @@ def of_indicator(source: str) -> Verdict:
     function: Callable[[pd.DataFrame], Any] = scope["f"]
     moved = causality.check_indicator(function, made_bars().close[list("ABCDEF")])
     read = causality.scan(source)
-    return Verdict(tuple(f"{f.kind}: {f}" for f in moved.findings), tuple(f"{f.kind}: {f}" for f in read))
+    return Verdict(
+        tuple(f"{f.kind}: {f}" for f in moved.findings), tuple(f"{f.kind}: {f}" for f in read if not f.warning)
+    )

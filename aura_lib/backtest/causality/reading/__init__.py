@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_lib.backtest.causality.finding import Finding
+from aura_lib.backtest.causality.reading import outside
 from aura_lib.backtest.causality.reading.names import Names
 from aura_lib.backtest.causality.reading.rules import ANYWHERE, FUTURE, Hit
 from aura_lib.backtest.causality.reading.source import Cell, cells
@@ -21,7 +22,8 @@ def scan(notebook: str | Path | list[str] | tuple[str, ...] | Any) -> list[Findi
     `notebook` is a path (.ipynb or .py), a list of cell sources, or one source. Names are followed through
     assignments, loops, defaults and calls. What is made only of what a strategy is given (`market`) is the past, and
     may be filled, ranked and fitted. A line that is meant is answered for by a comment with a reason,
-    `# causal: <reason>`, on it or alone above it; without a reason it is told all the same.
+    `# causal: <reason>`, on it or alone above it; without a reason it is told all the same. A universe that is a list
+    typed into the notebook is a warning: who typed it knew who survived.
 
     Returns the findings in order: `kind` is the rule, `cell` and `line` count from 1. Raises InputError for what is
     no notebook and no Python.
@@ -43,7 +45,7 @@ def _of(cell: Cell, names: Names) -> list[Finding]:
 
 
 def _hits(node: ast.AST, names: Names) -> Iterator[Hit]:
-    for rule in ANYWHERE:
+    for rule in (*ANYWHERE, *outside.RULES):
         yield from rule(node, names)
     hits = [hit for rule in FUTURE for hit in rule(node, names)]
     if hits and not names.past_only(node):
@@ -58,4 +60,6 @@ def _finding(cell: Cell, line: int, hit: Hit) -> Finding | None:
         return None
     where = f"cell {cell.number}, line {line}" if cell.number else f"line {line}"
     why = hit.why + ("; `# causal:` needs a reason behind it" if answers else "")
-    return Finding(hit.rule, where, cell.text(line), why, hit.instead, cell.number, line, cell.text(line))
+    return Finding(
+        hit.rule, where, cell.text(line), why, hit.instead, cell.number, line, cell.text(line), warning=hit.warning
+    )

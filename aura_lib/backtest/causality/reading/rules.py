@@ -47,12 +47,13 @@ NOW = ("now", "today", "utcnow")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A rule and where it struck."""
+    """A rule and where it struck; a warning is told and refuses nothing."""
 
     rule: str
     node: ast.AST
     why: str
     instead: str
+    warning: bool = False
 
 
 Rule = Callable[[ast.AST, Names], Iterator[Hit]]
