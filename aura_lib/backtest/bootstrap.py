@@ -116,7 +116,8 @@ def bounds(
 ) -> tuple[float, float]:
     """The interval of a statistic from its draws: BCa with the values `without` each part, else percentiles.
 
-    It ends `wider` times as many standard deviations of a normal out as `level` says. NaN when a tenth of the draws or more have no value.
+    It ends `wider` times as many standard deviations of a normal out as `level` says. NaN when a tenth of the draws or
+    more have no value.
     """
     known = np.sort(drawn[np.isfinite(drawn)])
     if len(known) < 0.9 * len(drawn):

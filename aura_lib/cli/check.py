@@ -46,7 +46,8 @@ def register(app: typer.Typer) -> None:
 def _rows(by: str, findings: list[Finding]) -> list[dict[str, Any]]:
     return [
         {
-            "by": by, "kind": f"{f.kind} (warning)" if f.warning else f.kind, "where": f.where, "what": f.what, "why": f.why, "instead": f.instead,
+            "by": by, "kind": f"{f.kind} (warning)" if f.warning else f.kind, "where": f.where, "what": f.what,
+            "why": f.why, "instead": f.instead,
             "cell": f.cell, "line": f.line, "warning": f.warning,
         }
         for f in findings

@@ -1,4 +1,4 @@
-"""What a strategy gets from outside `market`: files, the interpreter's own tables, the order of sets, a typed universe."""
+"""What a strategy gets from outside `market`: files, the interpreter's tables, the order of sets, a typed universe."""
 
 from __future__ import annotations
 
