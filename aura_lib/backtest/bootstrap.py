@@ -193,31 +193,43 @@ def common_block(samples: Sequence[Sample]) -> float:
 def widening(samples: Sequence[Sample], block: float, level: float) -> float:
     """How many times wider than the draws an interval must be: what blocks of a finite history leave out.
 
-    Three things, the largest over returns and their squares. Blocks that end cut what returns remember: the variance
-    of the draws is put right by that of blocks half as long (twice the one less the other: the lugsail window of Vats
-    & Flegal, Biometrika 2022). Covariances about the sample's own mean are too small by (2 × block − 1) / n. And the
-    variance is itself an estimate, of 2n / Σ w² degrees of freedom for the weights w of the blocks (Priestley,
-    Spectral Analysis and Time Series 1981, §6.2): Student's quantile in place of the normal one.
+    Blocks that end cut what returns, or their squares, remember: the variance of the draws is put right by that of
+    blocks half as long (twice the one less the other: the lugsail window of Vats & Flegal, Biometrika 2022), for
+    returns that swing back also downward. Covariances about the sample's own mean are too small by
+    (2 × block − 1) / n. And the variance is itself an estimate, of 2n / Σ w² degrees of freedom for the weights w of
+    the blocks (Priestley, Spectral Analysis and Time Series 1981, §6.2): Student's quantile, not the normal one.
     """
-    series = [values for sample in samples for values in (sample.returns, sample.returns**2)]
-    return max((_wider(values, block, level) for values in series), default=1.0)
-
-
-def _wider(values: Array, block: float, level: float) -> float:
-    n = len(values)
-    centred = values - values.mean() if n else values
-    if n < FEWEST or not float(centred @ centred) > 1e-30 * n:
+    n = min((len(sample) for sample in samples), default=0)
+    if n < FEWEST:
         return 1.0
-    lags = min(n - 1, math.ceil(8 * block) + 1)
-    covariance = np.array([float(centred[lag:] @ centred[: n - lag]) for lag in range(lags + 1)]) / n
-    weights = (1 - 1 / block) ** np.arange(1, lags + 1)
-    short = (1 - 1 / max(block / 2, 1.0)) ** np.arange(1, lags + 1)
-    drawn, half = (float(covariance[0] + 2 * (w * covariance[1:]).sum()) for w in (weights, short))
-    lugsail = min(max(2 - half / drawn, 1.0), MOST_LUGSAIL) if drawn > 0 else 1.0
+    weights = _weights(block, n)
     freedom = max(2 * n / (1 + 2 * float((weights**2).sum())), 5.0)
-    own_mean = 1 / max(1 - (2 * block - 1) / n, 0.5)
     student = _student((1 + level) / 2, freedom) / NORMAL.inv_cdf((1 + level) / 2)
-    return student * math.sqrt(lugsail * own_mean)
+    own_mean = 1 / max(1 - (2 * block - 1) / n, 0.5)
+    cut = max(_cut_off(sample, block) for sample in samples)
+    return student * math.sqrt(cut * own_mean)
+
+
+def _cut_off(sample: Sample, block: float) -> float:
+    """The variance that is there over that of the draws, by what blocks cut of returns and of their squares."""
+    plain, squares = (_lugsail(values, block) for values in (sample.returns, sample.returns**2))
+    return max(plain, squares) if plain >= 1 else plain * max(squares, 1.0)
+
+
+def _lugsail(values: Array, block: float) -> float:
+    n, centred = len(values), values - values.mean()
+    if not float(centred @ centred) > 1e-30 * n:
+        return 1.0
+    weights, short = _weights(block, n), _weights(max(block / 2, 1.0), n)
+    lags = max(len(weights), len(short))
+    covariance = np.array([float(centred[lag:] @ centred[: n - lag]) for lag in range(lags + 1)])
+    drawn, half = (float(covariance[0] + 2 * (w * covariance[1 : len(w) + 1]).sum()) for w in (weights, short))
+    return min(max(2 - half / drawn, 1 / MOST_LUGSAIL), MOST_LUGSAIL) if drawn > 0 else 1.0
+
+
+def _weights(block: float, n: int) -> Array:
+    """By how much draws in blocks of a mean length know the covariance at each lag from 1 on."""
+    return np.asarray((1 - 1 / block) ** np.arange(1, min(n - 1, math.ceil(8 * block) + 1) + 1))
 
 
 def _student(share: float, freedom: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -199,7 +199,7 @@ def _tile(s: Shown, name: str) -> tuple[str, str, str]:
     return LABELS[name], number(finding.value), f"{threshold(finding)} asked, {VERDICTS[finding.passed]}"
 
 
-def _data(s: Shown, name: str) -> dict[str, float]:
+def _data(s: Shown, name: str) -> dict[str, Any]:
     found = s.evidence.examination.figures.get(name) if s.evidence.examination else None
     return dict(found or {})
 
@@ -217,9 +217,19 @@ def _findings(s: Shown) -> str:
     table = rows_html(frame, "Findings", names=list(frame.columns), empty="only statistics were recorded")
     passed = sum(finding.passed is True for finding in found)
     policy = s.evidence.examination.policy[:12] if s.evidence.examination else "none"
-    return _section(
-        "Findings", table, f"{passed} of {len(found)} passed. Thresholds: policy {policy}, with a reason each."
-    )
+    note = f"{passed} of {len(found)} passed. Thresholds: policy {policy}, with a reason each."
+    return _section("Findings", table, note, _left_out(s))
+
+
+def _left_out(s: Shown) -> str:
+    """Variants of the strategy that could not be replayed, and why, behind a fold."""
+    stresses = _data(s, "robustness").items()
+    lists = {LABELS.get(name, name): found.get("left_out") or {} for name, found in stresses}
+    items = [
+        f"<li>{escape(f'{label}: {name}: {why}')}</li>" for label, some in lists.items() for name, why in some.items()
+    ]
+    many = f"{len(items)} variant{'s' * (len(items) != 1)} could not be replayed"
+    return f'<details class="aura-note"><summary>{many}</summary><ul>{"".join(items)}</ul></details>' if items else ""
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -236,8 +246,8 @@ def _tried(s: Shown) -> str:
     return _section("What was tried", inside, note)
 
 
-def _section(title: str, inside: str, note: str) -> str:
+def _section(title: str, inside: str, note: str, fold: str = "") -> str:
     whole = f'<div class="aura-scroll aura-whole" role="region" aria-label="{escape(title)}">{inside}</div>'
     scrolled = inside if inside.startswith("<div") else whole
     words = f'<p class="aura-note">{escape(note)}</p>'
-    return f'<section class="aura-panel"><h2>{escape(title)}</h2>{scrolled}{words}</section>'
+    return f'<section class="aura-panel"><h2>{escape(title)}</h2>{scrolled}{words}{fold}</section>'

@@ -6,7 +6,6 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import pandas as pd
 import pytest
 
 from aura_lib import indicators, strategies
-from aura_lib.core import Account, Bars, Mandate, Market
+from aura_lib.backtest import causality
+from aura_lib.core import Account, Bars, Mandate, Market, TargetWeights
 
 Indicator = Callable[..., pd.DataFrame]
 Decide = Callable[..., Any]
@@ -52,43 +52,17 @@ def lines(indicator: Indicator, close: pd.DataFrame) -> list[pd.DataFrame]:
     return list(found) if isinstance(found, tuple) else [found]
 
 
-def cuts(rows: int, seed: int, first: int = 1) -> list[int]:
-    return sorted({first, rows - 1, *np.random.default_rng(seed).integers(first, rows, CUTS).tolist()})
-
-
-def other_future(close: pd.DataFrame, cut: int, seed: int) -> pd.DataFrame:
-    """The same past; after it prices that jump, crash and stop."""
-    rng = np.random.default_rng(seed)
-    changed = close.copy()
-    future = changed.iloc[cut:] * rng.lognormal(0, 2, (len(close) - cut, close.shape[1]))
-    changed.iloc[cut:] = future.mask(rng.random(future.shape) < 0.2)
-    return changed
-
-
 def looks_ahead(indicator: Indicator, close: pd.DataFrame) -> str:
-    """Where the past moved when the future was cut off or changed; empty when nowhere."""
-    whole = lines(indicator, close)
-    for cut in cuts(len(close), seed=1):
-        for what, prices in (("cut off", close.iloc[:cut]), ("changed", other_future(close, cut, seed=cut))):
-            past = lines(indicator, prices)
-            if not all(line.iloc[:cut].equals(full.iloc[:cut]) for line, full in zip(past, whole, strict=True)):
-                return f"rows before {cut} move when the rows from {cut} on are {what}"
-    return ""
+    """What the public check finds: exactly the same rows, whatever comes after them; empty when nothing."""
+    found = causality.check_indicator(lambda prices: tuple(lines(indicator, prices)), close, cuts=CUTS, tolerance=0.0)
+    return "; ".join(map(str, found.findings))
 
 
-def decides_ahead(decide: Decide, bars: Bars, market_at: Callable[[Bars, Any], Market] = Market.at) -> str:
-    """Where a decision moved when the future was cut off or changed; empty when nowhere."""
-    account, mandate = Account("book", Decimal(1_000_000)), Mandate(bars.symbols, max_weight=0.35, short=True)
-    for cut in cuts(len(bars), seed=2, first=300):
-        moment = bars.times[cut - 1]
-        decided = [
-            decide(market_at(seen, moment), account, mandate)
-            for seen in (bars, bars.until(moment), Bars({"close": other_future(bars.close, cut, seed=cut)}, "changed"))
-        ]
-        for what, other in zip(("cut off", "changed"), decided[1:], strict=True):
-            if other != decided[0]:
-                return f"the decision at {moment} moves when what follows is {what}"
-    return ""
+def decides_ahead(decide: Decide, bars: Bars) -> str:
+    """What the public check finds of a strategy; empty when nothing."""
+    mandate = Mandate(bars.symbols, max_weight=0.35, short=True)
+    found = causality.check(decide, bars, mandate, schedule="XNYS month-end close", warmup=300, cuts=CUTS)
+    return "; ".join(map(str, found.findings))
 
 
 @pytest.fixture(scope="session")
@@ -123,25 +97,31 @@ LEAKS: dict[str, Indicator] = {
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_check_catches_an_indicator_that_leaks(leak: str, bars: Bars) -> None:
-    assert "move when" in looks_ahead(LEAKS[leak], bars.close)
+    assert "move, from" in looks_ahead(LEAKS[leak], bars.close)
 
 
-def peek_behind_the_view(market: Market, account: Account, mandate: Mandate) -> float:
+def peek_behind_the_view(market: Market, account: Account, mandate: Mandate) -> TargetWeights:
     """A slice is a view: numpy shows the whole array behind it."""
     whole = market.close.to_numpy()
     while isinstance(whole.base, np.ndarray):
         whole = whole.base
-    return float(whole.ravel()[-1])
+    return TargetWeights({mandate.universe[0]: float(whole.ravel()[-1]) % 1 / 4}, market.as_of)
 
 
-def last_price(market: Market, account: Account, mandate: Mandate) -> float:
-    return float(market.prices.iloc[0])
+def last_price(market: Market, account: Account, mandate: Mandate) -> TargetWeights:
+    return TargetWeights({mandate.universe[0]: float(market.prices.iloc[0]) % 1 / 4}, market.as_of)
 
 
 def test_the_check_catches_a_strategy_that_peeks_behind_its_market(bars: Bars) -> None:
-    assert "the decision at" in decides_ahead(peek_behind_the_view, bars)
+    assert "move" in decides_ahead(peek_behind_the_view, bars)
+
+
+def test_a_strategy_that_looks_at_the_last_price_of_its_market_is_left_alone(bars: Bars) -> None:
+    assert decides_ahead(last_price, bars) == ""
 
 
 def test_a_market_made_by_hand_of_later_bars_ends_at_its_moment_too(bars: Bars) -> None:
-    assert decides_ahead(last_price, bars) == ""
-    assert decides_ahead(last_price, bars, lambda seen, moment: Market(seen, moment)) == ""
+    moment = bars.times[400]
+    for market in (Market(bars, moment), Market.at(bars, moment)):
+        assert market.close.index[-1] == moment
+        pd.testing.assert_series_equal(market.prices, bars.close.loc[moment], check_names=False)

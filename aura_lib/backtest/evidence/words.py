@@ -13,7 +13,15 @@ def robust(stress: Stress, periods: int) -> Measure:
     if math.isnan(stress.value):
         return Measure(stress.name, math.nan, _sentence(stress.note or "it could not be measured"))
     said = _SAID.get(stress.name, _kept)(stress)
-    return Measure(stress.name, stress.value, f"{said} Left out: {stress.note}."[:600] if stress.note else said)
+    return Measure(stress.name, stress.value, said + _left_out(stress))
+
+
+def _left_out(stress: Stress) -> str:
+    """How many variants could not be replayed; which, and why, is among the data of the figure."""
+    count = len(stress.data.get("left_out", ()))
+    if count:
+        return f" Left out: {count} that could not be replayed."
+    return f" Left out: {stress.note}."[:200] if stress.note else ""
 
 
 def _sentence(text: str) -> str:

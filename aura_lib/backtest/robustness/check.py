@@ -82,7 +82,9 @@ def stressed(
         good = {one.name: one.returns for one in done if isinstance(one, Outcome)} | _tried(name, case, known, grid)
         stress = retained(name, base.returns, good, case.periods)
         said = "; ".join(text for text in (stress.note, _refused(done)) if text)
-        found[name] = replace(stress, note=notes.get(name) or said)
+        left_out = {one.name: one.why for one in done if isinstance(one, Failure)}
+        data = {**stress.data, "left_out": left_out} if left_out else stress.data
+        found[name] = replace(stress, data=data, note=notes.get(name) or said)
     return found
 
 
