@@ -127,6 +127,9 @@ class Desk:
             raise self._with_slot(error, market) from error
         except TypeError:  # perhaps its arguments: then `propose` says so
             answer = decide
+        except Exception as error:  # a strategy's own: its words stay as they are
+            error.add_note(f"decide raised at the slot {iso(market.as_of)}, with {len(market)} bars of history")
+            raise
         finally:
             self.seconds += perf_counter() - began
         if answer == [] or answer == ():

@@ -179,7 +179,7 @@ def _tiles(s: Shown) -> str:
     tiles = [
         ("Sharpe, out of sample", number(walk.get("sharpe")), f"in sample {number(walk.get('in_sample'))}"),
         *(_tile(s, name) for name in ("deflated_sharpe", "pbo", "superior_predictive_ability")),
-        ("Trials counted", f"{s.trials.count:,}", f"{s.trials.abandoned:,} of them abandoned"),
+        ("Trials counted", f"{_counted(s):,}", f"{s.trials.count:,} in the ledger, {s.trials.abandoned:,} abandoned"),
         ("Annual return", formats.percent(s.evidence.statistics.get("annual_return")), "as it is, costs paid"),
         ("Max drawdown", formats.percent(s.evidence.statistics.get("max_drawdown")), "as it is"),
         ("Warm-up", f"{s.evidence.warmup_bars:,}" if s.evidence.warmup_bars else "–", "bars a job must load"),
@@ -190,6 +190,11 @@ def _tiles(s: Shown) -> str:
         for label, value, beside in tiles
     )
     return f'<dl class="aura-tiles">{inside}</dl>'
+
+
+def _counted(s: Shown) -> int:
+    """The trials that the statistics were corrected for (the cells of a grid among them), or more that came since."""
+    return max(s.trials.count, s.evidence.examination.trials if s.evidence.examination else 0)
 
 
 def _tile(s: Shown, name: str) -> tuple[str, str, str]:
@@ -241,7 +246,8 @@ def _tried(s: Shown) -> str:
     table = s.trials.table().iloc[::-1].head(ROWS)
     kept = table[[name for name in table.columns if name != "family"]]
     who = f" by {', '.join(s.trials.who)}" if s.trials.who else ""
-    note = f"{s.trials.count:,} distinct trials{who}; repeats count once, those that raised or were stopped count too."
+    many = f"{s.trials.count:,} distinct trial{'s' * (s.trials.count != 1)}{who}"
+    note = f"{many}; repeats count once, those that raised or were stopped count too."
     inside = table_html(kept, "Trials", empty="nothing was counted")
     return _section("What was tried", inside, note)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from aura_lib.reports import formats, tables
 
 LONG = 48  # characters from which a cell may break over lines
+BAD = ("failed", "not judged", "raised", "killed")  # outcomes that people look for
 GAINS = ("change", "return", "unrealised", "realised")  # columns whose sign is what people look for
 
 
@@ -54,5 +55,7 @@ def _cell(cell: Any, side: str, name: str) -> str:
         shown = f'<a data-run="{shown}" target="_blank" rel="noopener">{shown}</a>'
     loss = side and text.startswith(formats.MINUS)
     gain = side and name.lower() in GAINS and any(digit in text for digit in "123456789")
-    kinds = [side or ("aura-long" if len(text) > LONG else ""), "aura-loss" if loss else "aura-gain" if gain else ""]
+    bad = name == "outcome" and text in BAD
+    tone = "aura-bad" if bad else "aura-loss" if loss else "aura-gain" if gain else ""
+    kinds = [side or ("aura-long" if len(text) > LONG else ""), tone]
     return f'<td class="{" ".join(filter(None, kinds))}">{shown}</td>'

@@ -116,9 +116,10 @@ def test_what_the_strategy_raises_later_names_its_slot_and_keeps_its_kind(error:
     assert "warmup" not in str(caught.value)
 
 
-def test_an_error_that_is_not_ours_comes_through_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError):
+def test_an_error_that_is_not_ours_comes_through_as_it_is_with_a_note_of_its_slot() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
         run(lambda market, account, mandate: 1 / 0)
+    assert any("decide raised at the slot 2015-01-" in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,19 @@ def test_evidence_of_before_there_were_examinations_is_shown_as_what_it_is(setti
 def test_loosened_thresholds_are_told(settings: Settings) -> None:
     recorded(settings, evidence("one", examination=replace(EXAMINATION, loosened=("pbo",))))
     assert "Thresholds loosened" in Page(settings).heading().html
+
+
+def test_variants_that_could_not_be_replayed_stand_behind_a_fold(settings: Settings) -> None:
+    figures = {"robustness": {"neighbourhood": {"left_out": {"window=277": "needs 277 closes", "window=302": "<b>"}}}}
+    recorded(settings, evidence("one", examination=replace(EXAMINATION, figures=figures)))
+    shown = Page(settings).findings().html
+    assert "<summary>2 variants could not be replayed</summary>" in shown
+    assert "Neighbours: Sharpe kept: window=277: needs 277 closes" in shown and "<b>" not in shown
+
+
+def test_a_finding_that_failed_stands_out_and_the_trials_are_those_it_was_corrected_for(settings: Settings) -> None:
+    recorded(settings, evidence("one"))
+    page = Page(settings)
+    assert '<td class="aura-bad">failed</td>' in page.findings().html
+    numbers = page.numbers().html
+    assert ">9</dd>" in numbers and "0 in the ledger, 0 abandoned" in numbers

@@ -231,7 +231,8 @@ def _trials(figure: go.Figure, data: Mapping[str, Any], look: Theme, row: int, c
     _mark(figure, row, column, best, f"best of {found['count']:,} by luck {best:.2f}", look.loss, 1.0)
     _mark(figure, row, column, own, f"chosen {own:.2f}", look.accent, 0.88)
     figure.update_xaxes(title_text="Sharpe ratio of a trial, annual", row=row, col=column)
-    figure.update_yaxes(title_text="trials", row=row, col=column)
+    few = {"dtick": 1} if len(found["sharpes"]) <= 20 else {}  # no half trials
+    figure.update_yaxes(title_text="trials", **few, row=row, col=column)
     return True
 
 

@@ -28,9 +28,11 @@ LABELS = {
 
 
 def number(value: float | None) -> str:
-    """A value in three digits; a dash for none."""
+    """A value in three digits, or that it is nearly nothing; a dash for none."""
     if value is None or value != value:
         return "–"
+    if 0 < abs(value) < 5e-4:
+        return "< 0.001" if value > 0 else "> −0.001"
     if abs(value) >= 1e6:
         return "∞" if value > 0 else "−∞"
     return (f"{value:.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.3g}").replace("-", "−")
