@@ -218,7 +218,7 @@ def _picture(s: Shown, name: str) -> go.Figure:
 def _findings(s: Shown) -> str:
     found = s.evidence.findings
     rows = [_row(finding) for finding in found]
-    frame = pd.DataFrame(rows, columns=["finding", "value", "asked", "outcome", "for", "what it means"], dtype=object)
+    frame = pd.DataFrame(rows, columns=["finding", "outcome", "value", "asked", "for", "what it means"], dtype=object)
     table = rows_html(frame, "Findings", names=list(frame.columns), empty="only statistics were recorded")
     passed = sum(finding.passed is True for finding in found)
     policy = s.evidence.examination.policy[:12] if s.evidence.examination else "none"
@@ -239,7 +239,7 @@ def _left_out(s: Shown) -> str:
 
 def _row(finding: Finding) -> tuple[str, ...]:
     label, outcome = LABELS.get(finding.name, finding.name), VERDICTS[finding.passed]
-    return label, number(finding.value), threshold(finding), outcome, required(finding), finding.meaning
+    return label, outcome, number(finding.value), threshold(finding), required(finding), finding.meaning
 
 
 def _tried(s: Shown) -> str:
