@@ -82,6 +82,66 @@ PAST = {
 }
 
 
+OUTSIDE = {
+    "file": "def decide(market, account, mandate):\n    return open('best.txt').read()",
+    "file of a helper": "def best():\n    return p.read_text()\ndef decide(market, account, mandate):\n    return best()",
+    "file at an address": (
+        "import requests\ndef decide(market, account, mandate):\n    return requests.get(address).json()"
+    ),
+    "hidden": "def decide(market, account, mandate):\n    return sys.modules['x'].later",
+    "hidden globals": "def decide(market, account, mandate):\n    return globals()['bars']",
+    "hidden frame": "def decide(market, account, mandate):\n    return sys._getframe(1).f_locals",
+    "order": "def decide(market, account, mandate):\n    return list({'A', 'B'})[0]",
+    "order by name": "def decide(market, account, mandate):\n    s = set(a)\n    x = list(s)\n    return x[:2]",
+    "order by iter": "def decide(market, account, mandate):\n    return next(iter(set(a) & set(b)))",
+    "order of a loop": (
+        "def decide(market, account, mandate):\n    for x in set(a):\n        if x:\n            break\n    return x"
+    ),
+}
+INSIDE = {
+    "a file before": "text = open('rule.txt').read()\ndef decide(market, account, mandate):\n    return text",
+    "sorted": "def decide(market, account, mandate):\n    return sorted({'A', 'B'})[0]",
+    "asked": "def decide(market, account, mandate):\n    return 'A' in {'A', 'B'} and len(set(a)) > 1",
+    "outside of decide": "first = list({'A', 'B'})[0]\nvars(first)",
+    "a list": "def decide(market, account, mandate):\n    x = list(market.symbols)\n    return x[:2]",
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_a_strategy_reaches_behind_its_arguments_is_found(name: str) -> None:
+    found = causality.scan(OUTSIDE[name])
+    assert found and not any(f.warning for f in found), name
+    assert name.split()[0] in {f.kind for f in found}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_files_and_sets_that_harm_nothing_are_left_alone(name: str) -> None:
+    assert causality.scan(INSIDE[name]) == []
+
+
+TYPED = "names = ['AAPL', 'MSFT', 'NVDA']\nmandate = aura.Mandate(names, max_weight=0.5)"
+
+
+@pytest.mark.parametrize("source", [TYPED, "m = aura.Mandate(('A', 'B'))", "m = Mandate(universe='A B C'.split())"])
+def test_a_universe_that_was_typed_is_a_warning_of_survivorship(source: str) -> None:
+    (only,) = causality.scan(source)
+    assert only.kind == "survivorship" and only.warning
+    assert "the universe is a list typed today" in only.why and "members" in only.instead
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "m = aura.Mandate(aura.data.universe('sample'))",
+        "m = aura.Mandate(bars.symbols)",
+        "m = aura.Mandate(['SPY'])",
+        TYPED.replace("max_weight=0.5)", "max_weight=0.5)  # causal: the three that the question names"),
+    ],
+)
+def test_a_universe_of_a_source_one_name_or_a_reason_is_none(source: str) -> None:
+    assert causality.scan(source) == []
+
+
 @pytest.mark.parametrize("name", FUTURE)
 def test_what_reads_the_future_is_found_in_its_line(name: str) -> None:
     found = causality.scan(FUTURE[name])
