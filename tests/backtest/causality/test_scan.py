@@ -84,7 +84,9 @@ PAST = {
 
 OUTSIDE = {
     "file": "def decide(market, account, mandate):\n    return open('best.txt').read()",
-    "file of a helper": "def best():\n    return p.read_text()\ndef decide(market, account, mandate):\n    return best()",
+    "file of a helper": (
+        "def best():\n    return p.read_text()\ndef decide(market, account, mandate):\n    return best()"
+    ),
     "file at an address": (
         "import requests\ndef decide(market, account, mandate):\n    return requests.get(address).json()"
     ),
