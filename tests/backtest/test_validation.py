@@ -54,6 +54,24 @@ def test_the_stitched_returns_are_those_of_a_strategy_that_switches_at_the_folds
     np.testing.assert_allclose(found.returns, plain.returns.loc[found.returns.index], atol=1e-12)
 
 
+def test_the_cells_of_a_validation_are_trials_and_the_same_cells_count_once() -> None:
+    walk()
+    walk()
+    asked = {"schedule": WEEKLY, "grid": GRID, "warmup": 60, "processes": 1}
+    validation.cross_validate(strongest, BARS, MANDATE, groups=4, test_groups=2, **asked)
+    found = backtest.trials(strongest)
+    assert (found.count, found.sweeps, found.abandoned) == (4, 1, 0)
+    assert found.paths is not None and found.paths.shape[1] == 4
+    ratios = [backtest.trials(strongest).sharpe_best]
+    runs = [
+        backtest.run(strongest, BARS, MANDATE, schedule=WEEKLY, params=c, warmup=60) for c in validation.cells(GRID)
+    ]
+    assert max(ratios) == pytest.approx(max(r.returns.mean() / r.returns.std() for r in runs))
+    with backtest.counting.uncounted():
+        walk(grid={"lookback": [7], "top": [2]})
+    assert backtest.trials(strongest).count == 8, "the backtests are trials of their own"
+
+
 def test_a_strategy_that_looks_at_its_account_is_asked_again_with_the_same_result() -> None:
     pd.testing.assert_series_equal(walk(careful).returns, walk().returns)
 

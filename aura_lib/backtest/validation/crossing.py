@@ -14,7 +14,8 @@ import pandas as pd
 
 from aura_lib.backtest import folds
 from aura_lib.backtest.case import Case, Outcome, sharpe
-from aura_lib.backtest.validation.grid import Choice, Fit, Grid, Tried, cells, choose, fitted, tried
+from aura_lib.backtest.validation.grid import Choice, Fit, Grid, Tried, choose
+from aura_lib.backtest.validation.searched import searched
 from aura_lib.backtest.validation.switching import through
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def cross_validate(
     """Choose on every combination of groups of bars, trade the others, and put the test blocks together to φ paths.
 
     Each path is traded through the event loop, costs included; where its blocks chose other parameters, it switches.
+    The cells of the grid count as trials.
 
     Args:
         decide: the strategy; the arguments after it are those of `validation.walk_forward`.
@@ -104,11 +106,7 @@ def cross_validate(
     """
     case = Case.of(decide, bars, mandate, schedule=schedule, params=params, warmup=warmup, costs=costs, limits=limits)
     cut = folds.combinatorial(len(case.times), groups=groups, test_groups=test_groups, purge=purge, embargo=embargo)
-    chosen = cells(grid, params)
-    if fit is not None:
-        known = [fitted(case, chosen, f, fit, processes=processes, seconds=60) for f in cut]
-    else:
-        known = [tried(case, chosen, processes=processes, seconds=60, progress=progress)] * len(cut)
+    known = searched(case, schedule, grid, params, fit, cut, processes, progress)
     return crossed(case, cut, known, groups, test_groups)
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from aura_lib.backtest import folds
 from aura_lib.backtest.case import Case, sharpe
-from aura_lib.backtest.validation.grid import Choice, Fit, Grid, Tried, cells, choose, fitted, tried
+from aura_lib.backtest.validation.grid import Choice, Fit, Grid, Tried, choose
+from aura_lib.backtest.validation.searched import searched
 from aura_lib.backtest.validation.switching import through
 from aura_lib.core import InputError
 
@@ -83,7 +84,7 @@ def walk_forward(
 
     A cell of the grid is replayed once when the strategy looks only back; with `fit(bars_train, **params) -> dict`
     once a fold, with what was learned from that fold's training bars. The choices are then traded in one more
-    replay that switches between them, so that changing one's mind costs what it costs.
+    replay that switches between them, so that changing one's mind costs what it costs. The cells count as trials.
 
     Args:
         decide: the strategy; the arguments after it are those of `backtest.run`.
@@ -111,11 +112,7 @@ def walk_forward(
     cut = folds.walk_forward(
         len(case.times), train=train, test=test, anchored=anchored, purge=purge, embargo=embargo
     )  # fmt: skip
-    chosen = cells(grid, params)
-    if fit is not None:
-        return walked(case, cut, [fitted(case, chosen, f, fit, processes=processes, seconds=60) for f in cut])
-    trials = tried(case, chosen, processes=processes, seconds=60, progress=progress)
-    return walked(case, cut, [trials] * len(cut))
+    return walked(case, cut, searched(case, schedule, grid, params, fit, cut, processes, progress))
 
 
 def walked(case: Case, cut: list[folds.Fold], trials: list[Tried]) -> WalkForward:
