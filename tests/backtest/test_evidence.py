@@ -120,6 +120,11 @@ def test_the_verdict_names_what_fails_and_what_was_loosened() -> None:
     )
 
 
+def test_what_paper_requires_and_nobody_could_judge_is_not_enough_for_paper() -> None:
+    found = judged([Measure("causality", math.nan, "It could not be checked.")], Policy.shipped())
+    assert verdict(found, 1) == "Not enough for paper: not judged: causality (after 1 trial)."
+
+
 # ---- the policy ----------------------------------------------------------------------------------------------------
 def test_a_project_overrides_the_policy_where_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").touch()

@@ -81,5 +81,17 @@ def test_a_project_may_spare_the_warm_up_and_never_causality(tmp_path: Path) -> 
         "findings:\n  causality: {required_for: []}\n  warm_up: {required_for: [live]}\n"
     )
     policy = Policy.load(root=tmp_path)
+    assert objections(recorded(CAUSAL, policy=policy.id), Mode.PAPER, policy) == ()
     assert policy.required(Mode.PAPER) == ("causality",) and "causality" in policy.required(Mode.LIVE)
     assert set(policy.loosened) == {"causality", "warm_up"}
+
+
+@pytest.mark.parametrize("said", ["causality: {at_most: 9}", "causality: {excused_by: placebo}"])
+def test_leaks_that_a_project_allows_or_excuses_block_all_the_same(tmp_path: Path, said: str) -> None:
+    file = tmp_path / "evidence.yaml"
+    file.write_text(f"findings:\n  {said}\n")
+    policy = Policy.load(file)
+    leaks = replace(CAUSAL, value=2.0, passed=True, meaning="2 decisions moved. Excused.")
+    assert objections(recorded(leaks, WARM, policy=policy.id), Mode.PAPER, policy) == (
+        "causality: 2 decisions moved. Excused.",
+    )
