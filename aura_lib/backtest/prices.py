@@ -30,6 +30,10 @@ class Closes(Mapping[str, Decimal]):
             price = self._known[symbol] = decimal_price(self._raw[symbol])
         return price
 
+    def get(self, symbol: str, default: Any = None) -> Any:
+        """The close, or the default; without an exception in between."""
+        return self[symbol] if symbol in self._raw else default
+
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._raw
 
@@ -59,6 +63,11 @@ class Quotes(Mapping[str, Any]):
         first, high, low = prices or (NAN, NAN, NAN)
         told = None if self._volume is None or (v := self._volume[place]) != v else decimal_price(v)
         return PriceBar(first, high, low, decimal_price(close), told)
+
+    def get(self, symbol: str, default: Any = None) -> Any:
+        """The same, or the default; without an exception in between."""
+        place = self._places.get(symbol)
+        return default if place is None or (p := self._rows[0][place]) != p else self[symbol]
 
     def __iter__(self) -> Iterator[str]:
         return (symbol for symbol, place in self._places.items() if self._rows[0][place] == self._rows[0][place])
