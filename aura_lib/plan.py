@@ -104,8 +104,8 @@ class Plan:
 class _Leg:
     """A trade under consideration. What it is worth and does to cash is in the account's currency."""
 
-    __slots__ = ("_rate", "buys", "cash", "enlarges", "held", "instrument", "opens", "paid", "price", "pricing",
-                 "quantity", "unit", "value", "weight")  # fmt: skip
+    __slots__ = ("_rate", "after", "buys", "cash", "enlarges", "held", "instrument", "opens", "paid", "price",
+                 "pricing", "quantity", "unit", "value", "weight")  # fmt: skip
 
     def __init__(
         self,
@@ -127,13 +127,9 @@ class _Leg:
         self.value = quantity * self.unit
         self.paid = paid * rate  # or received, without the commission
         self.cash = (-paid - fee if buys else paid - fee) * rate  # costs included: negative for a buy
-        after = self.after
+        self.after = after = held + quantity if buys else held - quantity
         self.enlarges = abs(after) > abs(held)  # it ends further away from nothing than it began
         self.opens = self.enlarges or after * held < 0  # or on the other side
-
-    @property
-    def after(self) -> Decimal:
-        return self.held + self.quantity if self.buys else self.held - self.quantity
 
     @property
     def cost(self) -> Decimal:
@@ -155,9 +151,8 @@ class _Leg:
         return Intent(self.instrument, BUY if self.buys else SELL, self.quantity, reason=reason)
 
 
-@lru_cache(1024)  # of one strategy they are few: none, equal shares
 def _four_digits(weight: Decimal) -> str:
-    return f"{weight:.4f}"
+    return f"{weight:.4f}" if weight else "0.0000"
 
 
 def rebalance(

@@ -104,7 +104,8 @@ class Curve:
         for symbol, quantity in self.opening.holdings.items():
             units[0, changes.symbols.index(symbol)] += float(quantity)
         np.cumsum(units, axis=0, out=units)
-        units[np.abs(units) < 1e-9] = 0.0  # what sums of small lots leave over
+        if (changes.units % 1).any():  # opening holdings come in them too, when they are closed
+            units[np.abs(units) < 1e-9] = 0.0  # what sums of small lots leave over
         return units
 
     @cached_property

@@ -47,17 +47,18 @@ class Closes(Mapping[str, Decimal]):
 class Quotes(Mapping[str, Any]):
     """Symbol → what the exchange is told of one bar: its close, or a PriceBar where the bars have more."""
 
-    __slots__ = ("_places", "_rows", "_volume")
+    __slots__ = ("_bare", "_places", "_rows", "_volume")
 
     def __init__(self, places: Mapping[str, int], rows: tuple[Any, ...], volume: Any) -> None:
         self._places, self._rows, self._volume = places, rows, volume
+        self._bare = len(rows) == 1 and volume is None  # closes are all there is
 
     def __getitem__(self, symbol: str) -> Decimal | PriceBar:
         place = self._places[symbol]
         close = self._rows[0][place]
         if close != close:
             raise KeyError(symbol)
-        if len(self._rows) == 1 and self._volume is None:
+        if self._bare:
             return decimal_price(close)
         prices = [NAN if row is None or (p := row[place]) != p else decimal_price(p) for row in self._rows[1:]]
         first, high, low = prices or (NAN, NAN, NAN)
@@ -67,7 +68,9 @@ class Quotes(Mapping[str, Any]):
     def get(self, symbol: str, default: Any = None) -> Any:
         """The same, or the default; without an exception in between."""
         place = self._places.get(symbol)
-        return default if place is None or (p := self._rows[0][place]) != p else self[symbol]
+        if place is None or (close := self._rows[0][place]) != close:
+            return default
+        return decimal_price(close) if self._bare else self[symbol]
 
     def __iter__(self) -> Iterator[str]:
         return (symbol for symbol, place in self._places.items() if self._rows[0][place] == self._rows[0][place])

@@ -53,7 +53,11 @@ def _read(floor: Floor, moment: datetime, prices: Prices) -> tuple[Due, Due]:
         if w.since >= moment:
             continue
         symbol = w.symbol
-        bar = checked(symbol, prices.get(symbol))
+        told = prices.get(symbol)
+        if type(told) is Decimal and told.is_finite() and told >= SMALL:  # nothing else to look at
+            (buys if w.buys else sells).append((w, told))
+            continue
+        bar = checked(symbol, told)
         reference = None
         if bar is not None:
             if bar.low < SMALL:

@@ -193,10 +193,11 @@ class _Book:
         """Equity of what is held, and exposure of what may be: what is on its way may make a position larger."""
         for symbol in self.held.keys() | leaving.keys() if leaving else self.held:
             unit, there = self.units[symbol] or ZERO, holdings.get(symbol, ZERO)
-            furthest = max(self.held.get(symbol, ZERO), there + leaving.get(symbol, ZERO), key=abs)
+            most, least = self.held.get(symbol, ZERO), there + leaving[symbol] if symbol in leaving else there
+            value = (most if abs(most) >= abs(least) else least) * unit
             self.equity += there * unit
-            self.gross += abs(furthest) * unit
-            self.net += furthest * unit
+            self.gross += abs(value)
+            self.net += value
 
     def leg(self, place: int, intent: Intent) -> _Leg:
         symbol = intent.instrument.symbol
