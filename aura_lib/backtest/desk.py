@@ -114,10 +114,9 @@ class Desk:
 
     def _note(self, events: Iterable[Event]) -> None:
         for event in events:
-            kind = type(event)
-            if kind is Fill:
+            if isinstance(event, Fill):
                 self.fills.append(event)
-            elif kind is Booking:
+            elif isinstance(event, Booking):
                 self.bookings.append(event)
 
     # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────

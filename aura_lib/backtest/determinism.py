@@ -32,7 +32,7 @@ def repeats(
     intents = {slot.slot: slot.intents for slot in played.slots if slot.slot in played.seen}
     exchange = Exchange.of(played.opening, played.costs, terms=played.terms, instruments=shared.bars.instruments)
     desk = Desk(shared, mandate, exchange, played.limits, played.opening.name)
-    for moment, account in reversed(played.seen.items()):
+    for moment, account in reversed(list(played.seen.items())):
         end = int(shared.bars.times.searchsorted(pd.Timestamp(moment), side="right"))
         wished = desk.propose(decide, shared.market(end, moment), account, params)
         if wished != intents[moment]:
