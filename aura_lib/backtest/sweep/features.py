@@ -25,7 +25,7 @@ def sma(close: Column, window: float) -> Column:
     """Simple moving average of the last `window` closes."""
     made = np.empty((1, len(close)))
     _sma_table(close, [(window,)], made)
-    return made[0]
+    return np.asarray(made[0])
 
 
 def _sma_table(close: Column, windows: list[tuple[float, ...]], out: Column) -> None:
