@@ -1,8 +1,7 @@
 """The sweep beside vectorbt and a hand-written loop; a million backtests; the second process. Equal results first.
 
 The loop is what an able person writes for this one task: fused, compiled, parallel over combinations, moving averages
-computed once, nothing stored a bar, no division inside. `python -m tests.benchmarks.proof_sweep growth` prints how time
-and memory grow with bars and with the grid.
+computed once, nothing stored a bar, no division inside. How time and memory grow is measured in `growth`.
 """
 
 from __future__ import annotations
@@ -212,37 +211,6 @@ def _second_process() -> Row:
     return Row("first sweep of the second process", second, "s", 0.5, "of the first", first)
 
 
-def growth() -> pd.DataFrame:
-    """Seconds and peak memory by bars and by combinations: both grow in a line, memory with what is kept only."""
-    return pd.DataFrame(
-        [_grown(bars, most) for bars, most in ((2500, 200), (5000, 200), (10000, 200), (5000, 100), (5000, 400))]
-    )
-
-
-GROWN = """
-import json, resource, time
-from tests.benchmarks.proof_sweep import random_bars, CLOSE, rules, sweep
-bars = random_bars({bars})
-grid = {{"fast": list(range(2, 2 + {most})), "slow": list(range(410, 410 + {most}))}}
-sweep(rules.sma_crossover, bars, {{"fast": [2], "slow": [410]}}, keep=100, **CLOSE)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-began = time.process_time()
-found = sweep(rules.sma_crossover, bars, grid, keep=100, **CLOSE)
-took = time.process_time() - began
-print(json.dumps({{"bars": {bars}, "combinations": found.count, "cpu_seconds": took,
-                   "memory_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3}}))
-"""
-
-
-def _grown(bars: int, most: int) -> dict[str, float]:
-    with TemporaryDirectory() as home:
-        found: dict[str, float] = _child(GROWN.format(bars=bars, most=most), home)
-    return found
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["growth"]:
-        print(growth().to_string(index=False))
-    else:
-        for row in rows():
-            print(row.id, f"{row.value:.4g}", row.unit, "goal", row.goal, row.peer or "", row.peer_value or "", row.ok)
+    for row in rows():
+        print(row.id, f"{row.value:.4g}", row.unit, "goal", row.goal, row.peer or "", row.peer_value or "", row.ok)
