@@ -79,4 +79,5 @@ class Settings:
     def child_environment(self) -> dict[str, str]:
         """What a child process needs to see the same state."""
         told = {"AURA_HOME": str(self.home), "AURA_DATABASE_URL": self.database_url, "AURA_DATA_URL": self.data_url}
-        return told | ({"AURA_ANCHORS": str(self.anchors)} if self.anchors else {})
+        optional = {"AURA_ANCHORS": str(self.anchors or ""), "AURA_DASK_ADDRESS": self.dask_address}
+        return told | {name: value for name, value in optional.items() if value}

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.lab import Server, lab
 from tests.journey.conftest import journey
+
+expect.set_options(timeout=30_000)  # a machine may be busy: what is there at once costs nothing
 
 __all__ = ["journey"]
 

@@ -129,6 +129,7 @@ def test_a_notebook_runs_from_top_to_bottom(file: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     command = [
         sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:randomly", "-p", "no:cacheprovider",
+        "--timeout=0",  # that of this test binds the whole notebook, not each cell
         f"--junitxml={report}", str(file),
     ]  # fmt: skip
     environment = {**os.environ, "AURA_HOME": str(tmp_path / "home")}
