@@ -155,9 +155,11 @@ class Desk:
         decisions = tuple(check(intents, account, prices, self.limits, working=self._working()))
         self.slots.append(SlotResult(slot, intents, decisions))
         stamp, at = iso(slot), self._accepted(slot, end)
+        basket = f"{self.name}@{stamp}"
         for decision in decisions:
             if decision.approved:
-                self._submit(intents[decision.leg], decision.leg, slot, stamp, at)
+                leg = decision.leg
+                self._submit(Order(f"{stamp}/{leg}", self.name, self.name, basket, leg, 1, intents[leg], slot), at)
 
     def propose(self, answer: Any, market: Market, account: Account, params: Mapping[str, Any]) -> tuple[Intent, ...]:
         """What an answer (or the strategy itself, when it is to be asked) makes of the account, as intents."""
@@ -180,8 +182,7 @@ class Desk:
         """The moment a bar closed; taken from the index one by one it would take ten times as long."""
         return EPOCH + timedelta(microseconds=int(self._moments[row]))
 
-    def _submit(self, intent: Intent, leg: int, slot: datetime, stamp: str, at: datetime) -> None:
-        order = Order(f"{stamp}/{leg}", self.name, self.name, f"{self.name}@{stamp}", leg, 1, intent, slot)
+    def _submit(self, order: Order, at: datetime) -> None:
         try:
             self.exchange.submit(order, at)
         except BrokerRejected as refused:

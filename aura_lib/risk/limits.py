@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
@@ -79,10 +79,10 @@ def check(
     An approved leg has the rule "limits".
     """
     book = _Book.of(account, prices, working or {}, intents, margin=limits.margin)
-    decisions = []
+    decisions, rules = [], _rules(limits)
     for place, intent in enumerate(intents):
         leg = book.leg(place, intent)
-        refusal = _first_refusal(leg, book, limits)
+        refusal = _first_refusal(leg, book, limits, rules)
         if refusal is None:
             book.take(leg)
             decisions.append(Decision(place, leg.symbol, True, "limits"))
@@ -162,6 +162,7 @@ class _Book:
     gross: Decimal = ZERO  # of what is held
     net: Decimal = ZERO
     seen: set[str] = field(default_factory=set)
+    bounds: dict[float, Decimal] = field(default_factory=dict)  # fraction of equity → money
 
     @staticmethod
     def of(
@@ -203,8 +204,14 @@ class _Book:
         symbol = intent.instrument.symbol
         return _Leg(place, intent, self.units[symbol], self.held.get(symbol, ZERO), self.sellable.get(symbol, ZERO))
 
-    def weight(self, value: Decimal) -> Decimal:
-        return value / self.equity if self.equity > 0 else Decimal("Infinity")
+    def over(self, rule: str, value: Decimal, limit: float) -> Refusal | None:
+        """The refusal of what is more than that fraction of equity."""
+        most = self.bounds.get(limit)
+        if most is None:
+            most = self.bounds[limit] = Decimal(repr(limit)) * max(self.equity, ZERO)
+        if value <= most and self.equity > 0:
+            return None
+        return rule, f"{value / self.equity:.6f}" if self.equity > 0 else "no equity", f"{limit:g}"
 
     def take(self, leg: _Leg) -> None:
         before = self.held.get(leg.symbol, ZERO)
@@ -228,9 +235,9 @@ def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal,
     return money, unknown
 
 
-def _first_refusal(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _first_refusal(leg: _Leg, book: _Book, limits: Limits, rules: Rules) -> Refusal | None:
     adds = (leg.buys or limits.short) and leg.opened > 0
-    for rule in _RULES[leg.buys, adds]:
+    for rule in rules[leg.buys, adds]:
         refusal = rule(leg, book, limits)
         if refusal is not None:
             return refusal
@@ -259,8 +266,6 @@ def _restricted(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
 
 
 def _no_short(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.short:
-        return None
     there = max(book.sellable.get(leg.symbol, ZERO), ZERO)
     return ("no_short", _text(leg.quantity), _text(there)) if leg.quantity > there else None
 
@@ -271,35 +276,32 @@ def _equity_known(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
 
 
 def _buying_power(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.margin:
-        return None  # exposure is bound by equity: max_gross
     value = leg.quantity * leg.unit
     return ("buying_power", _money(value), _money(book.cash)) if value > book.cash else None
 
 
 def _max_order_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
-    return _over("max_order_weight", book.weight(leg.opened * leg.unit), limits.max_order_weight)
+    return book.over("max_order_weight", leg.opened * leg.unit, limits.max_order_weight)
 
 
 def _max_position_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
     after = abs(leg.before + leg.signed)
-    return _over("max_position_weight", book.weight(after * leg.unit), limits.max_position_weight)
+    return book.over("max_position_weight", after * leg.unit, limits.max_position_weight)
 
 
 def _max_gross(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
     added = (abs(leg.before + leg.signed) - abs(leg.before)) * leg.unit
-    return _over("max_gross", book.weight(book.gross + added), limits.max_gross)
+    return book.over("max_gross", book.gross + added, limits.max_gross)
 
 
 def _max_net(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.max_net is None:
-        return None
+    limit = limits.max_net
     after = book.net + leg.signed * leg.unit
-    further = abs(after) > abs(book.net)
-    return _over("max_net", book.weight(abs(after)), limits.max_net) if further else None
+    return book.over("max_net", abs(after), limit) if limit is not None and abs(after) > abs(book.net) else None
 
 
 Rule = Callable[[_Leg, _Book, Limits], Refusal | None]
+Rules = Mapping[tuple[bool, bool], tuple[Rule, ...]]
 _ALWAYS: tuple[Rule, ...] = (_not_tradable, _duplicate, _max_orders, _no_price)
 _SELL: tuple[Rule, ...] = (_no_short,)
 _ADDING: tuple[Rule, ...] = (
@@ -311,7 +313,7 @@ _ADDING: tuple[Rule, ...] = (
     _max_gross,
     _max_net,
 )
-_RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it has to pass
+_RULES: Rules = {  # buys, adds → what it has to pass
     (True, True): _ALWAYS + _ADDING,
     (True, False): _ALWAYS,
     (False, True): _ALWAYS + _SELL + _ADDING,
@@ -319,15 +321,16 @@ _RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it 
 }
 
 
-@cache
-def _exact(limit: float) -> Decimal:
-    return Decimal(repr(limit))
-
-
-def _over(rule: str, weight: Decimal, limit: float) -> Refusal | None:
-    if weight <= _exact(limit):
-        return None
-    return rule, f"{weight:.6f}" if weight.is_finite() else "no equity", f"{limit:g}"
+@lru_cache(64)
+def _rules(limits: Limits) -> Rules:
+    """The rules that these limits have a use for."""
+    idle: dict[Rule, bool] = {
+        _no_short: limits.short,
+        _restricted: not limits.restricted,
+        _buying_power: limits.margin,  # exposure is bound by equity: max_gross
+        _max_net: limits.max_net is None,
+    }
+    return {case: tuple(rule for rule in rules if not idle.get(rule)) for case, rules in _RULES.items()}
 
 
 def _text(quantity: Decimal) -> str:
