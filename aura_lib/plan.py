@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import (
@@ -21,13 +22,15 @@ from aura_lib.core import (
     rate,
 )
 from aura_lib.exchange import Ceiling, Costs
+from aura_lib.exchange.costs.pricing import Pricing
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from aura_lib.core import Market
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
+BUY, SELL = Side.BUY, Side.SELL
 WEIGHT_QUANTUM = Decimal("0.00000001")  # a weight is rounded half-even to this when it becomes a Decimal
 TOLERANCE = Decimal("0.000001")  # on max_weight: what an optimiser's arithmetic leaves over
 
@@ -44,9 +47,10 @@ def decimal_price(price: float) -> Decimal:
     return Decimal(repr(float(price)))
 
 
+@lru_cache(1024)  # equal shares are one weight
 def decimal_weight(weight: float) -> Decimal:
     """A float weight as a Decimal of 8 digits."""
-    return Decimal(repr(float(weight))).quantize(WEIGHT_QUANTUM, rounding=ROUND_HALF_EVEN)
+    return Decimal(repr(float(weight))).quantize(WEIGHT_QUANTUM, ROUND_HALF_EVEN) + ZERO  # no minus before nothing
 
 
 def decimal_prices(symbols: Iterable[str], prices: Iterable[float]) -> dict[str, Decimal]:
@@ -100,45 +104,36 @@ class Plan:
 class _Leg:
     """A trade under consideration. What it is worth and does to cash is in the account's currency."""
 
-    __slots__ = ("_rate", "cash", "costs", "held", "instrument", "paid", "price", "quantity", "side", "unit", "value",
-                 "weight")  # fmt: skip
+    __slots__ = ("_rate", "after", "buys", "cash", "enlarges", "held", "instrument", "opens", "paid", "price",
+                 "pricing", "quantity", "unit", "value", "weight")  # fmt: skip
 
     def __init__(
         self,
         instrument: Instrument,
-        side: Side,
+        buys: bool,
         quantity: Decimal,
         held: Decimal,
         price: Decimal,  # reference, before slippage
         rate: Decimal,  # of the instrument's currency in the account's
         weight: Decimal,
-        costs: Costs,
+        pricing: Pricing,
     ) -> None:
-        self.instrument, self.side, self.quantity, self.held = instrument, side, quantity, held
-        self.price, self._rate, self.weight, self.costs = price, rate, weight, costs
-        paid = quantity * costs.price(price, side) * instrument.multiplier
-        fee = costs.commission(paid, quantity)
-        self.unit = price * instrument.multiplier * rate
+        self.instrument, self.buys, self.quantity, self.held = instrument, buys, quantity, held
+        self.price, self._rate, self.weight, self.pricing = price, rate, weight, pricing
+        multiplier = instrument.multiplier
+        paid = quantity * pricing.small(price, buys) * multiplier
+        fee = pricing.costs.commission(paid, quantity)
+        self.unit = price * multiplier * rate
         self.value = quantity * self.unit
         self.paid = paid * rate  # or received, without the commission
-        self.cash = (-paid - fee if side is Side.BUY else paid - fee) * rate  # costs included: negative for a buy
-
-    @property
-    def after(self) -> Decimal:
-        return self.held + self.quantity * self.side.sign
-
-    @property
-    def opens(self) -> bool:
-        """Whether it ends further away from nothing than it began, or on the other side."""
-        return abs(self.after) > abs(self.held) or self.after * self.held < 0
-
-    @property
-    def enlarges(self) -> bool:
-        return abs(self.after) > abs(self.held)
+        self.cash = (-paid - fee if buys else paid - fee) * rate  # costs included: negative for a buy
+        self.after = after = held + quantity if buys else held - quantity
+        self.enlarges = abs(after) > abs(held)  # it ends further away from nothing than it began
+        self.opens = self.enlarges or after * held < 0  # or on the other side
 
     @property
     def cost(self) -> Decimal:
-        return -self.side.sign * self.value - self.cash
+        return -self.value - self.cash if self.buys else self.value - self.cash
 
     def most(self, ceiling: Ceiling) -> tuple[Decimal, Decimal]:
         """What a buy takes at most, the fee rounded up: a fixed part, and one in proportion to its quantity."""
@@ -147,12 +142,17 @@ class _Leg:
         ) + ceiling.per_unit * self.quantity * self._rate
 
     def resized(self, quantity: Decimal) -> _Leg:
-        told = (self.held, self.price, self._rate, self.weight, self.costs)
-        return _Leg(self.instrument, self.side, quantity, *told)
+        told = (self.held, self.price, self._rate, self.weight, self.pricing)
+        return _Leg(self.instrument, self.buys, quantity, *told)
 
     def intent(self, equity: Decimal) -> Intent:
-        reason = f"weight {_fraction(self.held * self.unit, equity):.4f} to {self.weight:.4f}"
-        return Intent(self.instrument, self.side, self.quantity, reason=reason)
+        before = _fraction(self.held * self.unit, equity) if self.held else ZERO
+        reason = f"weight {_four_digits(before)} to {_four_digits(self.weight)}"
+        return Intent(self.instrument, BUY if self.buys else SELL, self.quantity, reason=reason)
+
+
+def _four_digits(weight: Decimal) -> str:
+    return f"{weight:.4f}" if weight else "0.0000"
 
 
 def rebalance(
@@ -180,23 +180,23 @@ def rebalance(
     """
     costs = costs or Costs()
     weights = _weights(targets, mandate)
-    _priced(weights, account, prices)
+    held = account.holdings
+    _priced(weights, held, prices)
     equity = account.equity(prices)
-    held = account.holdings.keys()
     wanted = {s for s, w in weights.items() if w}
-    named = wanted | (held & weights.keys()) if targets.keep_others else wanted | held
-    legs = _legs(named, weights, account, prices, mandate, instruments, equity, costs)
+    named = wanted | (held.keys() & weights.keys()) if targets.keep_others else wanted | held.keys()
+    legs = _legs(named, weights, held, account, prices, mandate, instruments, equity, costs)
     allowed = [leg for leg in legs if leg.instrument.symbol not in mandate.restricted or not leg.opens]
     if mandate.short or mandate.max_gross > 1:
         fitting = _carried(allowed, account, prices, equity, mandate)
     else:
         fitting = _paid(allowed, account, prices, mandate)
-    chosen = sorted(fitting, key=lambda leg: (leg.enlarges, leg.side is Side.BUY))  # stable: by symbol within
-    traded = sum((leg.value for leg in chosen), ZERO)
+    chosen = sorted(fitting, key=lambda leg: (leg.enlarges, leg.buys))  # stable: by symbol within
+    traded = sum([leg.value for leg in chosen], ZERO)
     return Plan(
-        intents=tuple(leg.intent(equity) for leg in chosen),
+        intents=tuple([leg.intent(equity) for leg in chosen]),
         turnover=float(_fraction(traded, equity) / 2),
-        estimated_cost=sum((leg.cost for leg in chosen), ZERO),
+        estimated_cost=sum([leg.cost for leg in chosen], ZERO),
         targets=targets,
         prices=prices,
         account=account,
@@ -222,12 +222,12 @@ def _weights(targets: TargetWeights, mandate: Mandate) -> dict[str, Decimal]:
     return weights if mandate.short else {symbol: max(weight, ZERO) for symbol, weight in weights.items()}
 
 
-def _priced(weights: Mapping[str, Decimal], account: Account, prices: Mapping[str, Decimal]) -> None:
+def _priced(weights: Mapping[str, Decimal], held: Iterable[str], prices: Mapping[str, Decimal]) -> None:
     wanted = [s for s, w in weights.items() if w and s not in prices]
-    held = [s for s in account.holdings if s not in prices]
-    if wanted or held:
+    lost = [s for s in held if s not in prices]
+    if wanted or lost:
         raise DataError(
-            f"no price at the moment of decision: targets {wanted}, holdings {held}. "
+            f"no price at the moment of decision: targets {wanted}, holdings {lost}. "
             "Leave out of the targets what does not trade; a holding without a price cannot be valued"
         )
 
@@ -242,6 +242,7 @@ def _unit(instrument: Instrument, prices: Mapping[str, Decimal], account: Accoun
 def _legs(
     named: Iterable[str],
     weights: Mapping[str, Decimal],
+    holdings: Mapping[str, Decimal],
     account: Account,
     prices: Mapping[str, Decimal],
     mandate: Mandate,
@@ -250,25 +251,25 @@ def _legs(
     costs: Costs,
 ) -> list[_Leg]:
     investable = max(equity, ZERO) * (1 - Decimal(repr(mandate.cash_buffer)))
-    holdings = account.holdings
+    pricing, least, own = Pricing(costs), mandate.min_trade, account.currency
     legs = []
     for symbol in sorted(named):
-        instrument = _instrument(symbol, account, instruments)
-        unit = _unit(instrument, prices, account)
+        instrument, price = _instrument(symbol, account, instruments), prices[symbol]
+        lot, currency = instrument.lot, instrument.currency
+        other = ONE if currency == own else rate(prices, currency, own)
+        unit = price * instrument.multiplier * other
         held, weight = holdings.get(symbol, ZERO), weights.get(symbol, ZERO)
-        wanted = _floor(weight * investable / unit, instrument.lot)
-        quantity = _floor(abs(wanted - held), instrument.lot)
-        worth_it = quantity * unit >= mandate.min_trade or wanted == 0
-        if quantity and worth_it:
-            side = Side.BUY if wanted > held else Side.SELL
-            other = rate(prices, instrument.currency, account.currency)
-            legs.append(_Leg(instrument, side, quantity, held, prices[symbol], other, weight, costs))
+        wanted = weight * investable / unit // lot * lot
+        quantity = abs(wanted - held) // lot * lot
+        if quantity and (quantity * unit >= least or not wanted):
+            legs.append(_Leg(instrument, wanted > held, quantity, held, price, other, weight, pricing))
     return legs
 
 
 def _instrument(symbol: str, account: Account, instruments: Mapping[str, Instrument]) -> Instrument:
-    if symbol in account.positions:
-        return account.positions[symbol].instrument
+    position = account.positions.get(symbol)
+    if position is not None:
+        return position.instrument
     if symbol not in instruments:
         raise InputError(f"no instrument is known for the target {symbol}: give it in `instruments`")
     return instruments[symbol]
@@ -286,8 +287,8 @@ def _floor(quantity: Decimal, lot: Decimal) -> Decimal:
 
 def _paid(legs: list[_Leg], account: Account, prices: Mapping[str, Decimal], mandate: Mandate) -> list[_Leg]:
     """The legs, their buys scaled down to what cash and the proceeds of the sells pay for."""
-    sells = [leg for leg in legs if leg.side is Side.SELL]
-    buys = [leg for leg in legs if leg.side is Side.BUY]
+    sells = [leg for leg in legs if not leg.buys]
+    buys = [leg for leg in legs if leg.buys]
     money = account.cash + sum(
         (amount * rate(prices, currency, account.currency) for currency, amount in account.balances.items() if amount),
         ZERO,
@@ -300,7 +301,8 @@ def _affordable(buys: list[_Leg], available: Decimal, mandate: Mandate) -> list[
     need = -sum((leg.cash for leg in buys), ZERO)
     if not buys or need <= available:
         return buys
-    most = [leg.most(leg.costs.ceiling()) for leg in buys]
+    ceiling = buys[0].pricing.costs.ceiling()
+    most = [leg.most(ceiling) for leg in buys]
     fixed, variable = (sum(parts, ZERO) for parts in zip(*most, strict=True))
     return _scaled(buys, max((available - fixed) / variable, ZERO), mandate)
 
@@ -333,11 +335,13 @@ def propose(
     params: Mapping[str, Any] | None = None,
     *,
     costs: Costs | None = None,
+    prices: Mapping[str, Decimal] | None = None,
 ) -> tuple[Intent, ...]:
     """Ask a strategy and turn its answer into intents, sells first: the one road of backtest, paper and live.
 
     `decide(market, account, mandate, **params)` returns TargetWeights or Signals as of the market's moment, or a
-    list of Intents. `costs` are for the estimate in the plan.
+    list of Intents. `costs` are for the estimate in the plan, `prices` the market's (`prices_at`) where somebody
+    has them at hand.
 
     Raises InputError for parameters `decide` does not take, for an answer of another type, as of another moment,
     or outside the mandate; and whatever `rebalance` and `decide` raise.
@@ -348,7 +352,8 @@ def propose(
     if isinstance(answer, TargetWeights):
         if answer.as_of != market.as_of:
             raise InputError(f"decide was asked as of {market.as_of} and answered as of {answer.as_of}")
-        return rebalance(answer, account, prices_at(market), mandate, market.instruments, costs).intents
+        known = prices_at(market) if prices is None else prices
+        return rebalance(answer, account, known, mandate, market.instruments, costs).intents
     if isinstance(answer, list | tuple) and all(isinstance(intent, Intent) for intent in answer):
         return _within(tuple(answer), mandate)
     kinds = sorted({type(part).__name__ for part in answer}) if isinstance(answer, list | tuple) else []

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from aura_lib.core import Account, Bars, DataError
+from aura_lib.core import Account, AssetClass, Bars, DataError, Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
+
+
+BUY, FX = Side.BUY, AssetClass.FX
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,7 +104,8 @@ class Curve:
         for symbol, quantity in self.opening.holdings.items():
             units[0, changes.symbols.index(symbol)] += float(quantity)
         np.cumsum(units, axis=0, out=units)
-        units[np.abs(units) < 1e-9] = 0.0  # what sums of small lots leave over
+        if (changes.units % 1).any():  # opening holdings come in them too, when they are closed
+            units[np.abs(units) < 1e-9] = 0.0  # what sums of small lots leave over
         return units
 
     @cached_property
@@ -201,55 +205,77 @@ def changes_of(
     """Fills and bookings as columns over bars. One outside the bars raises DataError."""
     place = {symbol: n for n, symbol in enumerate(symbols)}
     money = {opening.currency, *opening.balances}
-    units: list[tuple[Any, int, float]] = []
-    flows: list[tuple[Any, int, str, float]] = []
+    units, flows = _Units([], [], []), _Flows([], [], [], [])
     for fill in fills:
         instrument, time = fill.instrument, fill.time
-        signed = float(fill.quantity) * fill.side.sign
-        symbol = place[instrument.symbol]
-        if instrument.asset_class == "fx" and instrument.base in money:
-            flows.append((time, symbol, instrument.base, signed))
+        symbol, size = place[instrument.symbol], float(fill.quantity)
+        paid = size * float(fill.price) * float(instrument.multiplier)
+        if fill.side is BUY:
+            paid = -paid
         else:
-            units.append((time, symbol, signed))
-        paid = signed * float(fill.price) * float(instrument.multiplier)
-        flows.append((time, symbol, instrument.currency, -paid - float(fill.fee)))
+            size = -size
+        if instrument.asset_class is FX and instrument.base in money:
+            flows.add(time, symbol, instrument.base, size)
+        else:
+            units.add(time, symbol, size)
+        flows.add(time, symbol, instrument.currency, paid - float(fill.fee))
     for booking in bookings:
         _booked(booking, place, units, flows)
     return _columns(tuple(symbols), units, flows, bars)
 
 
-def _booked(
-    booking: Any,
-    place: Mapping[str, int],
-    units: list[tuple[Any, int, float]],
-    flows: list[tuple[Any, int, str, float]],
-) -> None:
+class _Units(NamedTuple):
+    """Units that came and went, as columns."""
+
+    times: list[Any]
+    symbols: list[int]
+    sizes: list[float]
+
+    def add(self, time: Any, symbol: int, size: float) -> None:
+        self.times.append(time)
+        self.symbols.append(symbol)
+        self.sizes.append(size)
+
+
+class _Flows(NamedTuple):
+    """Money that came and went, as columns."""
+
+    times: list[Any]
+    symbols: list[int]
+    currencies: list[str]
+    amounts: list[float]
+
+    def add(self, time: Any, symbol: int, currency: str, amount: float) -> None:
+        self.times.append(time)
+        self.symbols.append(symbol)
+        self.currencies.append(currency)
+        self.amounts.append(amount)
+
+
+def _booked(booking: Any, place: Mapping[str, int], units: _Units, flows: _Flows) -> None:
     symbol = place[booking.symbol] if booking.symbol else -1
     if booking.kind == "conversion":
-        flows.append((booking.time, symbol, booking.instrument.base, float(booking.quantity)))
+        flows.add(booking.time, symbol, booking.instrument.base, float(booking.quantity))
     elif booking.quantity:
-        units.append((booking.time, symbol, float(booking.quantity)))
+        units.add(booking.time, symbol, float(booking.quantity))
     if booking.delivered is not None:
-        units.append((booking.time, place[booking.delivered.symbol], float(booking.units)))
+        units.add(booking.time, place[booking.delivered.symbol], float(booking.units))
     if booking.cash:
-        flows.append((booking.time, symbol, booking.currency, float(booking.cash)))
+        flows.add(booking.time, symbol, booking.currency, float(booking.cash))
 
 
-def _columns(
-    symbols: tuple[str, ...], units: list[tuple[Any, int, float]], flows: list[tuple[Any, int, str, float]], bars: Bars
-) -> Changes:
-    row = rows_of({entry[0] for entry in (*units, *flows)}, bars)
-    currencies = tuple(flow[2] for flow in flows)
-    same = len(set(currencies)) == 1
+def _columns(symbols: tuple[str, ...], units: _Units, flows: _Flows, bars: Bars) -> Changes:
+    row = rows_of({*units.times, *flows.times}, bars)
+    currencies = set(flows.currencies)
     return Changes(
         symbols,
-        np.array([row[u[0]] for u in units], dtype=np.int64),
-        np.array([u[1] for u in units], dtype=np.int64),
-        np.array([u[2] for u in units], dtype=np.float64),
-        np.array([row[f[0]] for f in flows], dtype=np.int64),
-        np.array([f[1] for f in flows], dtype=np.int64),
-        currencies[0] if same else currencies,
-        np.array([f[3] for f in flows], dtype=np.float64),
+        np.array([row[time] for time in units.times], dtype=np.int64),
+        np.array(units.symbols, dtype=np.int64),
+        np.array(units.sizes, dtype=np.float64),
+        np.array([row[time] for time in flows.times], dtype=np.int64),
+        np.array(flows.symbols, dtype=np.int64),
+        currencies.pop() if len(currencies) == 1 else tuple(flows.currencies),
+        np.array(flows.amounts, dtype=np.float64),
     )
 
 

@@ -28,6 +28,7 @@ from aura_lib.core import (
     OrderStatus,
     iso,
 )
+from aura_lib.core.drafts import finishing
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Event, Exchange, Standing
 from aura_lib.plan import Decide, propose
@@ -35,6 +36,7 @@ from aura_lib.risk import Limits, check
 
 ZERO = Decimal(0)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_finished = finishing(Order, "status", "filled", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Desk:
         self.bankrupt: datetime | None = None
         self.seconds = 0.0  # in the strategy
         self.account = exchange.account
+        self.seen: list[tuple[datetime, Account]] = []  # by the first trade, and by the last slot
+        self._traded = False
         self._quiet = exchange.idle  # bars can pass without anything happening
         self._sent: dict[str, Order] = {}
         self._moments = shared.bars.times.as_unit("us").asi8
@@ -120,6 +124,7 @@ class Desk:
     def decide(self, decide: Decide, slot: datetime, end: int, params: Mapping[str, Any]) -> None:
         """One slot: ask, plan, check, submit what was approved."""
         market, account = self.shared.market(end, slot), self.account
+        self._remember(slot, account)
         began = perf_counter()
         try:
             answer = decide(market, account, self.mandate, **params)
@@ -137,23 +142,36 @@ class Desk:
         else:
             self._trade(answer, market, account, slot, end, params)
 
+    def _remember(self, slot: datetime, account: Account) -> None:
+        if self.seen:
+            self.seen[1] = slot, account
+        else:
+            self.seen = [(slot, account)] * 2
+
     def _trade(
         self, answer: Any, market: Market, account: Account, slot: datetime, end: int, params: Mapping[str, Any]
     ) -> None:
         intents = self.propose(answer, market, account, params)
+        if intents and not self._traded:
+            self._traded, self.seen = True, [(slot, account)] * 2
         prices = self._prices.closes(end - 1)
         decisions = tuple(check(intents, account, prices, self.limits, working=self._working()))
         self.slots.append(SlotResult(slot, intents, decisions))
         stamp, at = iso(slot), self._accepted(slot, end)
+        basket = f"{self.name}@{stamp}"
         for decision in decisions:
             if decision.approved:
-                self._submit(intents[decision.leg], decision.leg, slot, stamp, at)
+                leg = decision.leg
+                self._submit(Order(f"{stamp}/{leg}", self.name, self.name, basket, leg, 1, intents[leg], slot), at)
 
     def propose(self, answer: Any, market: Market, account: Account, params: Mapping[str, Any]) -> tuple[Intent, ...]:
         """What an answer (or the strategy itself, when it is to be asked) makes of the account, as intents."""
         wish, given = (answer, params) if callable(answer) else ((lambda market, account, mandate: answer), {})
         try:
-            return propose(wish, market, account, self.mandate, given, costs=self.exchange.costs)
+            return propose(
+                wish, market, account, self.mandate, given, costs=self.exchange.costs,
+                prices=self._prices.closes(len(market) - 1),
+            )  # fmt: skip
         except (InputError, DataError, ModelError) as error:
             raise self._with_slot(error, market) from error
 
@@ -167,8 +185,7 @@ class Desk:
         """The moment a bar closed; taken from the index one by one it would take ten times as long."""
         return EPOCH + timedelta(microseconds=int(self._moments[row]))
 
-    def _submit(self, intent: Intent, leg: int, slot: datetime, stamp: str, at: datetime) -> None:
-        order = Order(f"{stamp}/{leg}", self.name, self.name, f"{self.name}@{stamp}", leg, 1, intent, slot)
+    def _submit(self, order: Order, at: datetime) -> None:
         try:
             self.exchange.submit(order, at)
         except BrokerRejected as refused:
@@ -203,7 +220,7 @@ class Desk:
         known = self.exchange.find(order.client_id)
         if known is None:  # it was refused at the door
             return order
-        return with_changes(order, status=known.status, filled=known.filled, reason=known.reason)
+        return _finished(order, known.status, known.filled, known.reason)
 
     def _with_slot(self, error: Exception, market: Market) -> Exception:
         """The same error, telling the slot; at the first slot also what to do when the history is too short."""

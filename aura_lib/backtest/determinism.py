@@ -12,7 +12,7 @@ import pandas as pd
 
 from aura_lib.backtest.desk import Desk
 from aura_lib.backtest.replay import replay
-from aura_lib.core import Account, Bars, Booking, Fill, InputError, Intent, Mandate, fold, iso
+from aura_lib.core import Bars, InputError, Intent, Mandate, iso
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Exchange
 
@@ -29,26 +29,14 @@ def repeats(
     It gets the market and the account it had then. A whole second run would double the time of every backtest; two
     questions find what draws random numbers, reads a clock, or remembers. A strategy that only prints, prints again.
     """
-    slots = played.slots
-    first = next((n for n, slot in enumerate(slots) if slot.intents), 0)
+    intents = {slot.slot: slot.intents for slot in played.slots if slot.slot in played.seen}
     exchange = Exchange.of(played.opening, played.costs, terms=played.terms, instruments=shared.bars.instruments)
     desk = Desk(shared, mandate, exchange, played.limits, played.opening.name)
-    for n in dict.fromkeys((len(slots) - 1, first) if slots else ()):
-        slot = slots[n]
-        end = int(shared.bars.times.searchsorted(pd.Timestamp(slot.slot), side="right"))
-        account = _account_at(played, slot.slot)
-        wished = desk.propose(decide, shared.market(end, slot.slot), account, params)
-        if wished != slot.intents:
-            yield f"at {iso(slot.slot)} it wished for {_told(slot.intents)}, asked again for {_told(wished)}"
-
-
-def _account_at(played: Replay, moment: datetime) -> Account:
-    """The account as it stood after the bar of a slot."""
-    entries: list[Fill | Booking] = [*played.bookings, *played.fills]
-    until = [entry for entry in entries if entry.time <= moment]
-    if len(until) == len(entries):
-        return played.account
-    return fold(played.opening, sorted(until, key=lambda entry: entry.time))
+    for moment, account in reversed(list(played.seen.items())):
+        end = int(shared.bars.times.searchsorted(pd.Timestamp(moment), side="right"))
+        wished = desk.propose(decide, shared.market(end, moment), account, params)
+        if wished != intents[moment]:
+            yield f"at {iso(moment)} it wished for {_told(intents[moment])}, asked again for {_told(wished)}"
 
 
 def _told(intents: Sequence[Intent]) -> str:

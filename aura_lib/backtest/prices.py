@@ -30,6 +30,10 @@ class Closes(Mapping[str, Decimal]):
             price = self._known[symbol] = decimal_price(self._raw[symbol])
         return price
 
+    def get(self, symbol: str, default: Any = None) -> Any:
+        """The close, or the default; without an exception in between."""
+        return self[symbol] if symbol in self._raw else default
+
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._raw
 
@@ -43,22 +47,30 @@ class Closes(Mapping[str, Decimal]):
 class Quotes(Mapping[str, Any]):
     """Symbol → what the exchange is told of one bar: its close, or a PriceBar where the bars have more."""
 
-    __slots__ = ("_places", "_rows", "_volume")
+    __slots__ = ("_bare", "_places", "_rows", "_volume")
 
     def __init__(self, places: Mapping[str, int], rows: tuple[Any, ...], volume: Any) -> None:
         self._places, self._rows, self._volume = places, rows, volume
+        self._bare = len(rows) == 1 and volume is None  # closes are all there is
 
     def __getitem__(self, symbol: str) -> Decimal | PriceBar:
         place = self._places[symbol]
         close = self._rows[0][place]
         if close != close:
             raise KeyError(symbol)
-        if len(self._rows) == 1 and self._volume is None:
+        if self._bare:
             return decimal_price(close)
         prices = [NAN if row is None or (p := row[place]) != p else decimal_price(p) for row in self._rows[1:]]
         first, high, low = prices or (NAN, NAN, NAN)
         told = None if self._volume is None or (v := self._volume[place]) != v else decimal_price(v)
         return PriceBar(first, high, low, decimal_price(close), told)
+
+    def get(self, symbol: str, default: Any = None) -> Any:
+        """The same, or the default; without an exception in between."""
+        place = self._places.get(symbol)
+        if place is None or (close := self._rows[0][place]) != close:
+            return default
+        return decimal_price(close) if self._bare else self[symbol]
 
     def __iter__(self) -> Iterator[str]:
         return (symbol for symbol, place in self._places.items() if self._rows[0][place] == self._rows[0][place])

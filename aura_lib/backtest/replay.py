@@ -14,6 +14,7 @@ import pandas as pd
 from aura_lib.backtest.curve import Changes, changes_of
 from aura_lib.backtest.desk import Desk, SlotResult
 from aura_lib.backtest.events import actions_of
+from aura_lib.backtest.heap import patient
 from aura_lib.backtest.trades import Trades
 from aura_lib.backtest.watch import Stop
 from aura_lib.core import (
@@ -44,7 +45,8 @@ class Replay:
 
     `orders` hold their last status; those decided so late that no bar followed are still open. `stopped` is the
     last moment of a run that somebody ended early, `bankrupt` the bar at which nothing was left: what follows them
-    was not played. `seconds` tells where the time went: "decide", and "loop" for all the rest.
+    was not played. `seconds` tells where the time went: "decide", and "loop" for all the rest. `seen` are the accounts
+    that the strategy was shown at its first trade (without one, its first slot) and at its last slot.
     """
 
     slots: tuple[SlotResult, ...]
@@ -60,6 +62,7 @@ class Replay:
     stopped: datetime | None = None
     bankrupt: datetime | None = None
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    seen: Mapping[datetime, Account] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
@@ -168,7 +171,7 @@ def play(
     desk.begin(ends[0] - 1 if ends else 0)
     given = dict(params or {})
     stopped = None
-    with Stop() as stop:
+    with patient(), Stop() as stop:
         for done, (slot, end) in enumerate(zip(moments, ends, strict=True), start=1):
             if not desk.run_to(end):
                 break
@@ -194,6 +197,7 @@ def play(
         stopped=stopped,
         bankrupt=desk.bankrupt,
         seconds={"decide": desk.seconds, "loop": perf_counter() - began - desk.seconds},
+        seen=dict(desk.seen),
     )
 
 

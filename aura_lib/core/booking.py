@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from aura_lib.core.drafts import direct
 from aura_lib.core.errors import InputError
 from aura_lib.core.instrument import AssetClass, Instrument
 from aura_lib.core.times import utc
@@ -14,6 +15,7 @@ from aura_lib.core.times import utc
 ZERO = Decimal(0)
 
 
+@direct
 class BookingKind(StrEnum):
     """What happened."""
 

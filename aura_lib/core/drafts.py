@@ -3,14 +3,20 @@
 A frozen dataclass writes each of its fields through `object.__setattr__`, at about five times the price of a plain
 assignment. A draft is a class of the same slots that can be written to: an object is filled in as a draft and then
 becomes the noun, by its `__class__`. Nobody else ever sees it unfrozen.
+
+And words that are compared quickly: Python 3.11 looks up `Side.BUY` through a property, at ten times the price of an
+attribute; `direct` makes it one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
+from enum import Enum
 from typing import Any, TypeVar
 
 Noun = TypeVar("Noun")
+Words = TypeVar("Words", bound=Enum)
 
 
 def draft(noun: type) -> Any:
@@ -38,3 +44,20 @@ def quick(noun: type[Noun]) -> type[Noun]:
     made.__qualname__, made.__annotations__ = f"{noun.__name__}.__init__", dict(noun.__init__.__annotations__)
     type.__setattr__(noun, "__init__", made)
     return noun
+
+
+def finishing(noun: type[Noun], *names: str) -> Callable[..., Noun]:
+    """A function that writes these fields, in this order, of a noun that its maker has not handed out yet."""
+    known: dict[str, Any] = {"_become": object.__setattr__, "_Draft": draft(noun), "_Noun": noun}
+    lines = [f"def finished(noun, {', '.join(names)}):", "_become(noun, '__class__', _Draft)"]
+    lines += [f"noun.{name} = {name}" for name in names] + ["noun.__class__ = _Noun", "return noun"]
+    exec("\n    ".join(lines), known)
+    made: Callable[..., Noun] = known["finished"]
+    return made
+
+
+def direct(words: type[Words]) -> type[Words]:
+    """Make the members of an enumeration plain attributes of it, as they are from Python 3.12 on."""
+    for name, member in words.__members__.items():
+        type.__setattr__(words, name, member)
+    return words

@@ -7,9 +7,11 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from aura_lib.core.drafts import direct
 from aura_lib.core.errors import InputError
 
 
+@direct
 class AssetClass(StrEnum):
     """Kinds of instrument."""
 
@@ -21,6 +23,7 @@ class AssetClass(StrEnum):
     FX = "fx"
 
 
+@direct
 class Right(StrEnum):
     """The right of an option."""
 

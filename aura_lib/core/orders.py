@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from aura_lib.core.drafts import quick
+from aura_lib.core.drafts import direct, quick
 from aura_lib.core.errors import InputError
 from aura_lib.core.instrument import Instrument
 from aura_lib.core.times import iso, utc
@@ -18,6 +18,7 @@ _ROUNDED = Context(prec=MAX_DIGITS).plus
 ZERO, HUNDRED = Decimal(0), Decimal(100)
 
 
+@direct
 class Side(StrEnum):
     """Buy or sell."""
 
@@ -30,6 +31,7 @@ class Side(StrEnum):
         return 1 if self is Side.BUY else -1
 
 
+@direct
 class OrderType(StrEnum):
     """How the price is found."""
 
@@ -42,6 +44,7 @@ class OrderType(StrEnum):
     OCO = "oco"
 
 
+@direct
 class TimeInForce(StrEnum):
     """How long the order lives."""
 
@@ -213,6 +216,7 @@ class Decision:
         )
 
 
+@direct
 class OrderStatus(StrEnum):
     """Where an order is. Only positive evidence moves an order out of UNKNOWN."""
 

@@ -20,7 +20,9 @@ from aura_lib.core import (
     Intent,
     Order,
     OrderStatus,
+    OrderType,
     Position,
+    TimeInForce,
     iso,
     utc,
 )
@@ -35,6 +37,7 @@ from aura_lib.exchange.working import Working, check
 
 __all__ = ["Closed", "Event", "Exchange", "Prices"]
 
+MARKET, DAY, INDEX, ACCEPTED = OrderType.MARKET, TimeInForce.DAY, AssetClass.INDEX, OrderStatus.ACCEPTED
 SENDABLE = frozenset({OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN})
 
 
@@ -137,7 +140,7 @@ class Exchange:
         moment = at if type(at) is datetime and at.tzinfo is UTC else utc(at, "at")
         _accept(floor, order, moment)
         floor.add(Working(order, moment, floor.next()))
-        return answer(client_id, OrderStatus.ACCEPTED)
+        return answer(client_id, ACCEPTED)
 
     def cancel(self, client_id: str) -> Closed:
         """Cancel an open order. One that is closed or unknown raises BrokerRejected."""
@@ -274,7 +277,7 @@ def _accept(floor: Floor, order: Order, moment: datetime) -> None:
         raise InputError(f"order {order.client_id} is {order.status.value}: only a new order can be placed")
     if floor.standing is Standing.BANKRUPT:
         raise BrokerRejected(f"account {floor.books.name} is bankrupt: it does not trade any more")
-    if instrument.asset_class is AssetClass.INDEX:
+    if instrument.asset_class is INDEX:
         raise BrokerRejected(f"{intent.symbol} is an index: it has a level, nobody trades it")
     if floor.instruments is not None and instrument.symbol not in floor.instruments:
         raise BrokerRejected(f"{intent.symbol} is not listed here")
@@ -286,7 +289,8 @@ def _accept(floor: Floor, order: Order, moment: datetime) -> None:
             f"{intent.symbol} trades in {instrument.currency}, this account is in {books.currency}: "
             f"its terms must allow {instrument.currency}"
         )
-    check(intent)
+    if intent.type is not MARKET or intent.time_in_force is not DAY:
+        check(intent)
 
 
 def _changed(intent: Intent, quantity: Decimal, prices: Mapping[str, Decimal | None]) -> Intent:

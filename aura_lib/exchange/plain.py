@@ -18,6 +18,7 @@ from aura_lib.exchange.working import Working
 
 ZERO = Decimal(0)
 SMALL = Decimal(1)  # below it a price may round to nothing
+FILLED, FX = OrderStatus.FILLED, AssetClass.FX
 NO_PRICE = "no price in its session"
 Due = list[tuple[Working, Decimal | None]]
 
@@ -52,7 +53,11 @@ def _read(floor: Floor, moment: datetime, prices: Prices) -> tuple[Due, Due]:
         if w.since >= moment:
             continue
         symbol = w.symbol
-        bar = checked(symbol, prices.get(symbol))
+        told = prices.get(symbol)
+        if type(told) is Decimal and told.is_finite() and told >= SMALL:  # nothing else to look at
+            (buys if w.buys else sells).append((w, told))
+            continue
+        bar = checked(symbol, told)
         reference = None
         if bar is not None:
             if bar.low < SMALL:
@@ -65,27 +70,28 @@ def _read(floor: Floor, moment: datetime, prices: Prices) -> tuple[Due, Due]:
 def _execute(floor: Floor, w: Working, reference: Decimal, moment: datetime, events: list[Event]) -> None:
     books, instrument, pricing = floor.books, w.order.intent.instrument, floor.pricing
     price = (reference * (pricing.buy if w.buys else pricing.sell)).quantize(PRICE_QUANTUM, ROUND_HALF_EVEN)
-    quantity = w.quantity
-    value = quantity * price * instrument.multiplier
-    fee = floor.costs.commission(value, quantity)
+    quantity, multiplier = w.quantity, instrument.multiplier
+    units = quantity * multiplier
+    value = units * price
+    fee = pricing.costs.commission(value, quantity)
     if w.buys:
-        whole, change, cash = value + fee <= books.cash, quantity, -value - fee
+        change, cash = quantity, -value - fee
+        whole = books.cash + cash >= 0
     else:
-        held = books.positions.get(instrument.symbol)
-        whole = held is not None and held.quantity >= quantity and books.cash + (value - fee) >= 0
+        held = books.positions.get(w.symbol)
         change, cash = -quantity, value - fee
-    if not whole or price <= 0 or instrument.asset_class is AssetClass.FX:
+        whole = held is not None and held.quantity >= quantity and books.cash + cash >= 0
+    if not whole or price <= 0 or instrument.asset_class is FX:
         _cut(floor, w, reference, moment, events)
         return
     books.trade(instrument, change, price, cash, fee, moment)
     w.filled = quantity
-    units = quantity * instrument.multiplier
     if pricing.moves[0]:
         parts = amounts(Priced(price, reference, pricing.moves), units)
     else:  # no spread: all that the price lost is slippage
         parts = (ZERO, abs(price - reference) * units, ZERO)
     events.append(floor.fact(w, quantity, price, fee, moment, parts))
-    events.append(floor.close(w, OrderStatus.FILLED, ""))
+    events.append(floor.close(w, FILLED, ""))
     if instrument.expiry is not None:
         floor.watch()
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from aura_lib.core import InputError, Mandate
+from aura_lib.core.drafts import direct
 
 QUARTER = Decimal("0.25")  # FINRA rule 4210: the least a US broker may ask for long stock
 
 
+@direct
 class Standing(StrEnum):
     """How an account stands with its venue."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
 ZERO, ONE = Decimal(0), Decimal(1)
+BUY = Side.BUY
 NOT_TRADABLE = frozenset({AssetClass.INDEX})
 
 
@@ -78,18 +79,74 @@ def check(
     An approved leg has the rule "limits".
     """
     book = _Book.of(account, prices, working or {}, intents, margin=limits.margin)
-    decisions = []
-    for leg, intent in enumerate(intents):
-        refusal = _first_refusal(leg, intent, book, limits)
+    decisions, rules = [], _rules(limits)
+    for place, intent in enumerate(intents):
+        leg = book.leg(place, intent)
+        refusal = _first_refusal(leg, book, limits, rules)
         if refusal is None:
-            book.take(intent)
-        rule, value, limit = refusal or ("limits", "", "")
-        decisions.append(Decision(leg, intent.symbol, refusal is None, rule, value, limit))
-        book.seen.add(intent.symbol)
+            book.take(leg)
+            decisions.append(Decision(place, leg.symbol, True, "limits"))
+        else:
+            decisions.append(Decision(place, leg.symbol, False, *refusal))
+        book.seen.add(leg.symbol)
     return decisions
 
 
 Refusal = tuple[str, str, str]  # rule, value, limit
+
+
+class _Units(dict[str, Decimal | None]):
+    """Symbol → what one unit or contract is worth in the account's currency, worked out when it is first asked for.
+
+    None for what has no price: no positive one, or none of its currency.
+    """
+
+    def __init__(self, account: Account, prices: Mapping[str, Decimal], intents: Iterable[Intent]) -> None:
+        super().__init__()
+        self._prices, self._own = prices, account.currency
+        self._positions = account.positions
+        self._wished = {i.instrument.symbol: i.instrument for i in intents}
+
+    def __missing__(self, symbol: str) -> Decimal | None:
+        position = self._positions.get(symbol)
+        worth = self._worth(symbol, position.instrument if position else self._wished.get(symbol))
+        self[symbol] = worth
+        return worth
+
+    def _worth(self, symbol: str, instrument: Instrument | None) -> Decimal | None:
+        price = self._prices.get(symbol)
+        if price is None or not price.is_finite() or price <= 0:
+            return None
+        if instrument is None:  # on its way, and of a kind that nobody told
+            return price
+        if instrument.currency == self._own:
+            return price * instrument.multiplier
+        try:
+            return price * rate(self._prices, instrument.currency, self._own) * instrument.multiplier
+        except DataError:
+            return None
+
+
+class _Leg:
+    """An intent as the rules look at it: what it meets, and how much of it closes nothing.
+
+    A buy meets all that may be there (`held`), a sell what is sure to be there (`sellable`).
+    """
+
+    __slots__ = ("before", "buys", "intent", "opened", "place", "priced", "quantity", "signed", "symbol", "unit")
+
+    def __init__(self, place: int, intent: Intent, unit: Decimal | None, held: Decimal, sellable: Decimal) -> None:
+        self.place, self.intent, self.symbol = place, intent, intent.instrument.symbol
+        self.priced, self.unit = unit is not None, ZERO if unit is None else unit
+        self.quantity = quantity = intent.quantity
+        self.buys = buys = intent.side is BUY
+        self.signed = signed = quantity if buys else -quantity
+        self.before = before = held if buys else sellable
+        if not before or (before > 0) is buys:
+            self.opened = quantity
+        else:
+            after = before + signed
+            self.opened = abs(after) if after and (after > 0) is buys else ZERO
 
 
 @dataclass(slots=True)
@@ -100,12 +157,12 @@ class _Book:
     equity: Decimal
     held: dict[str, Decimal]  # with working buys
     sellable: dict[str, Decimal]  # without working sells
-    prices: Mapping[str, Decimal]
-    instruments: dict[str, Instrument]
+    units: _Units
     unpriced: tuple[str, ...]
     gross: Decimal = ZERO  # of what is held
     net: Decimal = ZERO
     seen: set[str] = field(default_factory=set)
+    bounds: dict[float, Decimal] = field(default_factory=dict)  # fraction of equity → money
 
     @staticmethod
     def of(
@@ -116,79 +173,53 @@ class _Book:
         *,
         margin: bool,
     ) -> _Book:
-        prices = {s: p for s, p in prices.items() if p.is_finite() and p > 0}
-        instruments = {i.symbol: i.instrument for i in intents} | {
-            s: p.instrument for s, p in account.positions.items()
-        }
-        prices = _in_one_currency(prices, instruments, account.currency)
+        units = _Units(account, prices, intents)
         holdings = account.holdings
         coming = {s: q for s, q in working.items() if q > 0}
-        held = {s: holdings.get(s, ZERO) + coming.get(s, ZERO) for s in holdings.keys() | coming.keys()}
-        sellable = {s: q + min(working.get(s, ZERO), ZERO) for s, q in holdings.items()}
-        unpriced = sorted(s for s in held if s not in prices)
+        leaving = {s: q for s, q in working.items() if q < 0}
+        held, sellable = dict(holdings), dict(holdings)
+        for symbol, quantity in coming.items():
+            held[symbol] = held.get(symbol, ZERO) + quantity
+        for symbol, quantity in leaving.items():
+            if symbol in sellable:
+                sellable[symbol] += quantity
+        unpriced = sorted(s for s in held if units[s] is None)
         money, unknown = _money_of(account, prices)
-        book = _Book(money, ZERO, held, sellable, prices, instruments, (*unpriced, *unknown))
-        book.equity = money + sum((book.value(s, q) for s, q in holdings.items()), ZERO)
-        leaving = {s: q for s, q in working.items() if q < 0 and margin}
-        for symbol in held.keys() | leaving.keys() if leaving else held:
-            less = holdings.get(symbol, ZERO) + leaving.get(symbol, ZERO)
-            furthest = max(held.get(symbol, ZERO), less, key=abs)  # what is on its way may make it larger
-            value = book.value(symbol, furthest)
-            book.gross += abs(value)
-            book.net += value
-        book.cash -= sum((book.value(s, q) for s, q in coming.items()), ZERO)
+        book = _Book(money, money, held, sellable, units, (*unpriced, *unknown))
+        book._add_up(holdings, leaving if margin else {})
+        book.cash -= sum((q * (units[s] or ZERO) for s, q in coming.items()), ZERO)
         return book
 
-    def value(self, symbol: str, quantity: Decimal) -> Decimal:
-        price, instrument = self.prices.get(symbol), self.instruments.get(symbol)
-        return ZERO if price is None else quantity * price * (instrument.multiplier if instrument else 1)
+    def _add_up(self, holdings: Mapping[str, Decimal], leaving: Mapping[str, Decimal]) -> None:
+        """Equity of what is held, and exposure of what may be: what is on its way may make a position larger."""
+        for symbol in self.held.keys() | leaving.keys() if leaving else self.held:
+            unit, there = self.units[symbol] or ZERO, holdings.get(symbol, ZERO)
+            most, least = self.held.get(symbol, ZERO), there + leaving[symbol] if symbol in leaving else there
+            value = (most if abs(most) >= abs(least) else least) * unit
+            self.equity += there * unit
+            self.gross += abs(value)
+            self.net += value
 
-    def weight(self, value: Decimal) -> Decimal:
-        return value / self.equity if self.equity > 0 else Decimal("Infinity")
+    def leg(self, place: int, intent: Intent) -> _Leg:
+        symbol = intent.instrument.symbol
+        return _Leg(place, intent, self.units[symbol], self.held.get(symbol, ZERO), self.sellable.get(symbol, ZERO))
 
-    def before(self, intent: Intent) -> Decimal:
-        """What an order meets: all that may be there when it buys, what is sure to be there when it sells."""
-        there = self.held if intent.side is Side.BUY else self.sellable
-        return there.get(intent.symbol, ZERO)
+    def over(self, rule: str, value: Decimal, limit: float) -> Refusal | None:
+        """The refusal of what is more than that fraction of equity."""
+        most = self.bounds.get(limit)
+        if most is None:
+            most = self.bounds[limit] = Decimal(repr(limit)) * max(self.equity, ZERO)
+        if value <= most and self.equity > 0:
+            return None
+        return rule, f"{value / self.equity:.6f}" if self.equity > 0 else "no equity", f"{limit:g}"
 
-    def adds(self, intent: Intent) -> bool:
-        """Whether an order opens or enlarges a position, be it on the other side of the one there was."""
-        return self.opened(intent) > 0
-
-    def opened(self, intent: Intent) -> Decimal:
-        """How much of an order closes nothing, in units."""
-        before = self.before(intent)
-        after = before + intent.signed
-        if before * intent.signed >= 0:
-            return intent.quantity
-        return abs(after) if after * before < 0 else ZERO
-
-    def added(self, intent: Intent) -> Decimal:
-        """The exposure that an order adds, in money."""
-        before = self.before(intent)
-        return (abs(before + intent.signed) - abs(before)) * self.value(intent.symbol, ONE)
-
-    def take(self, intent: Intent) -> None:
-        symbol, signed = intent.symbol, intent.signed
-        before, unit = self.held.get(symbol, ZERO), self.value(symbol, ONE)
-        value = signed * unit
+    def take(self, leg: _Leg) -> None:
+        before = self.held.get(leg.symbol, ZERO)
+        value, after = leg.signed * leg.unit, before + leg.signed
         self.cash -= value
-        self.gross += (abs(before + signed) - abs(before)) * unit
+        self.gross += (abs(after) - abs(before)) * leg.unit
         self.net += value
-        self.held[symbol] = before + signed
-
-
-def _in_one_currency(prices: dict[str, Decimal], instruments: Mapping[str, Instrument], own: str) -> dict[str, Decimal]:
-    """Prices in the account's currency; those whose currency has no price in it are left out."""
-    converted = dict(prices)
-    for symbol, instrument in instruments.items():
-        if instrument.currency == own or symbol not in prices:
-            continue
-        try:
-            converted[symbol] = prices[symbol] * rate(prices, instrument.currency, own)
-        except DataError:
-            del converted[symbol]
-    return converted
+        self.held[leg.symbol] = after
 
 
 def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal, list[str]]:
@@ -204,79 +235,73 @@ def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal,
     return money, unknown
 
 
-def _first_refusal(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    buys = intent.side is Side.BUY
-    adds = (buys or limits.short) and book.adds(intent)
-    for rule in _RULES[buys, adds]:
-        if refusal := rule(leg, intent, book, limits):
+def _first_refusal(leg: _Leg, book: _Book, limits: Limits, rules: Rules) -> Refusal | None:
+    adds = (leg.buys or limits.short) and leg.opened > 0
+    for rule in rules[leg.buys, adds]:
+        refusal = rule(leg, book, limits)
+        if refusal is not None:
             return refusal
     return None
 
 
-def _not_tradable(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    kind = intent.instrument.asset_class
+def _not_tradable(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    kind = leg.intent.instrument.asset_class
     return ("not_tradable", kind.value, "something that trades") if kind in NOT_TRADABLE else None
 
 
-def _duplicate(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    return ("duplicate", intent.symbol, "one leg an instrument") if intent.symbol in book.seen else None
+def _duplicate(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    return ("duplicate", leg.symbol, "one leg an instrument") if leg.symbol in book.seen else None
 
 
-def _max_orders(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    return ("max_orders", str(leg + 1), str(limits.max_orders)) if leg >= limits.max_orders else None
+def _max_orders(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    return ("max_orders", str(leg.place + 1), str(limits.max_orders)) if leg.place >= limits.max_orders else None
 
 
-def _no_price(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    known = intent.symbol in book.prices
-    return None if known else ("no_price", intent.symbol, "a price at the moment of decision")
+def _no_price(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    return None if leg.priced else ("no_price", leg.symbol, "a price at the moment of decision")
 
 
-def _restricted(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    return ("restricted", intent.symbol, "sell only") if intent.symbol in limits.restricted else None
+def _restricted(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    return ("restricted", leg.symbol, "sell only") if leg.symbol in limits.restricted else None
 
 
-def _no_short(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.short:
-        return None
-    there = max(book.sellable.get(intent.symbol, ZERO), ZERO)
-    return ("no_short", _text(intent.quantity), _text(there)) if intent.quantity > there else None
+def _no_short(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    there = max(book.sellable.get(leg.symbol, ZERO), ZERO)
+    return ("no_short", _text(leg.quantity), _text(there)) if leg.quantity > there else None
 
 
-def _equity_known(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
+def _equity_known(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
     """A book that holds something without a price has no equity to measure a buy against."""
     return ("no_price", ", ".join(book.unpriced), "a price for every holding") if book.unpriced else None
 
 
-def _buying_power(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.margin:
-        return None  # exposure is bound by equity: max_gross
-    value = book.value(intent.symbol, intent.quantity)
+def _buying_power(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    value = leg.quantity * leg.unit
     return ("buying_power", _money(value), _money(book.cash)) if value > book.cash else None
 
 
-def _max_order_weight(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    weight = book.weight(book.value(intent.symbol, book.opened(intent)))
-    return _over("max_order_weight", weight, limits.max_order_weight)
+def _max_order_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    return book.over("max_order_weight", leg.opened * leg.unit, limits.max_order_weight)
 
 
-def _max_position_weight(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    after = abs(book.before(intent) + intent.signed)
-    return _over("max_position_weight", book.weight(book.value(intent.symbol, after)), limits.max_position_weight)
+def _max_position_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    after = abs(leg.before + leg.signed)
+    return book.over("max_position_weight", after * leg.unit, limits.max_position_weight)
 
 
-def _max_gross(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    return _over("max_gross", book.weight(book.gross + book.added(intent)), limits.max_gross)
+def _max_gross(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    added = (abs(leg.before + leg.signed) - abs(leg.before)) * leg.unit
+    return book.over("max_gross", book.gross + added, limits.max_gross)
 
 
-def _max_net(leg: int, intent: Intent, book: _Book, limits: Limits) -> Refusal | None:
-    if limits.max_net is None:
-        return None
-    after = book.net + book.value(intent.symbol, intent.signed)
-    further = abs(after) > abs(book.net)
-    return _over("max_net", book.weight(abs(after)), limits.max_net) if further else None
+def _max_net(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+    limit = limits.max_net
+    after = book.net + leg.signed * leg.unit
+    return book.over("max_net", abs(after), limit) if limit is not None and abs(after) > abs(book.net) else None
 
 
-Rule = Callable[[int, Intent, _Book, Limits], Refusal | None]
+Rule = Callable[[_Leg, _Book, Limits], Refusal | None]
+Rules = Mapping[tuple[bool, bool], tuple[Rule, ...]]
 _ALWAYS: tuple[Rule, ...] = (_not_tradable, _duplicate, _max_orders, _no_price)
 _SELL: tuple[Rule, ...] = (_no_short,)
 _ADDING: tuple[Rule, ...] = (
@@ -288,7 +313,7 @@ _ADDING: tuple[Rule, ...] = (
     _max_gross,
     _max_net,
 )
-_RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it has to pass
+_RULES: Rules = {  # buys, adds → what it has to pass
     (True, True): _ALWAYS + _ADDING,
     (True, False): _ALWAYS,
     (False, True): _ALWAYS + _SELL + _ADDING,
@@ -296,15 +321,16 @@ _RULES: dict[tuple[bool, bool], tuple[Rule, ...]] = {  # buys, adds → what it 
 }
 
 
-@cache
-def _exact(limit: float) -> Decimal:
-    return Decimal(repr(limit))
-
-
-def _over(rule: str, weight: Decimal, limit: float) -> Refusal | None:
-    if weight <= _exact(limit):
-        return None
-    return rule, f"{weight:.6f}" if weight.is_finite() else "no equity", f"{limit:g}"
+@lru_cache(64)
+def _rules(limits: Limits) -> Rules:
+    """The rules that these limits have a use for."""
+    idle: dict[Rule, bool] = {
+        _no_short: limits.short,
+        _restricted: not limits.restricted,
+        _buying_power: limits.margin,  # exposure is bound by equity: max_gross
+        _max_net: limits.max_net is None,
+    }
+    return {case: tuple(rule for rule in rules if not idle.get(rule)) for case, rules in _RULES.items()}
 
 
 def _text(quantity: Decimal) -> str:

@@ -77,7 +77,7 @@ class Job:
         """A job from bars. Raises InputError for an unknown fill or metric, DataError for bars without a price."""
         if fill not in FILLS:
             raise InputError(f"fill={fill!r} must be one of {', '.join(map(repr, FILLS))}")
-        if not len(bars) or bars.close.isna().all(axis=None):
+        if not len(bars) or np.isnan(bars.close.to_numpy()).all():
             raise DataError(f"these bars ({bars.source}) hold no close: there is nothing to sweep over")
         prices = _prices(bars, rule, fill)
         ratio, after, live = _moves(prices, fill)

@@ -36,11 +36,20 @@ class Columns:
         _, self.bars, self.symbols = prices.shape
         self.most = max(SIZE // (8 * self.bars * self.symbols), 4 * LEAST)
         self._lock = Lock()
-        self._begin()
+        self._begin(0)
 
-    def _begin(self) -> None:
+    def _begin(self, columns: int) -> None:
         self._places: dict[Key, int] = {}
-        self._table = np.empty((self.most, self.symbols, self.bars))
+        self._table = np.empty((columns, self.symbols, self.bars))
+
+    def _make_room(self, keys: list[Key]) -> None:
+        """A table that holds these columns too: the one there is, a larger one, or one for them alone."""
+        needed, there = len({*self._places, *keys}), self._table
+        if needed > self.most:
+            self._begin(self.most)
+        elif needed > len(there):  # no larger than it must be: fresh memory is slow to touch
+            self._table = np.empty((min(max(needed, 2 * len(there)), self.most), self.symbols, self.bars))
+            self._table[: len(self._places)] = there[: len(self._places)]
 
     def parts(self, rule: Rule, given: Numbers) -> Iterator[tuple[int, int, Numbers, NDArray[np.uint32]]]:
         """Combinations in parts whose features fit the table: first, last, table, columns (features × part)."""
@@ -58,8 +67,7 @@ class Columns:
         columns = np.zeros((max(len(asked), 1), count), dtype=np.uint32)
         keys = [(f.function, f.prices, each) for f, numbers, _ in asked for each in numbers]
         with self._lock:
-            if len({*self._places, *keys}) > self.most:
-                self._begin()
+            self._make_room(keys)
             self._compute([key for key in dict.fromkeys(keys) if key not in self._places])
             for row, (feature, numbers, inverse) in zip(columns, asked, strict=False):
                 places = [self._places[feature.function, feature.prices, each] for each in numbers]
@@ -72,21 +80,21 @@ class Columns:
             for at in range(0, len(numbers), BATCH):
                 batch, first = numbers[at : at + BATCH], len(self._places)
                 for symbol in range(self.symbols):
-                    self._table[first : first + len(batch), symbol] = self._feature(function, fields, batch, symbol)
+                    self._fill(function, fields, batch, symbol, self._table[first : first + len(batch), symbol])
                 self._places |= {(function, fields, each): first + i for i, each in enumerate(batch)}
 
-    def _feature(self, function: Any, fields: tuple[str, ...], numbers: list[Any], symbol: int) -> Numbers:
+    def _fill(self, function: Any, fields: tuple[str, ...], numbers: list[Any], symbol: int, out: Numbers) -> None:
         """A feature for several numbers, a row each."""
         prices = [np.ascontiguousarray(self.prices[PRICES.index(name), :, symbol]) for name in fields]
-        many = getattr(function, "table", None)
-        made = (
-            many(*prices, numbers) if many else [np.asarray(function(*prices, *each), np.float64) for each in numbers]
-        )
-        wrong = next((each for each, row in zip(numbers, made, strict=True) if row.shape != (self.bars,)), None)
-        if wrong is not None:
-            name = getattr(function, "__name__", repr(function))
-            raise InputError(f"feature {name}{wrong} does not give one number for each of the {self.bars} bars")
-        return np.asarray(made)
+        if many := getattr(function, "table", None):
+            many(*prices, numbers, out)
+            return
+        for row, each in zip(out, numbers, strict=True):
+            made = np.asarray(function(*prices, *each), np.float64)
+            if made.shape != row.shape:
+                name = getattr(function, "__name__", repr(function))
+                raise InputError(f"feature {name}{each} does not give one number for each of the {self.bars} bars")
+            row[:] = made
 
 
 def _asked(rule: Rule, given: Numbers) -> list[tuple[Any, list[tuple[float, ...]], NDArray[np.int64]]]:

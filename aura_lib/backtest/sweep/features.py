@@ -2,8 +2,8 @@
 
 A feature takes price columns by name (`close`, `high` …) and numbers after them, and returns a column of the same
 length; NaN is "not known yet", and so is every window that touches a bar without a price. Each value uses the bars up
-to its own and no later one. A feature that is cheaper for many numbers at once carries a `table(close, numbers)` which
-gives a row for each.
+to its own and no later one. A feature that is cheaper for many numbers at once carries a `table(close, numbers, out)`
+which fills a row for each.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 
 def sma(close: Column, window: float) -> Column:
     """Simple moving average of the last `window` closes."""
-    return np.asarray(_sma_table(close, [(window,)])[0])
+    made = np.empty((1, len(close)))
+    _sma_table(close, [(window,)], made)
+    return np.asarray(made[0])
 
 
-def _sma_table(close: Column, windows: list[tuple[float, ...]]) -> Column:
+def _sma_table(close: Column, windows: list[tuple[float, ...]], out: Column) -> None:
     """`sma` for many windows, a row each, from one running sum."""
-    counts = [bars(window) for (window,) in windows]
-    made = _windows(close, counts)
-    made /= np.array(counts)[:, None]
-    return made
+    _means(close, [bars(window) for (window,) in windows], out)
 
 
 sma.table = _sma_table  # type: ignore[attr-defined]
@@ -86,22 +85,23 @@ def bars(window: float, least: int = 1) -> int:
     return int(window)
 
 
-def _windows(values: Column, windows: list[int]) -> Column:
-    """Sums of the last `window` values. Summed from the first value on, so that a flat price gives equal means."""
-    made = np.full((len(windows), len(values)), np.nan)
+def _means(values: Column, windows: list[int], out: Column) -> None:
+    """Means of the last `window` values. Summed from the first value on, so that a flat price gives equal means."""
     known = np.isfinite(values)
     whole = bool(known.all())
     base = values[np.argmax(known)] if known.any() else 0.0
     total = np.concatenate(([0.0], np.cumsum(values - base if whole else np.where(known, values - base, 0.0))))
     holes = np.concatenate(([0], np.cumsum(~known)))
-    for row, window in zip(made, windows, strict=True):
-        if window > len(values):
+    for row, window in zip(out, windows, strict=True):
+        row[: window - 1] = np.nan
+        there = row[window - 1 :]
+        if not len(there):
             continue
-        np.subtract(total[window:], total[:-window], out=row[window - 1 :])
-        row[window - 1 :] += base * window
+        np.subtract(total[window:], total[:-window], out=there)
+        there += base * window
+        there /= window
         if not whole:
-            row[window - 1 :][holes[window:] > holes[:-window]] = np.nan
-    return made
+            there[holes[window:] > holes[:-window]] = np.nan
 
 
 def _wilder(values: Column, window: int) -> Column:

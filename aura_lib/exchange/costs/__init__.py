@@ -76,11 +76,7 @@ class Costs:
         What depends on the bar or on the size of the order is not in it. A reference so small that nothing is left
         after rounding raises DataError.
         """
-        moved = reference * (1 + side.sign * self.fixed())
-        price = moved.quantize(PRICE_QUANTUM, rounding=ROUND_HALF_EVEN)
-        if price <= 0:
-            raise DataError(f"a reference price of {reference} rounds to nothing at steps of {PRICE_QUANTUM}")
-        return price
+        return moved(reference, 1 + side.sign * self.fixed())
 
     def fixed(self) -> Decimal:
         """Spread and slippage that are the same for every trade, as a fraction of the price."""
@@ -90,7 +86,7 @@ class Costs:
     def commission(self, value: Decimal, quantity: Decimal = ZERO, *, maker: bool = False) -> Decimal:
         """The fee for a traded value (quantity × price × multiplier, without sign); a rebate is negative."""
         if self.fees is None:
-            fee = value * self.commission_bps / BPS
+            fee = value * self.commission_bps / BPS if self.commission_bps else ZERO
             if fee < self.min_commission:
                 fee = self.min_commission
         else:
@@ -103,3 +99,11 @@ class Costs:
             Ceiling(self.min_commission, ZERO, self.commission_bps / BPS) if self.fees is None else self.fees.ceiling()
         )
         return Ceiling(most.fixed + FEE_QUANTUM, most.per_unit, most.fraction)
+
+
+def moved(reference: Decimal, factor: Decimal) -> Decimal:
+    """A reference price times a factor, as it is quoted. One that leaves nothing after rounding raises DataError."""
+    price = (reference * factor).quantize(PRICE_QUANTUM, ROUND_HALF_EVEN)
+    if price <= 0:
+        raise DataError(f"a reference price of {reference} rounds to nothing at steps of {PRICE_QUANTUM}")
+    return price

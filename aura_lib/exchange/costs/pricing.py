@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aura_lib.core import DataError
 from aura_lib.exchange.bars import PriceBar
-from aura_lib.exchange.costs import BPS, PRICE_QUANTUM, ZERO, Costs
+from aura_lib.exchange.costs import BPS, PRICE_QUANTUM, ZERO, Costs, moved
 from aura_lib.exchange.costs.slippage import FixedSlippage
 
 ONE = Decimal(1)
@@ -25,11 +25,11 @@ class Priced(NamedTuple):
 class Pricing:
     """The costs of a venue in the form in which it uses them many thousand times."""
 
-    __slots__ = ("_costs", "buy", "moves", "needs_volume", "sell", "simple")
+    __slots__ = ("buy", "costs", "moves", "needs_volume", "sell", "simple")
 
     def __init__(self, costs: Costs) -> None:
         fixed = costs.slippage is None or isinstance(costs.slippage, FixedSlippage)
-        self._costs = costs
+        self.costs = costs
         self.simple = fixed and costs.impact is None  # the same for every bar and size
         self.needs_volume = costs.impact is not None
         move = costs.fixed()
@@ -37,8 +37,12 @@ class Pricing:
         self.moves = (ZERO if costs.spread is None else costs.spread.fraction(), *self._slippage(None), ZERO)
 
     def _slippage(self, bar: PriceBar | None) -> tuple[Decimal]:
-        costs = self._costs
+        costs = self.costs
         return (costs.slippage_bps / BPS if costs.slippage is None else costs.slippage.fraction(bar),)
+
+    def small(self, reference: Decimal, buys: bool) -> Decimal:
+        """The price a small trade gets (`Costs.price`)."""
+        return moved(reference, self.buy if buys else self.sell)
 
     def taker(self, buys: bool, reference: Decimal, quantity: Decimal, bar: PriceBar, cap: Decimal | None) -> Priced:
         """The price of an order that takes what is there; `cap` is its limit, if it has one."""
@@ -55,7 +59,7 @@ class Pricing:
         return Priced(price, reference, moves)
 
     def _moved(self, quantity: Decimal, bar: PriceBar) -> Parts:
-        impact = self._costs.impact
+        impact = self.costs.impact
         return self.moves[0], *self._slippage(bar), ZERO if impact is None else impact.fraction(quantity, bar)
 
     def check(self, symbol: str, bar: PriceBar) -> None:
