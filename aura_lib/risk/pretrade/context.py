@@ -60,7 +60,8 @@ class Context:
     """All that the checks know. Nothing is asked for: what is not handed in is not known.
 
     `account` is the whole account, `book` the one that trades. `orders` are the live orders of the account, of all
-    books; `recent` those of the last minutes, whatever became of them. `prices` have the time they were made.
+    books, and `legs` the client ids of the exits of brackets and pairs among them; `recent` are the orders of the last
+    minutes, whatever became of them. `prices` have the time they were made.
     `trading` None: the hours mean nothing (a clock that jumps from close to close), so they are not checked, and
     prices are fresh at any age that `max_price_age` allows. `instruments` (symbol → as the venue knows it) None: not
     told; else what is missing in it is unknown. `halted` are symbols that do not trade now. `opening` and
@@ -74,6 +75,7 @@ class Context:
     book: Account
     prices: Mapping[str, Price]
     orders: Sequence[Order] = ()
+    legs: frozenset[str] = frozenset()
     recent: Sequence[Order] = ()
     trading: Trading | None = None
     instruments: Mapping[str, Instrument] | None = None

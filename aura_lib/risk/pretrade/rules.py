@@ -202,12 +202,8 @@ def _crossing(intent: Intent, scene: Scene) -> Refused | None:
         return None
     for order in scene.context.orders:
         other = order.intent
-        if (
-            other.symbol == intent.symbol
-            and other.side is not intent.side
-            and not order.parent
-            and _meet(intent, other)
-        ):
+        opposite = other.symbol == intent.symbol and other.side is not intent.side
+        if opposite and order.client_id not in scene.context.legs and _meet(intent, other):
             return f"{intent.side.value} against {other.side.value} {order.client_id}", "nothing opposite at work"
     return None
 
