@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aura_lib.risk.pretrade.verdicts import check
 from aura_lib.risk.pretrade.context import Context, Price, Trading
 from aura_lib.risk.pretrade.limits import TradeLimits, changed, loosened, tightest
 from aura_lib.risk.pretrade.reserved import reserved
 from aura_lib.risk.pretrade.rules import AFTER, BEFORE
+from aura_lib.risk.pretrade.verdicts import check
 
 __all__ = [
     "AFTER",
