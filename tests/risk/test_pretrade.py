@@ -81,7 +81,7 @@ def test_what_breaks_nothing_is_approved_by_the_limits() -> None:
 
 def test_every_rule_is_in_one_table_once() -> None:
     assert not set(BEFORE) & set(AFTER)
-    assert len(BEFORE) + len(AFTER) == 19
+    assert len(BEFORE) + len(AFTER) == 20
 
 
 # ---- the instrument ------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_a_price_without_a_time_is_no_price_and_one_from_the_future_none() -> No
     )  # fmt: skip
     assert verdict(leg("A", 1), prices={"A": price("10", ago=-5)}).approved  # a feed's clock may be a little ahead
     assert "yet to come" in refused(leg("A", 1), prices={"A": price("10", ago=-6)})[1]
-    assert refused(leg("A", 1), prices={})[1] == "A: none"
+    assert refused(leg("A", 1), prices={}) == ("no_price", "A", "a price at the moment of decision")
 
 
 @pytest.mark.parametrize(("ago", "approved"), [(59, True), (60, True), (60.5, False)])
@@ -349,21 +349,21 @@ def test_value_is_in_the_currency_of_the_account() -> None:
 def test_no_sell_goes_below_what_is_held(quantity: int, approved: bool) -> None:
     found = verdict(leg("A", -quantity), book=holding(A=5))
     assert found.approved is approved
-    assert approved or (found.rule, found.value, found.limit) == ("holdings", "6", "5")
+    assert approved or (found.rule, found.value, found.limit) == ("no_short", "6", "5")
 
 
 def test_sells_at_work_are_no_longer_there_to_sell() -> None:
     at_work = [order(leg("A", -3))]
     assert verdict(leg("A", -2), book=holding(A=5), orders=at_work).approved
-    assert refused(leg("A", -3), book=holding(A=5), orders=at_work) == ("holdings", "3", "2")
+    assert refused(leg("A", -3), book=holding(A=5), orders=at_work) == ("no_short", "3", "2")
 
 
 def test_the_account_is_not_sold_below_what_it_holds_either() -> None:
     told: dict[str, Any] = {"book": holding(A=5), "account": holding(name="paper", A=3)}  # another book is short of 2
-    assert refused(leg("A", -5), **told) == ("holdings", "5", "3")
+    assert refused(leg("A", -5), **told) == ("no_short", "5", "3")
     assert verdict(leg("A", -5), account_short=True, **told).approved
     theirs = {"orders": [order(leg("A", -4), book="other")], "account": holding(name="paper", A=8)}
-    assert refused(leg("A", -5), book=holding(A=5), **theirs) == ("holdings", "5", "4")
+    assert refused(leg("A", -5), book=holding(A=5), **theirs) == ("no_short", "5", "4")
 
 
 def test_a_pair_of_exits_reserves_what_it_can_close_once() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aura_lib.risk.pretrade.context import Context, Price, Trading
-from aura_lib.risk.pretrade.limits import TradeLimits, changed, loosened, tightest
+from aura_lib.risk.pretrade.limits import NAMES, TradeLimits, changed, loosened, tightest
 from aura_lib.risk.pretrade.reserved import reserved
 from aura_lib.risk.pretrade.rules import AFTER, BEFORE
 from aura_lib.risk.pretrade.verdicts import check
@@ -11,6 +11,7 @@ from aura_lib.risk.pretrade.verdicts import check
 __all__ = [
     "AFTER",
     "BEFORE",
+    "NAMES",
     "Context",
     "Price",
     "TradeLimits",
