@@ -6,6 +6,7 @@ from aura_lib.risk.pretrade.context import Context, Price, Trading
 from aura_lib.risk.pretrade.limits import NAMES, TradeLimits, changed, loosened, tightest
 from aura_lib.risk.pretrade.reserved import reserved
 from aura_lib.risk.pretrade.rules import AFTER, BEFORE
+from aura_lib.risk.pretrade.usage import Use, usage
 from aura_lib.risk.pretrade.verdicts import check
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "Price",
     "TradeLimits",
     "Trading",
+    "Use",
     "changed",
     "check",
     "loosened",
     "reserved",
     "tightest",
+    "usage",
 ]
