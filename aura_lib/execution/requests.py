@@ -46,4 +46,11 @@ def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     return [Line("cash", request.body, request.key)]
 
 
-HANDLERS: dict[str, Handler] = {"cash": cash}
+def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
+    """What a person wants written where ledger and broker differ."""
+    from aura_lib.execution.reconcile.mending import mend
+
+    return mend(view, terms, request)
+
+
+HANDLERS: dict[str, Handler] = {"cash": cash, "mend": mend}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from aura_lib.core import (
     LIVE,
@@ -53,6 +54,8 @@ class AccountView:
     request: int = 0
     drift: str = ""
     reconciled: datetime | None = None
+    differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
+    halted: dict[str, str] = field(default_factory=dict)  # symbol → why it is not traded until that is mended
 
     def apply(self, entries: Iterable[Entry]) -> AccountView:
         """Take in further entries of the account's chain, in order."""
@@ -119,10 +122,16 @@ class AccountView:
     def _fill(self, entry: Entry) -> None:
         fill = decode(Fill, entry.body["fill"])
         self.fills.append(fill)
-        self.fill_cursor = str(entry.body["cursor"] if "cursor" in entry.body else entry.body["number"])
+        self._heard(entry)
+        self.fill_cursor = str(entry.body.get("cursor") or entry.body.get("number") or self.fill_cursor)
         order = self.orders.get(fill.client_id)
         if order is not None:
             self.orders[fill.client_id] = replace(order, filled=order.filled + fill.quantity)
+
+    def _heard(self, entry: Entry) -> None:
+        """What the broker tells makes the last comparison old: what it offered may be explained by now."""
+        if entry.body.get("cursor"):
+            self.differences = ()
 
     def _bust(self, entry: Entry) -> None:
         busted = next((f for f in self.fills if f.execution_id == entry.body["execution_id"]), None)
@@ -134,15 +143,21 @@ class AccountView:
             self.orders[order.client_id] = replace(order, filled=order.filled - busted.quantity)
 
     def _booking(self, entry: Entry) -> None:
+        self._heard(entry)
         self.bookings.append(decode(Booking, entry.body["booking"]))
         self.booking_cursor = str(entry.body.get("cursor") or self.booking_cursor)
         self._answered(entry)
 
     def _reconciled(self, entry: Entry) -> None:
         self.drift, self.reconciled = "", utc(entry.body["at"])
+        self.differences, self.halted = (), {}
 
     def _drift(self, entry: Entry) -> None:
         self.drift = str(entry.body["what"])
+        self.differences, self.halted = tuple(entry.body.get("differences", ())), dict(entry.body.get("halted", {}))
+
+    def _mended(self, entry: Entry) -> None:
+        self._answered(entry)
 
     # what people ask ------------------------------------------------------------------------------------------------
     def opening(self, book: str | None = None) -> Account:
