@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import Booking, BookingKind
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -80,6 +80,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "FREQUENCIES",
+    "INCOME",
     "LIVE",
     "TERMINAL",
     "TRANSITIONS",
@@ -147,6 +148,7 @@ __all__ = [
     "TargetWeights",
     "Tick",
     "TimeInForce",
+    "Transfer",
     "WallClock",
     "canonical",
     "day_or_moment",

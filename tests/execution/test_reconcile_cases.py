@@ -213,7 +213,7 @@ def an_ambiguous_submit_stays_unknown_and_stops_its_symbol() -> None:
     for found in ({}, {"one": None}):  # silence, and a denial: the desk may send the same id again, nothing closes it
         result = look(us, told(us, found=found))
         difference = only(result, Kind.UNSETTLED)
-        assert not difference.mending and list(result.halted) == ["AAA"] and not result.drift
+        assert not difference.mending and list(result.stopped) == ["AAA"] and not result.drift
     assert us.view.orders["one"].status is OrderStatus.UNKNOWN
 
 

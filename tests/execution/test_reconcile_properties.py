@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,7 +131,7 @@ def test_a_difference_must_last_before_it_halts_anything() -> None:
     us = Us().pay().hold("100")
     world, window = told(us, snap=snapshot(us, AAA="150")), timedelta(seconds=5)
     first = look(us, world, recent_window=window)
-    assert not first.drift and first.settling and list(first.halted) == ["AAA"] and not first.agrees
+    assert not first.drift and first.settling and list(first.stopped) == ["AAA"] and not first.agrees
     later = look(us, world, recent_window=window, now=NOW + timedelta(seconds=4), earlier=first)
     assert not later.drift
     last = look(us, world, recent_window=window, now=NOW + timedelta(seconds=6), earlier=later)
@@ -159,33 +160,42 @@ def test_cents_that_the_broker_rounds_are_no_drift_and_more_are() -> None:
     assert look(us, told(us, snap=snapshot(us, cash=str(exact - 1))), cash_step=step).drift
 
 
-def test_a_trade_outside_aura_against_a_books_holding_stops_the_symbol_until_it_is_attributed() -> None:
-    us = Us().pay().hold("100").fill(fill("web", "100", "12", "sell", client_id="w", book=""))
+@pytest.mark.parametrize(("held", "side"), [("100", "sell"), ("-100", "buy")])
+def test_a_trade_outside_aura_against_a_books_holding_stops_the_symbol_until_it_is_attributed(
+    held: str, side: str
+) -> None:
+    us = Us().pay().hold(held).fill(fill("web", "100", "12", side, client_id="w", book=""))
+    whole = us.view.account()
     found = look(us, told(us))
     (difference,) = found.differences
-    assert difference.kind is Kind.UNATTRIBUTED and list(found.halted) == ["AAA"] and not found.drift
-    (written,) = difference.mending
-    assert (written.body["from"], written.body["to"], written.body["quantity"]) == ("m", "", "100")
+    assert difference.kind is Kind.UNATTRIBUTED and list(found.stopped) == ["AAA"] and not found.drift
+    us.mend(*difference.mending)
+    assert look(us, told(us)).agrees and us.view.account().cash == whole.cash
+    assert {book: us.view.account(book).holdings for book in us.view.books} == {"m": {}, "": {}}
+    assert us.view.account("").cash == 0, "what it was traded for is the book's"
+    assert us.view.account("m").cash == 100_000 + 200 * (1 if side == "sell" else -1)
+
+
+def test_what_was_traded_outside_aura_and_nobody_counts_on_stops_nothing() -> None:
     foreign = Us().pay().fill(fill("web", "5", client_id="w", book=""))
-    assert look(foreign, told(foreign)).agrees, "nobody counts on it"
+    assert look(foreign, told(foreign)).agrees
 
 
-def test_what_is_in_a_currency_without_a_balance_is_told_and_not_offered() -> None:
+def test_a_currency_that_the_ledger_never_had_is_compared_and_mended_too() -> None:
     us = Us().pay()
-    euros = Instrument("SAP", currency="EUR")
-    snap = replace(
-        snapshot(us), holdings={"SAP": Holding(euros, Decimal(5), Decimal(100))}, balances={"EUR": Decimal(9)}
-    )
-    found = look(us, told(us, snap=snap))
-    assert {d.subject for d in found.differences} == {"SAP", "EUR"}
-    assert not any(d.mending for d in found.differences) and "SAP" in found.drift
+    euros = Holding(Instrument("SAP", currency="EUR"), Decimal(5), Decimal(100))
+    snap = replace(snapshot(us), holdings={"SAP": euros}, balances={"EUR": Decimal(9)})
+    assert {d.subject for d in look(us, told(us, snap=snap)).differences} == {"SAP", "EUR"}
+    everything(us, told(us, snap=snap))
+    account = us.view.account()
+    assert (account.holdings, account.balances, account.cash) == ({"SAP": 5}, {"EUR": 9}, 100_000)
 
 
 def test_an_order_the_ledger_closed_and_the_broker_works_stops_its_symbol() -> None:
     us = Us().pay().order(status="cancelled", wish=intent("10"))
     found = look(us, told(us, at("one", "accepted")))
     (difference,) = found.differences
-    assert difference.kind is Kind.STILL_OPEN and list(found.halted) == ["AAA"] and not difference.mending
+    assert difference.kind is Kind.STILL_OPEN and list(found.stopped) == ["AAA"] and not difference.mending
 
 
 def test_a_fill_taken_back_is_offered_as_a_bust() -> None:

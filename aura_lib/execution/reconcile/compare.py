@@ -95,7 +95,7 @@ def _price(view: AccountView, told: Told, order: Order, quantity: Decimal) -> De
 
 
 def _missed_bookings(view: AccountView, told: Told) -> Iterator[Difference]:
-    known = {b.id for b in getattr(view, "bookings", ())}
+    known = {b.id for b in view.bookings}
     for cursor, booking in told.bookings:
         if booking.id in known:
             continue
@@ -129,6 +129,6 @@ def _undone(fill: Fill) -> Fill:
 
 def _purse(view: AccountView, aligned: Sequence[Fill]) -> str:
     """The book that unexplained money belongs to: the only one there is, and else none."""
-    names = [book for book in positions.books_of(view) if book]
+    names = [book for book in view.books if book]
     outside = any(not fill.book for fill in aligned)
     return names[0] if len(names) == 1 and not outside else ""

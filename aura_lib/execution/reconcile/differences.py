@@ -113,7 +113,7 @@ class Reconciliation:
         return "; ".join(str(d) for d in self.differences if d.halts is Halts.ACCOUNT and not d.automatic)
 
     @property
-    def halted(self) -> dict[str, str]:
+    def stopped(self) -> dict[str, str]:
         """Symbol → why its new orders are halted."""
         stopped: dict[str, list[str]] = {}
         for difference in (*self.differences, *self.settling):
@@ -131,4 +131,4 @@ class Reconciliation:
             }
             for d in self.open
         ]  # fmt: skip
-        return {"what": self.drift, "at": iso(self.at), "differences": told, "halted": self.halted}
+        return {"what": self.drift, "at": iso(self.at), "differences": told, "stopped": self.stopped}

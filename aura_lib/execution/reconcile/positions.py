@@ -18,6 +18,7 @@ from aura_lib.core import (
     Position,
     Side,
     Snapshot,
+    Transfer,
     digest,
     encode,
 )
@@ -53,6 +54,7 @@ class Ours:
         problems = []
         for entry in entries:
             try:
+                self._books.open(entry.instrument.currency if isinstance(entry, Fill) else entry.currency)
                 self._books.book(entry)
             except InputError as error:
                 problems.append(str(error))
@@ -147,7 +149,7 @@ def _alignment(
     symbol, gap = instrument.symbol, after - before
     fact = _last(ours.view, symbol)
     fill = None
-    if price is not None and _in_our_money(ours.account, instrument.currency):
+    if price is not None:
         name = f"align:{digest([ours.view.name, symbol, before, after, fact])[:24]}"
         side = Side.BUY if gap > 0 else Side.SELL
         book = owner(ours.view, symbol)
@@ -173,31 +175,22 @@ def _cases(ours: Decimal, theirs: Decimal) -> tuple[str, ...]:
 def _meaning(symbol: str, ours: Decimal, theirs: Decimal, fill: Fill | None) -> str:
     told = f"the ledger adds up to {ours} {symbol} and the broker holds {theirs}, and no execution explains it"
     if fill is None:
-        return f"{told}; without a price or a balance in its currency nothing can be offered: book it by hand"
+        return f"{told}; without any price nothing can be offered: book it by hand"
     whose = f"book {fill.book}" if fill.book else "no book's (traded or transferred outside Aura)"
     return f"{told}; offered: {fill.side.value} {fill.quantity} at {fill.price}, {whose}"
 
 
 def owner(view: AccountView, symbol: str) -> str:
     """The one book that holds a symbol or has an order in it; "" when there is none, or more than one."""
-    holders = {book for book in books_of(view) if view.account(book).quantity(symbol)}
+    holders = {book for book in view.books if view.account(book).quantity(symbol)}
     holders |= {o.book for o in view.live_orders() if o.intent.symbol == symbol}
     holders.discard("")
     return holders.pop() if len(holders) == 1 else ""
 
 
-def books_of(view: AccountView) -> list[str]:
-    """Every book that has cash or was traded in."""
-    return sorted({*view.cash, *(f.book for f in view.fills)})
-
-
 def _last(view: AccountView, symbol: str) -> str:
     """The last thing the ledger has of a symbol: what looks the same later is another fact."""
     return next((f.execution_id for f in reversed(view.fills) if f.symbol == symbol), "")
-
-
-def _in_our_money(account: Account, currency: str) -> bool:
-    return currency == account.currency or currency in account.balances
 
 
 def _average(position: Position, holding: Holding) -> Difference | None:
@@ -238,12 +231,11 @@ def _money_differs(
     booking = Booking(
         name, BookingKind.DEPOSIT, after - before, currency, taken, note="reconciled", account=view.name, book=book
     )
-    known = _in_our_money(ours.account, currency)
     entry = Written("booking", {"booking": encode(booking)}, f"booking:{name}")
     return Difference(
         Kind.CASH, currency, str(before), str(after), ("N-R06", "N-I08"),
         f"the ledger adds up to {before} {currency} and the broker has {after}: money moved that nothing here tells of",
-        Halts.ACCOUNT, mending=(entry,) if known else (), fact=fact,
+        Halts.ACCOUNT, mending=(entry,), fact=fact,
     )  # fmt: skip
 
 
@@ -254,7 +246,7 @@ def unattributed(view: AccountView) -> Iterator[Difference]:
     """What was traded outside Aura against a book's holding: the book still counts on what the account has not."""
     outside = view.account("")
     for symbol, quantity in outside.holdings.items():
-        against = {b: view.account(b).quantity(symbol) for b in books_of(view) if b}
+        against = {b: view.account(b).quantity(symbol) for b in view.books if b}
         against = {b: q for b, q in against.items() if q * quantity < 0}
         if against:
             yield _unattributed(view, symbol, outside.positions[symbol], against)
@@ -266,16 +258,22 @@ def _unattributed(view: AccountView, symbol: str, outside: Position, against: Ma
     mending: tuple[Written, ...] = ()
     if len(against) == 1:
         ((book, held),) = against.items()
-        units = min(abs(held), abs(outside.quantity))
-        giver, taker = (book, "") if held > 0 else ("", book)
-        body = {
-            "from": giver, "to": taker, "instrument": encode(outside.instrument), "quantity": str(units),
-            "price": str(outside.average_cost), "why": "traded outside Aura",
-        }  # fmt: skip
-        key = f"transfer:{digest([view.name, symbol, ours, outside.quantity, fact])[:24]}"
-        mending = (Written("transfer", body, key),)
+        mending = _attribution(view, book, held, outside, fact)
     return Difference(
         Kind.UNATTRIBUTED, symbol, ours, f"{outside.quantity} outside Aura", ("N-S04", "N-S13"),
         f"{symbol} was traded outside Aura against what a book holds: until a person says whose trade it was, that "
         "book's holding is not all there", Halts.SYMBOL, symbol, mending, fact=fact,
     )  # fmt: skip
+
+
+def _attribution(view: AccountView, book: str, held: Decimal, outside: Position, fact: str) -> tuple[Written, ...]:
+    """The units go where they are missing, and what they were traded for goes the other way."""
+    units, price, instrument = min(abs(held), abs(outside.quantity)), outside.average_cost, outside.instrument
+    giver, taker = (book, "") if held > 0 else ("", book)
+    when = next(f.time for f in reversed(view.fills) if f.symbol == instrument.symbol)
+    name = f"attribute:{digest([view.name, instrument.symbol, book, units, fact])[:24]}"
+    moved = Transfer(f"{name}:units", giver, taker, when, instrument=instrument, quantity=units, price=price)
+    paid = Transfer(
+        f"{name}:cash", taker, giver, when, cash=units * price * instrument.multiplier, currency=instrument.currency
+    )
+    return tuple(Written("transfer", {"transfer": encode(t)}, f"transfer:{t.id}") for t in (moved, paid))
