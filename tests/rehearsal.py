@@ -19,7 +19,10 @@ PRICES = {"AAPL": "200", "MSFT": "400", "BTC/USD": "50000"}
 def rehearsal_venue(file: Path | None = None, **words: Any) -> Venue:
     """A venue with three symbols and their prices, on a Monday at noon in New York; time stands until it is moved."""
     now = words.pop("now", NOON)
-    assets = [Asset(s) for s in PRICES] + [Asset("BRK.A", fractionable=False, shortable=False), Asset("GONE", active=False)]
+    assets = [Asset(s) for s in PRICES] + [
+        Asset("BRK.A", fractionable=False, shortable=False),
+        Asset("GONE", active=False),
+    ]
     venue = Venue(Market(Listing(assets), now), file=file, **words)
     for symbol, price in PRICES.items():
         if venue.market.price(symbol) is None:

@@ -1,4 +1,4 @@
-"""The rehearsal broker: an Alpaca-compatible server over the matching engine, for the real client, misbehaving on demand."""
+"""The rehearsal broker: an Alpaca-compatible server over the matching engine, misbehaving on demand."""
 
 from __future__ import annotations
 

@@ -163,7 +163,8 @@ def position(venue: Venue, kept: Position) -> dict[str, Any]:
         "market_value": text(value), "cost_basis": text(cost), "unrealized_pl": text(gain),
         "unrealized_plpc": part(gain, cost), "unrealized_intraday_pl": text(today),
         "unrealized_intraday_plpc": part(today, value), "current_price": text(price), "lastday_price": text(before),
-        "change_today": part(price - before, before), "qty_available": text(max(free, ZERO) * (1 if side == "long" else -1)),
+        "change_today": part(price - before, before),
+        "qty_available": text(max(free, ZERO) * (1 if side == "long" else -1)),
     }  # fmt: skip
 
 
@@ -205,7 +206,15 @@ def booked(venue: Venue, booking: Booking) -> None:
 
 
 def _other(
-    venue: Venue, kind: str, key: str, cash: Decimal, at: datetime, symbol: str, qty: Decimal | None, note: str, **more: Any
+    venue: Venue,
+    kind: str,
+    key: str,
+    cash: Decimal,
+    at: datetime,
+    symbol: str,
+    qty: Decimal | None,
+    note: str,
+    **more: Any,
 ) -> None:
     name = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{key}:{len(venue.activities)}"))
     words: dict[str, Any] = {

@@ -119,7 +119,9 @@ def occ(underlying: str, expiry: date, right: Right, strike: Decimal) -> str:
 
 def chain(underlying: str, price: Decimal, today: date, *, fridays: int = 6, strikes: int = 10) -> list[Instrument]:
     """The contracts listed on a share: the next Fridays, strikes around its price in steps of about 2.5 %."""
-    step = next(s for s in (Decimal("0.5"), Decimal(1), Decimal("2.5"), Decimal(5), Decimal(10)) if s * 40 >= price or s == 10)
+    step = next(
+        s for s in (Decimal("0.5"), Decimal(1), Decimal("2.5"), Decimal(5), Decimal(10)) if s * 40 >= price or s == 10
+    )
     middle = (price / step).to_integral_value() * step
     first = today + timedelta(days=(4 - today.weekday()) % 7)
     listed = []

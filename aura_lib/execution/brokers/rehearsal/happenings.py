@@ -28,10 +28,16 @@ def filled(venue: Venue, fill: Fill) -> None:
         "fill" if whole else "partial_fill", ticket, price=text(fill.price), qty=text(fill.quantity),
         position_qty=text(position.quantity if position else None), execution_id=execution,
     )  # fmt: skip
-    for leg in venue.legs(ticket):
-        if leg.status == "held" and ticket.order_class != "oco":
-            venue.change(leg, "new")
-            venue.emit("new", leg)
+    if ticket.order_class in ("bracket", "oto") and not ticket.parent:
+        _wake(venue, venue.legs(ticket))
+
+
+def _wake(venue: Venue, legs: list[Ticket]) -> None:
+    """The entry was filled: the profit is at the exchange; its stop stays `held` beside it, as the real one has it."""
+    first = next((leg for leg in legs if leg.role == "take_profit"), legs[0])
+    if first.status == "held":
+        venue.change(first, "new")
+        venue.emit("new", first)
 
 
 def _whose(venue: Venue, fill: Fill) -> Ticket:

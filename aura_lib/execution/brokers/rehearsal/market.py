@@ -58,7 +58,11 @@ class Market:
     """
 
     def __init__(
-        self, listing: Listing, now: datetime, calendar: Calendar | None = None, clock: Callable[[], datetime] | None = None
+        self,
+        listing: Listing,
+        now: datetime,
+        calendar: Calendar | None = None,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.listing, self.calendar, self._clock = listing, calendar or Calendar.of("XNYS"), clock
         self._now = utc(now, "now")
@@ -114,16 +118,13 @@ class Market:
 
     def bells(self, until: datetime) -> Iterator[tuple[datetime, str]]:
         """The closes, and the ends of extended hours, after now and up to a moment, in order."""
-        for close in self.calendar.closes_between(self.now + INSTANT, until):
-            at = utc(close)
-            yield at, "close"
+        now = self.now
+        last = self.calendar.last_close(now)
+        for at in (last, *map(utc, self.calendar.closes_between(now + INSTANT, until))):
+            if at > now:
+                yield at, "close"
             late = datetime.combine(at.astimezone(NEW_YORK).date(), LATE, NEW_YORK).astimezone(UTC)
-            if late <= until:
-                yield late, "late"
-        local = self.now.astimezone(NEW_YORK)
-        late = datetime.combine(local.date(), LATE, NEW_YORK).astimezone(UTC)
-        if self.calendar.is_session(local.date()) and not self.is_open and self.now < late <= until:
-            if self.now >= self.calendar.close(local.date()):
+            if now < late <= until:
                 yield late, "late"
 
     def clock(self) -> dict[str, Any]:

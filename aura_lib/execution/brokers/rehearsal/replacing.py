@@ -85,10 +85,11 @@ def _room(venue: Venue, old: Ticket, qty: Decimal) -> None:
     holds = activities.held(venue, old.symbol)
     if old.side == "sell" and holds > 0 and not old.parent:
         promised = activities.reserved(venue, old.symbol, "sell") - old.left
-        if qty > holds - promised:
+        free = max(holds - promised, ZERO)
+        if qty > free:
             raise forbidden(
-                f"insufficient qty available for order (requested: {qty:f}, available: {max(holds - promised, ZERO):f})",
-                symbol=old.symbol, available=f"{max(holds - promised, ZERO):f}",
+                f"insufficient qty available for order (requested: {qty:f}, available: {free:f})",
+                symbol=old.symbol, available=f"{free:f}",
             )  # fmt: skip
 
 
@@ -132,7 +133,12 @@ def _prices(old: Ticket, new: Ticket, names: Mapping[str, str]) -> dict[str, Dec
     return {name: getattr(new, field) for field, name in names.items() if getattr(new, field) != getattr(old, field)}
 
 
-_ENTRY = {"limit_price": "limit_price", "stop_price": "stop_price", "trail_price": "trail_amount", "trail_percent": "trail_percent"}
+_ENTRY = {
+    "limit_price": "limit_price",
+    "stop_price": "stop_price",
+    "trail_price": "trail_amount",
+    "trail_percent": "trail_percent",
+}
 
 
 def _entry(venue: Venue, old: Ticket, new: Ticket) -> None:

@@ -54,7 +54,9 @@ class Rehearsal:
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether a request carries the right keys."""
         key, secret = headers.get("APCA-API-KEY-ID", ""), headers.get("APCA-API-SECRET-KEY", "")
-        return self.matches(key, secret) or self.matches(headers.get("Authorization", ""), f"Bearer {self.secret}", True)
+        return self.matches(key, secret) or self.matches(
+            headers.get("Authorization", ""), f"Bearer {self.secret}", True
+        )
 
     def matches(self, key: str, secret: str, bearer: bool = False) -> bool:
         """Whether these are the keys."""
@@ -132,7 +134,9 @@ class TradeUpdates(WebSocketHandler):
             return
         if action in ("authenticate", "auth"):
             words = data or told
-            key, secret = (str(words.get(a) or words.get(b) or "") for a, b in (("key_id", "key"), ("secret_key", "secret")))
+            key, secret = (
+                str(words.get(a) or words.get(b) or "") for a, b in (("key_id", "key"), ("secret_key", "secret"))
+            )
             self.known = self.rehearsal.matches(key, secret)
             status = "authorized" if self.known else "unauthorized"
             self._say("authorization", {"action": "authenticate", "status": status})
@@ -162,7 +166,7 @@ class TradeUpdates(WebSocketHandler):
     def cut(self) -> None:
         """Drop the connection without a word."""
         if self.ws_connection is not None:
-            self.ws_connection.stream.close()  # type: ignore[attr-defined]
+            self.ws_connection.stream.close()  # type: ignore[attr-defined,union-attr]
 
 
 def application(rehearsal: Rehearsal) -> Application:

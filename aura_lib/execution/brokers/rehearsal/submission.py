@@ -67,7 +67,7 @@ def allowed(venue: Venue, wish: Wish) -> None:
         if holds > 0:
             size = wish.qty if wish.qty is not None else wish.notional / price if price and wish.notional else ZERO
             _free(venue, wish, size)
-        elif asset.crypto or asset.option and wish.position_intent == "sell_to_close" or not _shorts(venue):
+        elif asset.crypto or (asset.option and wish.position_intent == "sell_to_close") or not _shorts(venue):
             _free(venue, wish, wish.qty or ONE)
         elif not asset.shortable and not asset.option:
             raise forbidden(f'asset "{asset.symbol}" cannot be sold short', symbol=asset.symbol)
@@ -198,20 +198,20 @@ def _leg_tickets(venue: Venue, wish: Wish, parent: Ticket) -> list[Ticket]:
     if wish.order_class == "simple":
         return []
     side = parent.side if wish.order_class == "oco" else "sell" if parent.side == "buy" else "buy"
-    made = []
+    made: list[tuple[str, str, Decimal | None, Decimal | None]] = []
     if wish.take_profit is not None and wish.order_class != "oco":
         made.append(("take_profit", "limit", wish.take_profit, None))
     if wish.stop_loss is not None:
         kind = "stop" if wish.stop_loss_limit is None else "stop_limit"
         made.append(("stop_loss", kind, wish.stop_loss_limit, wish.stop_loss))
-    legs = []
+    legs, engine = [], parent.engine + ("" if wish.order_class == "oco" else EXIT)
     for role, kind, limit, stop in made:
         name, at = venue.next_id("order"), parent.created_at
         legs.append(
             Ticket(
                 name, venue.next_id("client"), parent.symbol, side, kind, parent.time_in_force, at, venue.numbers,
                 wish.order_class, "held", parent.qty, limit_price=limit, stop_price=stop, updated_at=at,
-                submitted_at=at, parent=parent.id, role=role, engine=parent.engine + ("" if wish.order_class == "oco" else EXIT),
+                submitted_at=at, parent=parent.id, role=role, engine=engine,
             )
         )  # fmt: skip
     return legs
@@ -251,9 +251,7 @@ def intent(venue: Venue, ticket: Ticket) -> Intent:
     """What a ticket (with its legs) asks of the engine."""
     asset = venue.market.listing.find(ticket.symbol)
     assert asset is not None
-    wish = Intent(
-        asset.instrument, Side(ticket.side), ticket.asked, time_in_force=TimeInForce(ticket.time_in_force)
-    )
+    wish = Intent(asset.instrument, Side(ticket.side), ticket.asked, time_in_force=TimeInForce(ticket.time_in_force))
     legs = {leg.role: leg for leg in venue.legs(ticket)}
     prices: dict[str, Any] = {}
     if "take_profit" in legs:

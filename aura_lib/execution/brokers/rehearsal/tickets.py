@@ -14,7 +14,16 @@ ZERO = Decimal(0)
 CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced", "done_for_day"})
 _MONEY = ("qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent", "hwm", "ratio_qty")
 _MONEY_KEPT = (*_MONEY, "size", "filled", "value")
-_TIMES = ("created_at", "updated_at", "submitted_at", "filled_at", "expired_at", "canceled_at", "failed_at", "replaced_at")
+_TIMES = (
+    "created_at",
+    "updated_at",
+    "submitted_at",
+    "filled_at",
+    "expired_at",
+    "canceled_at",
+    "failed_at",
+    "replaced_at",
+)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from aura_lib.core import Booking, Fill, InputError, OrderStatus, iso, utc
+from aura_lib.core import Booking, Fill, InputError, iso, utc
 from aura_lib.exchange import Costs, Event, Exchange, FillModel, Terms
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
@@ -51,6 +51,7 @@ class Venue:
         self.clients: dict[str, str] = {}  # client order id → id
         self.engines: dict[str, str] = {}  # name in the engine → id of the ticket that stands for it now
         self.waiting: dict[str, Ticket] = {}
+        self.packages: dict[str, Ticket] = {}  # open multi-leg orders
         self.activities: list[dict[str, Any]] = []
         self.history: dict[int, Decimal] = {}
         self.listeners: list[Listener] = []
@@ -156,6 +157,8 @@ class Venue:
         self.clients[ticket.client_order_id] = ticket.id
         if ticket.waits:
             self.waiting[ticket.id] = ticket
+        if ticket.order_class == "mleg" and not ticket.parent and ticket.open:
+            self.packages[ticket.id] = ticket
 
     def add(self, ticket: Ticket) -> Ticket:
         """A new order."""
@@ -219,13 +222,22 @@ class Venue:
                 return False
             if "/" in ticket.symbol:
                 return not closing
-            return ticket.extended_hours if extended and not (closing and not late) else not (closing and ticket.extended_hours)
+            return (
+                ticket.extended_hours
+                if extended and not (closing and not late)
+                else not (closing and ticket.extended_hours)
+            )
 
-        touches = self._touches(symbols)
+        touches = self.touches(symbols)
         events = play(self.exchange, market.stamp(), touches, takes=takes, opening=opening, closing=closing)
         self.book(events)
+        if self.packages and not closing:
+            from aura_lib.execution.brokers.rehearsal.packages import work
 
-    def _touches(self, symbols: set[str]) -> dict[str, Touch]:
+            work(self, symbols)
+
+    def touches(self, symbols: set[str]) -> dict[str, Touch]:
+        """The best prices of symbols, of what lies under them, and of what is held."""
         market, found = self.market, {}
         wanted = symbols | {i.underlying for i in map(self._instrument, symbols) if i is not None and i.underlying}
         for symbol in wanted | {p.instrument.symbol for p in self.exchange.account.positions.values() if p.quantity}:
@@ -275,7 +287,9 @@ class Venue:
 
     # ── the market moves ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def tick(self, symbol: str, price: Decimal | str, size: Decimal | str | None = None, at: datetime | None = None) -> None:
+    def tick(
+        self, symbol: str, price: Decimal | str, size: Decimal | str | None = None, at: datetime | None = None
+    ) -> None:
         """A trade in the market: from now on so much can be bought and sold at that price."""
         amount = None if size is None else Decimal(size)
         self._listed(symbol)
@@ -339,9 +353,11 @@ class Venue:
         shares |= {s for s, p in self.exchange.account.positions.items() if p.quantity and "/" not in s}
         if bell == "close":
             from aura_lib.execution.brokers.rehearsal.cancelling import expire_exits
+            from aura_lib.execution.brokers.rehearsal.packages import expire
 
             self.match(shares, closing=True)
             expire_exits(self)
+            expire(self)
         else:
             self.match(shares, closing=True, late=True)
         self.remember()
@@ -365,6 +381,3 @@ class Venue:
         """The order with a client id."""
         known = self.clients.get(client_order_id)
         return None if known is None else self.tickets[known]
-
-
-ENDED = {OrderStatus.CANCELLED: "canceled", OrderStatus.EXPIRED: "expired", OrderStatus.FILLED: "filled"}

@@ -75,11 +75,11 @@ def read(body: Any, listing: Listing) -> Wish:
         return _several(body, listing)
     asset = _asset(body.get("symbol"), listing)
     side, intent = _side(body)
-    wish = Wish(
-        asset, side, _word(body, "type", TYPES, ""), _word(body, "time_in_force", FORCES, "day"), kind,
-        number(body, "qty"), number(body, "notional"), *(number(body, name) for name in PRICES),
-        client_order_id=client_id(body), position_intent=intent, extended_hours=_flag(body, "extended_hours"),
-    )  # fmt: skip
+    wish = Wish(asset, side, _word(body, "type", TYPES, ""), _word(body, "time_in_force", FORCES, "day"), kind)
+    for name in ("qty", "notional", *PRICES):
+        setattr(wish, name, number(body, name))
+    wish.client_order_id, wish.position_intent = client_id(body), intent
+    wish.extended_hours = _flag(body, "extended_hours")
     _legs(wish, body)
     check(wish)
     return wish
@@ -222,7 +222,9 @@ def _prices(wish: Wish) -> None:
                 raise invalid("trailing stop orders require either trail price or trail percent")
             if wish.trail_percent is not None and wish.trail_percent >= 100:
                 raise invalid("trail_percent must be < 100")
-        strangers = [n for n in given if n not in _NEEDS[wish.type] and not (n in trailing and wish.type == "trailing_stop")]
+        strangers = [
+            n for n in given if n not in _NEEDS[wish.type] and not (n in trailing and wish.type == "trailing_stop")
+        ]
         if strangers:
             raise invalid(f"{wish.type.replace('_', ' ')} orders must not have {strangers[0].replace('_', ' ')}")
     for name in ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit"):
@@ -324,7 +326,9 @@ def _several(body: Mapping[str, Any], listing: Listing) -> Wish:
     limit = _signed(body.get("limit_price")) if kind == "limit" else None
     if kind == "limit" and limit is None:
         raise invalid("limit orders require limit price")
-    return Wish(legs[0][0], "buy", kind, force, "mleg", qty, limit_price=limit, client_order_id=client_id(body), legs=legs)
+    return Wish(
+        legs[0][0], "buy", kind, force, "mleg", qty, limit_price=limit, client_order_id=client_id(body), legs=legs
+    )
 
 
 def _signed(value: Any) -> Decimal | None:
