@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from aura_lib.core import AuraError, Booking, BookingKind, Fill, Position, utc
+from aura_lib.core import AuraError, Booking, BookingKind, Fill, Position, encode, utc
 from aura_lib.execution.brokers.rehearsal.answers import invalid, missing
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket, stamp, text
 
@@ -26,6 +26,7 @@ KINDS = {
     BookingKind.ASSIGNMENT: "OPASN", BookingKind.EXPIRY: "OPEXP", BookingKind.CONVERSION: "FXTRD",
 }  # fmt: skip
 PAGE = 100
+INSIDE = ("fill", "busted")  # what is kept of an activity, and not told
 
 
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,7 +184,7 @@ def traded(venue: Venue, ticket: Ticket, fill: Fill, execution: str) -> None:
             "transaction_time": stamp(fill.time), "type": "fill" if ticket.status == "filled" else "partial_fill",
             "price": text(fill.price), "qty": text(fill.quantity), "side": ticket.side, "symbol": ticket.symbol,
             "leaves_qty": text(max(ticket.left, ZERO)), "order_id": ticket.id, "cum_qty": text(ticket.filled),
-            "order_status": ticket.status,
+            "order_status": ticket.status, "fill": encode(fill),
         }
     )  # fmt: skip
     if fill.fee:
@@ -241,6 +242,7 @@ def activity_list(venue: Venue, query: Mapping[str, str], kinds: str = "") -> li
         raise invalid("direction must be asc or desc")
     with venue.lock:
         found = [a for a in venue.activities if not wanted or a["activity_type"] in wanted]
+        found = [a for a in found if not a.get("busted")]
     if day is not None:
         found = [a for a in found if _when(a)[:10] == day]
     found = [a for a in found if (first is None or _at(a) > first) and (last is None or _at(a) <= last)]
@@ -252,7 +254,7 @@ def activity_list(venue: Venue, query: Mapping[str, str], kinds: str = "") -> li
         if not places:
             raise invalid("page_token is not valid")
         found = found[places[0] + 1 :]
-    return found[:size]
+    return [{name: value for name, value in a.items() if name not in INSIDE} for a in found[:size]]
 
 
 def _when(activity: Mapping[str, Any]) -> str:

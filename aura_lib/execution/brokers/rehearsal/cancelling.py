@@ -49,12 +49,18 @@ def expire_exits(venue: Venue) -> None:
 
 def _end_group(venue: Venue, ticket: Ticket, status: str) -> None:
     """End what is open of an order's group; a leg of a pair takes its sibling along."""
-    head = venue.tickets[ticket.parent] if ticket.parent else ticket
-    for one in (head, *venue.legs(head)):
-        _withdraw(venue, one.engine)
+    head = withdraw_group(venue, ticket)
     for one in (head, *venue.legs(head)):
         if one.open:
             end(venue, one, status)
+
+
+def withdraw_group(venue: Venue, ticket: Ticket) -> Ticket:
+    """Take all orders of a group away from the engine; gives the one they belong to."""
+    head = venue.tickets[ticket.parent] if ticket.parent else ticket
+    for one in (head, *venue.legs(head)):
+        _withdraw(venue, one.engine)
+    return head
 
 
 def _withdraw(venue: Venue, name: str) -> None:

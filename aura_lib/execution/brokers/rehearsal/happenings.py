@@ -19,7 +19,8 @@ def filled(venue: Venue, fill: Fill) -> None:
     ticket.filled += fill.quantity
     ticket.value += fill.quantity * fill.price
     whole = ticket.filled >= ticket.asked
-    venue.change(ticket, "filled" if whole else "partially_filled", fill.time)
+    over = ticket.status if not ticket.open else "partially_filled"  # a late fill opens nothing again
+    venue.change(ticket, "filled" if whole else over, fill.time)
     _taken(venue, fill)
     execution = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{fill.execution_id}"))
     activities.traded(venue, ticket, fill, execution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -21,6 +21,7 @@ from aura_lib.core import BrokerUnavailable
 from aura_lib.execution.brokers.rehearsal.answers import unauthorized
 from aura_lib.execution.brokers.rehearsal.routes import Request, Response, answer
 from aura_lib.execution.brokers.rehearsal.venue import Venue
+from aura_lib.execution.brokers.rehearsal.weather import Reply, Weather, perform
 
 KEY, SECRET = "REHEARSALKEY", "rehearsal-secret"
 LOOPBACK = "127.0.0.1"
@@ -39,6 +40,7 @@ class Rehearsal:
     port: int = 0
     asked: list[Request] = field(default_factory=list)
     streams: list[TradeUpdates] = field(default_factory=list)
+    weather: Weather = field(default_factory=Weather)
     loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -66,14 +68,31 @@ class Rehearsal:
 
     def publish(self, update: dict[str, Any]) -> None:
         """Tell whoever listens what happened to an order."""
-        frame = json.dumps({"stream": "trade_updates", "data": update}).encode()
+        for one in self.weather.updates(update):
+            self.call(self._send, framed(one))
+
+    def call(self, what: Callable[..., None], *args: Any) -> None:
+        """Do something in the server's own thread, soon."""
         if self.loop is not None and not self.loop.is_closed():
             with suppress(RuntimeError):  # it is being closed
-                self.loop.call_soon_threadsafe(self._send, frame)
+                self.loop.call_soon_threadsafe(what, *args)
 
     def _send(self, frame: bytes) -> None:
         for stream in list(self.streams):
             stream.tell(frame)
+
+    def cut_streams(self) -> None:
+        """Drop whoever listens, without a word."""
+        self.call(self._cut)
+
+    def _cut(self) -> None:
+        for stream in list(self.streams):
+            stream.cut()
+
+
+def framed(update: Mapping[str, Any]) -> bytes:
+    """An update as a frame of the stream."""
+    return json.dumps({"stream": "trade_updates", "data": update}).encode()
 
 
 class Rest(RequestHandler):
@@ -82,6 +101,7 @@ class Rest(RequestHandler):
     def initialize(self, rehearsal: Rehearsal) -> None:
         """Told by the application."""
         self.rehearsal = rehearsal
+        self.gone: asyncio.Event | None = None
 
     async def _any(self, *parts: str) -> None:
         told = self.request
@@ -92,9 +112,34 @@ class Rest(RequestHandler):
             refused = unauthorized()
             self.say(Response(refused.status, refused.body))
             return
-        self.say(answer(self.rehearsal.venue, request))
+        made = perform(
+            self.rehearsal.weather, self.rehearsal.venue, request, lambda: answer(self.rehearsal.venue, request)
+        )
+        if isinstance(made, Response):
+            self.say(made)
+        else:
+            await self._misbehave(made)
 
     get = post = put = patch = delete = _any
+
+    async def _misbehave(self, reply: Reply) -> None:
+        if reply.hang:
+            self.gone = asyncio.Event()
+            await self.gone.wait()  # until the client has had enough
+        if reply.hang or reply.cut:
+            self.request.connection.stream.close()  # type: ignore[union-attr]
+            self._finished = True
+            return
+        self.set_status(reply.status)
+        self.set_header("Content-Type", reply.type)
+        for name, value in reply.headers:
+            self.set_header(name, value)
+        await self.finish(reply.content)
+
+    def on_connection_close(self) -> None:
+        """The client went away."""
+        if self.gone is not None:
+            self.gone.set()
 
     def say(self, response: Response) -> None:
         """Send an answer."""
@@ -147,6 +192,10 @@ class TradeUpdates(WebSocketHandler):
             elif not streams and self in self.rehearsal.streams:
                 self.rehearsal.streams.remove(self)
             self._say("listening", {"streams": streams})
+            if streams:
+                for replay in self.rehearsal.weather.on_listen:
+                    for update in replay(self.rehearsal.weather):
+                        self.tell(framed(update))
         else:
             self._say("authorization", {"action": "listen", "status": "unauthorized"})
 
@@ -166,7 +215,7 @@ class TradeUpdates(WebSocketHandler):
     def cut(self) -> None:
         """Drop the connection without a word."""
         if self.ws_connection is not None:
-            self.ws_connection.stream.close()  # type: ignore[attr-defined,union-attr]
+            self.ws_connection.stream.close()  # type: ignore[union-attr]
 
 
 def application(rehearsal: Rehearsal) -> Application:
@@ -209,6 +258,7 @@ class Server:
         server = HTTPServer(application(self.rehearsal), max_body_size=LONGEST)
         server.add_sockets(self._sockets)
         self.rehearsal.venue.listeners.append(self.rehearsal.publish)
+        self.rehearsal.weather.cut_streams = self.rehearsal.cut_streams
         self._ready.set()
         try:
             await self._stop.wait()

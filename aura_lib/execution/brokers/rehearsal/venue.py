@@ -64,6 +64,7 @@ class Venue:
         self._changed: dict[str, Ticket] = {}
         self._written, self._outbox, self._depth = 0, list[dict[str, Any]](), 0
         self._minutes: dict[int, str] = {}
+        self._rewritten: list[int] = []
         if (kept := self.files.state()) is not None:
             self._restore(kept)
         else:
@@ -89,7 +90,8 @@ class Venue:
 
     def _keep(self) -> None:
         changed = [(t.id, t.client_order_id, t.kept()) for t in self._changed.values()]
-        fresh = [(n, self.activities[n]) for n in range(self._written, len(self.activities))]
+        fresh = [(n, self.activities[n]) for n in (*self._rewritten, *range(self._written, len(self.activities)))]
+        self._rewritten.clear()
         state = self.exchange.state()
         if len(state["closed"]) > CLOSED:
             state["closed"] = []
@@ -140,6 +142,16 @@ class Venue:
         self._written = len(self.activities)
         self.history = {minute: Decimal(value) for minute, value in self.files.equity().items()}
 
+    def reload(self) -> None:
+        """Forget everything, and read it from disk again, as after a restart."""
+        with self.lock:
+            depth, self._depth = self._depth, 0
+            self._keep()
+            for memory in (self.tickets, self.clients, self.engines, self.waiting, self.packages, self.history):
+                memory.clear()
+            self._restore(self.files.state())
+            self._depth = depth
+
     def close(self) -> None:
         """Close the venue's file."""
         with self.lock:
@@ -181,6 +193,10 @@ class Venue:
                 self.waiting.pop(ticket.id, None)
                 ticket.waits = False
         self._changed[ticket.id] = ticket
+
+    def rewrite(self, activity: dict[str, Any]) -> None:
+        """Note that what was told of something that happened has changed."""
+        self._rewritten.append(next(n for n, kept in enumerate(self.activities) if kept is activity))
 
     def ticket(self, order_id: str) -> Ticket:
         """The order with this id; Refused when nobody knows it."""
