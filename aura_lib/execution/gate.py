@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aura_lib.access import may, trading, verify
-from aura_lib.access import who as current_user
-from aura_lib.core import Basket, DataError, Decision, InputError, Mode, Order, PermissionDenied, Promotion, decode
+from aura_lib.core import Basket, DataError, Decision, Mode, Order, PermissionDenied, Promotion, decode
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.context import context
-from aura_lib.ledger import SYSTEM, Ledger, Received
+from aura_lib.execution.feed import Feed
+from aura_lib.execution.limits import Rulebook
+from aura_lib.ledger import SYSTEM, AccountView, Ledger, Received
 from aura_lib.risk import pretrade
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
 
 
 def judge(received: Received, seat: Seat) -> list[Decision]:
-    """Kill switch, permission, promotion, then what the broker can take and risk: the first that says no decides."""
+    """Kill switch, permission, promotion, the checks before a trade, what the broker can take: the first no decides."""
     basket, terms, view = received.basket, seat.terms, seat.view
     seat.look(now=True)
     if halted := seat.halted(basket.book):
@@ -35,29 +37,24 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
-    if basket.origin.startswith(TICKET):
-        if why := allowed(seat.home, basket.origin.removeprefix(TICKET), terms):
+    if person := user(basket.origin):
+        if why := _denied(seat, person):
             return refuse(basket, "permission", why)
     elif not _promoted(seat, received.token.binding):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    return checked(basket, seat)
+    verdict = checked(basket, terms, view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    return [_capable(decision, basket, seat) for decision in verdict]
 
 
-def checked(basket: Basket, seat: Seat) -> list[Decision]:
-    """The verdict of the checks before a trade, under the limits of account, book and user, and of the broker."""
-    return [_capable(decision, basket, seat) for decision in _risk(basket, seat)]
-
-
-def allowed(home: Path | None, who: str, terms: Terms) -> str:
-    """Why somebody may not trade on an account; empty when he may."""
-    if home is None:  # nobody said whose home this is: it is that of whoever runs the desk
-        mine = who == current_user() and terms.account_class is Mode.PAPER
-        return "" if mine else f"{who} may not trade on {terms.name}"
+def _denied(seat: Seat, person: str) -> str:
+    """Why somebody may not trade on the account; empty when he may. Asked again here: a ticket may have waited."""
+    if seat.home is None:
+        return "this desk knows no permissions"
     try:
-        may(home, who, trading(terms.account_class), terms.account_class, terms.name)
-    except (PermissionDenied, InputError) as error:
+        may(seat.home, person, trading(seat.terms.account_class), seat.terms.account_class, seat.terms.name)
+    except PermissionDenied as error:
         return str(error)
     return ""
 
@@ -68,40 +65,51 @@ def _capable(decision: Decision, basket: Basket, seat: Seat) -> Decision:
     return replace(decision, approved=False, rule="broker", value=why, limit=seat.broker.name) if why else decision
 
 
-def _risk(basket: Basket, seat: Seat) -> list[Decision]:
-    limits = seat.rules.effective(basket.book, _user(basket.origin))
-    now = seat.clock.now() if seat.terms.clock == "wall" else basket.as_of
+def checked(
+    basket: Basket,
+    terms: Terms,
+    view: AccountView,
+    feed: Feed,
+    rules: Rulebook,
+    now: datetime | None = None,
+    buying_power: Decimal | None = None,
+) -> list[Decision]:
+    """The verdict of the checks before a trade (`risk.pretrade`) under the limits of account, book and user."""
+    limits = rules.effective(basket.book, user(basket.origin))
+    at = now if now is not None and terms.clock == "wall" else basket.as_of
     try:
-        known = context(seat.view, seat.terms, seat.feed, limits, book=basket.book, origin=basket.origin, now=now)
+        known = context(
+            view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power
+        )
         return pretrade.check(basket.intents, known, limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
 
 
-def _user(origin: str) -> str:
-    """Who sent it, where a person did."""
-    return origin.removeprefix(TICKET) if origin.startswith(TICKET) else ""
-
-
 def objection(order: Order, seat: Seat) -> str:
-    """Why an order may not take the place of another; empty when it may."""
-    old = seat.view.orders[order.parent]
+    """Why an order may not take the place of another; empty when it may. It is checked as if the old one were gone."""
+    old, origin, now = seat.view.orders[order.parent], order.basket.partition("@")[0], seat.clock.now()
     seat.look(now=True)
-    if halted := seat.halted(order.book):
-        return halted
+    if why := seat.halted(order.book) or seat.broker.capabilities.refusal(order.intent):
+        return why
     if not seat.broker.capabilities.replace:
         return f"{seat.broker.name} cannot replace an order: cancel it and place another"
-    if why := seat.broker.capabilities.refusal(order.intent):
-        return why
-    origin = order.basket.rpartition("@")[0]
-    limits, now = seat.rules.effective(order.book, _user(origin)), seat.clock.now()
+    limits = seat.rules.effective(order.book, user(origin))
     try:
-        known = context(seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now)
-        others = [one for one in known.orders if one.client_id != old.client_id]
-        decision = pretrade.check([order.intent], replace(known, orders=others, recent=()), limits)[0]
+        known = context(
+            seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
+            buying_power=seat.buying_power,
+        )  # fmt: skip
+        rest = {n: [o for o in getattr(known, n) if o.client_id != old.client_id] for n in ("orders", "recent")}
+        decision = pretrade.check([order.intent], replace(known, **rest), limits)[0]
     except DataError as error:
         return str(error)
     return "" if decision.approved else str(decision)
+
+
+def user(origin: str) -> str:
+    """Who sent it, where a person did: `ticket:ada` is ada's."""
+    return origin.removeprefix(TICKET) if origin.startswith(TICKET) else ""
 
 
 def _promoted(seat: Seat, binding: str) -> bool:

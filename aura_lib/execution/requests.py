@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from aura_lib.core import InputError
@@ -40,9 +41,17 @@ def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     return [Line("cash", request.body, request.key)]
 
 
+def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
+    """What a person wants written where ledger and broker differ."""
+    from aura_lib.execution.reconcile.mending import mend
+
+    return mend(view, terms, request)
+
+
 HANDLERS: dict[str, Handler] = {
     "cash": cash,
     "cancel": asked.cancel,
     "replace": asked.change,
     "halt": asked.halt,
+    "mend": mend,
 }

@@ -22,6 +22,7 @@ def reconcile(seat: Seat, *, always: bool = True) -> None:
         told = seat.broker.snapshot()
     except BrokerUnavailable:
         return
+    seat.buying_power = told.buying_power
     what = "; ".join([*differences(seat, told), *strangers(seat)])
     at = iso(seat.clock.now())
     if what and (always or what != seat.view.drift):

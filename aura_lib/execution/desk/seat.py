@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from aura_lib.core import Broker, Calendar, Clock, Order, OrderStatus
@@ -34,6 +35,7 @@ class Seat:
         self.broker, self.feed, self.clock, self.key, self.home = broker, feed, clock, key, home
         self.view = AccountView(terms.name, terms.currency)
         self.rules = Rulebook(ledger, terms)
+        self.buying_power: Decimal | None = None  # as the broker last told it
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good
         self.ask_after: dict[str, float] = {}  # order → when the broker may be asked about it again

@@ -77,6 +77,8 @@ class AccountView:
     request: int = 0
     drift: str = ""
     reconciled: datetime | None = None
+    differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
+    stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
     money: Money = field(init=False)
 
     def __post_init__(self) -> None:
@@ -193,6 +195,7 @@ class AccountView:
         self.fills.append(fill)
         self.parked.pop(fill.execution_id, None)
         self.fill_cursor = str(body.get("cursor") or body.get("number") or self.fill_cursor)
+        self._heard(body)
         order = self.orders.get(fill.client_id)
         if order is not None:
             self._put(replace(order, filled=order.filled + fill.quantity))
@@ -218,6 +221,7 @@ class AccountView:
         booking = decode(Booking, body["booking"])
         self.bookings.append(booking)
         self.booking_cursor = str(body.get("cursor") or self.booking_cursor)
+        self._heard(body)
         if booking.kind is BookingKind.DEPOSIT and booking.currency == self.currency:
             self._pay(booking.book or self._only_book(), booking.cash)
         self._take(booking)
@@ -271,9 +275,16 @@ class AccountView:
     # the desk -------------------------------------------------------------------------------------------------------
     def _reconciled(self, body: Mapping[str, Any]) -> None:
         self.drift, self.reconciled = "", utc(body["at"])
+        self.differences, self.stopped = (), {}
 
     def _drift(self, body: Mapping[str, Any]) -> None:
         self.drift = str(body["what"])
+        self.differences, self.stopped = tuple(body.get("differences", ())), dict(body.get("stopped", {}))
+
+    def _heard(self, body: Mapping[str, Any]) -> None:
+        """What the broker tells makes the last comparison old: what that one offered may be explained by now."""
+        if body.get("cursor"):
+            self.differences = ()
 
     def _told(self, body: Mapping[str, Any]) -> None:
         pass
