@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -18,6 +19,7 @@ from aura_lib.execution.desk.settle import settle
 from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
+from aura_lib.execution.protection.keeper import Keeper
 from aura_lib.ledger import Lease, Ledger
 
 POLL_SECONDS = 2.0  # between two questions to a broker that lives by the wall clock, when nothing wakes the desk
@@ -43,6 +45,7 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
+        self._keeper = Keeper(self.seat)
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -64,7 +67,7 @@ class Desk:
         worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
-        return self._follow_time() | worked
+        return self._follow_time() | self._keeper.keep() | worked
 
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
@@ -81,12 +84,20 @@ class Desk:
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
         seat.feed.reach(asked[0])
-        clock.advance(asked[0])
+        until = self._step(clock.now(), asked[0])
+        clock.advance(until)
         self._ask()
+        if self._keeper.keep() or until < asked[0]:
+            return True  # what is kept comes before whoever waits for the clock
         with seat.ledger.write() as connection:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
+
+    def _step(self, now: datetime, to: datetime) -> datetime:
+        """Where the clock goes next: bar by bar while somebody has to look at every price."""
+        between = self.seat.feed.moments(now, to) if self._keeper.at_work else []
+        return between[0] if between else to
 
     def _pending(self) -> bool:
         unsent = self.seat.live(OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
