@@ -20,6 +20,7 @@ from aura_lib.execution.desk.take import answer_requests, fund_again, take_baske
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.protection.keeper import Keeper
+from aura_lib.execution.slicing.slicer import Slicer
 from aura_lib.ledger import Lease, Ledger
 
 POLL_SECONDS = 2.0  # between two questions to a broker that lives by the wall clock, when nothing wakes the desk
@@ -45,7 +46,7 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
-        self._keeper = Keeper(self.seat)
+        self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -67,7 +68,12 @@ class Desk:
         worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
-        return self._follow_time() | self._keeper.keep() | worked
+        worked |= self._by_itself()
+        return self._follow_time() | worked
+
+    def _by_itself(self) -> bool:
+        """What the desk does that nobody proposes now: protection, and the slices that are due."""
+        return self._keeper.keep() | self._slicer.work()
 
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
@@ -87,21 +93,23 @@ class Desk:
         until = self._step(clock.now(), asked[0])
         clock.advance(until)
         self._ask()
-        if self._keeper.keep() or until < asked[0]:
-            return True  # what is kept comes before whoever waits for the clock
+        if self._by_itself() or until < asked[0]:
+            return True  # that comes before whoever waits for the clock
         with seat.ledger.write() as connection:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
 
     def _step(self, now: datetime, to: datetime) -> datetime:
-        """Where the clock goes next: bar by bar while somebody has to look at every price."""
-        between = self.seat.feed.moments(now, to) if self._keeper.at_work else []
-        return between[0] if between else to
+        """Where the clock goes next: bar by bar while prices are to be looked at, and no further than what is due."""
+        bars = self.seat.feed.moments(now, to) if self._keeper.at_work or self._slicer.at_work else []
+        due = self._slicer.next_due(now)
+        return min([*bars[:1], *([due] if due else []), to])
 
     def _pending(self) -> bool:
         unsent = self.seat.live(OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
-        return bool(unsent or self.seat.view.stopping or self.seat.view.flattening)
+        view = self.seat.view
+        return bool(unsent or view.cancelling or view.stopping or view.flattening)
 
     def _ask(self, *, always: bool = True) -> bool:
         booked = poll(self.seat)

@@ -81,6 +81,7 @@ class AccountView:
     stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
     protections: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the rules that stand, by name
     triggered: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # "rule/symbol" → when it last came to bear
+    sliced: dict[str, dict[str, Any]] = field(default_factory=dict)  # orders sent in slices that are not over, by name
     money: Money = field(init=False)
 
     def __post_init__(self) -> None:
@@ -299,6 +300,14 @@ class AccountView:
         if "set" in body:
             self.protections[name] = body["set"]
 
+    def _sliced(self, body: Mapping[str, Any]) -> None:
+        if "set" in body:
+            self.sliced[str(body["set"]["name"])] = {"set": body["set"]}
+        elif "done" in body:
+            self.sliced.pop(str(body["done"]), None)
+        elif body["cancel"] in self.sliced:
+            self.sliced[body["cancel"]]["cancel"] = f"cancelled by {body['who']}: {body['reason']}"
+
     def _told(self, body: Mapping[str, Any]) -> None:
         pass
 
@@ -333,4 +342,5 @@ _HANDLERS: dict[str, Callable[[AccountView, Mapping[str, Any]], None]] = {
     "reconciled": AccountView._reconciled,
     "drift": AccountView._drift,
     "protection": AccountView._protection,
+    "sliced": AccountView._sliced,
 }
