@@ -47,6 +47,7 @@ class Desk:
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
         self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
+        self._heard = True  # what the broker had to tell of the present moment
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -80,7 +81,7 @@ class Desk:
             return self._follow_clock(self.seat.clock)
         if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
             self.woken.clear()
-            return self._ask(always=False)
+            self._ask(always=False)
         return False
 
     def _follow_clock(self, clock: SimulatedClock) -> bool:
@@ -90,9 +91,11 @@ class Desk:
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
         seat.feed.reach(asked[0])
-        until = self._step(clock.now(), asked[0])
+        until = self._step(clock.now(), asked[0]) if self._heard else clock.now()
         clock.advance(until)
-        self._ask()
+        self._heard = self._ask()
+        if not self._heard:
+            return False  # what was due up to that moment is not known yet
         if self._by_itself() or until < asked[0]:
             return True  # that comes before whoever waits for the clock
         with seat.ledger.write() as connection:
@@ -112,7 +115,7 @@ class Desk:
         return bool(unsent or view.cancelling or view.stopping or view.flattening)
 
     def _ask(self, *, always: bool = True) -> bool:
-        booked = poll(self.seat)
-        reconcile(self.seat, always=always)
+        """Ask the broker for all that is new, and compare; whether everything was answered."""
+        answered = poll(self.seat)
         self._polled = time.monotonic()
-        return booked
+        return answered and reconcile(self.seat, always=always)
