@@ -193,12 +193,8 @@ class AccountView:
         book, amount = str(body["book"]), Decimal(body["amount"])
         currency = str(body.get("currency") or self.currency)
         self._pay(book, amount if currency == self.currency else ZERO)
-        self._take(
-            Booking(
-                str(body.get("key", "")), BookingKind.DEPOSIT, amount, currency, _moment(body), book=book,
-                note=str(body.get("why", "")),
-            )  # fmt: skip
-        )
+        key, why, moment = str(body.get("key", "")), str(body.get("why", "")), _moment(body)
+        self._take(Booking(key, BookingKind.DEPOSIT, amount, currency, moment, note=why, book=book))
 
     def _import(self, body: Mapping[str, Any]) -> None:
         book = str(body["book"])
