@@ -107,11 +107,19 @@ def test_a_bust_of_a_fill_nobody_knows_changes_nothing() -> None:
 
 
 def test_a_fact_that_no_book_can_take_is_kept_aside_and_the_rest_is_booked() -> None:
-    split = booking(1, BookingKind.SPLIT, D(0), START, instrument=NAMES["AAA"], quantity=D(5), book="core")
+    split = booking(1, BookingKind.SPLIT, D(0), START, instrument=NAMES["BBB"], quantity=D(5), book="core")
     view = view_of([split, fill(2, "core", "AAA", D(5), D(10), START)])
     assert view.account("core").holdings == {"AAA": D(5)}
     ((_, why),) = view.unbooked
     assert "a split cannot turn 0 units into 5" in why
+
+
+def test_what_could_not_be_booked_for_want_of_a_fill_is_booked_when_it_comes() -> None:
+    end = booking(1, BookingKind.EXPIRY, D(0), START, instrument=NAMES["AAA"], quantity=D(-5), book="core")
+    view = view_of([end])
+    assert [why for _, why in view.unbooked] == ["book core holds 0 AAA: 5 cannot leave it"]
+    view.apply(list(entries([end, fill(2, "core", "AAA", D(5), D(10), START)]))[1:])
+    assert (view.unbooked, view.account("core").holdings) == ([], {})
 
 
 def test_a_dividend_of_the_account_is_shared_by_what_its_books_hold_to_the_cent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aura_lib.ledger.accounting.blotter import blotter
 from aura_lib.ledger.accounting.lots import LONG_DAYS, Closed, Lot, Method, TaxLots, tax_lots
-from aura_lib.ledger.accounting.statement import Sums, Statement, month_of, statement
+from aura_lib.ledger.accounting.statement import Statement, Sums, month_of, statement
 
 __all__ = [
     "LONG_DAYS",

@@ -2,9 +2,9 @@
 
 Lots are kept by book: one strategy never sells what another bought, and the account's lots are those of its books. A
 short sale opens a lot of negative units. What an exercised or assigned option cost goes into what it delivers (IRS
-Publication 550, "Puts and calls"); a split keeps costs and dates; a new symbol or a merger keeps them too, the cost less
-the cash that came; a transfer between books moves lots as they are. Wash sales are not treated: losses that a tax office
-may disallow because the same was bought within 30 days stand here in full.
+Publication 550, "Puts and calls"); a split keeps costs and dates; a new symbol or a merger keeps them too, the cost
+less the cash that came; a transfer between books moves lots as they are. Wash sales are not treated: losses that a tax
+office may disallow because the same was bought within 30 days stand here in full.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 LONG_DAYS = 365  # held for more days than these, a gain is long-term
 _CARRIED = (BookingKind.SYMBOL_CHANGE, BookingKind.MERGER)
-_MONEY = (BookingKind.DEPOSIT, BookingKind.DIVIDEND, BookingKind.INTEREST, BookingKind.BORROW, BookingKind.FEE)
+_MONEY = (
+    BookingKind.DEPOSIT, BookingKind.DIVIDEND, BookingKind.INTEREST, BookingKind.BORROW, BookingKind.FEE,
+    BookingKind.CONVERSION, BookingKind.TRANSFER,
+)  # fmt: skip
 
 __all__ = ["LONG_DAYS", "Closed", "Lot", "Method", "TaxLots", "tax_lots"]
 
@@ -42,7 +45,8 @@ class Lot:
 
     def unrealised(self, price: Decimal) -> Decimal:
         """What would be gained at a price, before fees, in the instrument's currency."""
-        return self.quantity * price * self.instrument.multiplier - self.cost
+        worth = EXACT.multiply(EXACT.multiply(self.quantity, price), self.instrument.multiplier)
+        return EXACT.subtract(worth, self.cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,12 @@ class Closed:
     @property
     def realised(self) -> Decimal:
         """The gain before fees."""
-        return self.proceeds - self.cost
+        return EXACT.subtract(self.proceeds, self.cost)
 
     @property
     def net(self) -> Decimal:
         """The gain after fees."""
-        return self.realised - self.fee
+        return EXACT.subtract(self.realised, self.fee)
 
     @property
     def days(self) -> int:
@@ -84,6 +88,24 @@ class Closed:
     def term(self) -> str:
         """`long` for more than LONG_DAYS days, else `short`."""
         return "long" if self.days > LONG_DAYS else "short"
+
+
+class Currencies:
+    """Which currencies the books have a balance in: trading one against another is then no position, but money."""
+
+    def __init__(self, own: str) -> None:
+        self._own, self._of = own, dict[str, set[str]]()
+
+    def see(self, event: Fill | Booking) -> bool:
+        """Take notice of an event; whether it is a trade of one balance for another."""
+        known, instrument = self._of.setdefault(event.book, {self._own}), event.instrument
+        if isinstance(event, Booking):
+            known.add(event.currency)
+            if event.kind is BookingKind.CONVERSION and instrument is not None:
+                known.add(instrument.base)
+            return False
+        known.add(event.instrument.currency)
+        return event.instrument.asset_class is AssetClass.FX and event.instrument.base in known
 
 
 class TaxLots:
@@ -103,7 +125,8 @@ class TaxLots:
         self.closed: list[Closed] = []
         self._chosen = {name: dict(lots) for name, lots in (chosen or {}).items()}
         self._piles: dict[tuple[str, str], Pile] = {}
-        self._currencies: dict[str, set[str]] = {}
+        self._currencies = Currencies(currency)
+        self.brought: list[tuple[str, str, Decimal]] = []  # book, currency, what units cost that came without a trade
 
     def apply(self, events: Iterable[Event]) -> TaxLots:
         """Take in further events."""
@@ -122,27 +145,22 @@ class TaxLots:
                 for p in pile.pieces()
             ]
 
+    def gone(self, book: str | None = None, since: datetime | None = None) -> list[Closed]:
+        """What was closed, in the order it happened; of one book, or after a moment, where they are given."""
+        return [c for c in self.closed if book in (None, c.book) and (since is None or c.closed > since)]
+
     # ----------------------------------------------------------------------------------------------------------------
     def _take(self, event: Event) -> None:
         if isinstance(event, Transfer):
             self._transfer(event)
             return
-        known = self._currencies.setdefault(event.book, {self.currency})
+        money = self._currencies.see(event)
         if isinstance(event, Fill):
-            known.add(event.instrument.currency)
-            if not self._is_money(event.instrument, known):
+            if not money:
                 value = event.signed * event.price * event.instrument.multiplier
                 self._trade(event, event.instrument, event.signed, value, event.fee)
-        else:
-            known.add(event.currency)
-            if event.instrument is not None and event.kind is BookingKind.CONVERSION:
-                known.add(event.instrument.base)
-            elif event.instrument is not None and event.kind not in _MONEY:
-                self._booking(event, event.instrument)
-
-    @staticmethod
-    def _is_money(instrument: Instrument, known: set[str]) -> bool:
-        return instrument.asset_class is AssetClass.FX and instrument.base in known
+        elif event.instrument is not None and event.kind not in _MONEY:
+            self._booking(event, event.instrument)
 
     def _pile(self, book: str, instrument: Instrument) -> Pile:
         pile = self._piles.get((book, instrument.symbol))
@@ -158,6 +176,7 @@ class TaxLots:
         elif event.kind is BookingKind.IMPORT and event.price is not None:
             value = units * event.price * instrument.multiplier
             self._trade(event, instrument, units, value, ZERO, event.acquired)
+            self.brought.append((event.book, instrument.currency, value))
         elif event.delivered is None:
             self._trade(event, instrument, units, -cash, ZERO)
         elif event.kind in _CARRIED:
@@ -193,6 +212,9 @@ class TaxLots:
         pile = self._pile(event.source, event.instrument)
         there = abs(event.quantity) <= abs(pile.quantity) and pile.quantity * event.quantity > 0
         gone = pile.take(event.quantity, event.lots) if there else []
+        cost = total(piece.cost for piece in gone)
+        for book, amount in ((event.source, -cost), (event.target, cost)):
+            self.brought.append((book, event.instrument.currency, amount))
         for piece in gone:
             self._arrive(event, event.instrument, piece, event.target)
 
@@ -245,12 +267,12 @@ class TaxLots:
         """Units went for a value (signed like them)."""
         short = piece.quantity < 0
         cost, proceeds = (-value, -piece.cost) if short else (piece.cost, value)
-        self.closed.append(
-            Closed(
-                piece.id, book or getattr(event, "book", ""), instrument, piece.quantity, piece.opened, event.time,
-                cost, proceeds, piece.fee + fee, "trade" if isinstance(event, Fill) else _how(event), _id(event),
-            )  # fmt: skip
-        )
+        how, whose = "trade" if isinstance(event, Fill) else _how(event), book or getattr(event, "book", "")
+        made = Closed(
+            piece.id, whose, instrument, piece.quantity, piece.opened, event.time, cost, proceeds, piece.fee + fee, how,
+            _id(event),
+        )  # fmt: skip
+        self.closed.append(made)
 
     def _wanted(self, client_id: str) -> Sequence[tuple[str, Decimal]]:
         return tuple(self._chosen.get(client_id, {}).items())
@@ -269,10 +291,8 @@ def _how(event: Booking | Transfer) -> str:
     return "transfer" if isinstance(event, Transfer) else event.kind.value
 
 
-def tax_lots(
-    view: AccountView, *, method: Method | str | None = None, book: str | None = None, as_of: datetime | None = None
-) -> TaxLots:
-    """The lots of an account (or of one book) as they stand, or stood at a moment, by its own method or another.
+def tax_lots(view: AccountView, *, method: Method | str | None = None, as_of: datetime | None = None) -> TaxLots:
+    """The lots of an account as they stand, or stood at a moment, by its own method or another.
 
     An account's own method is what it was set to when each event was written (`aura account lots --method`), first in
     first out where nobody set it; lots chosen for single sales come before either.
@@ -282,15 +302,10 @@ def tax_lots(
     turns = [] if method else list(view.methods)
     start = 0
     for place, name, told in [*turns, (len(view.events), "", "")]:
-        lots.apply(e for e in view.events[start:place] if _wanted(e, book, until))
+        lots.apply(e for e in view.events[start:place] if until is None or e.time <= until)
         start = place
         if told and name:
             lots.methods[name] = Method(told)
         elif told:
             lots.method = Method(told)
     return lots
-
-
-def _wanted(event: Event, book: str | None, until: datetime | None) -> bool:
-    mine = book is None or (book in (event.source, event.target) if isinstance(event, Transfer) else event.book == book)
-    return mine and (until is None or event.time <= until)

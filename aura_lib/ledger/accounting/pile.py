@@ -6,13 +6,14 @@ from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 from aura_lib.core import InputError, Instrument
 
 ZERO = Decimal(0)
+NEVER = datetime.max.replace(tzinfo=UTC)
 EXACT = Context(prec=72, rounding=ROUND_HALF_EVEN)  # a product of quantity and price never loses a digit
 QUANTUM = Decimal("1e-30")  # of a share of a cost that has no end; the rest stays with the other part: sums are exact
 
@@ -47,7 +48,7 @@ class Pile:
     def __init__(self, instrument: Instrument) -> None:
         self.instrument, self.method = instrument, Method.FIFO
         self._pieces: deque[Piece] = deque()
-        self._all = Piece("", ZERO, ZERO, ZERO, datetime.max)  # the sums, and under AVERAGE all there is
+        self._all = Piece("", ZERO, ZERO, ZERO, NEVER)  # the sums, and under AVERAGE all there is
 
     @property
     def quantity(self) -> Decimal:

@@ -179,7 +179,8 @@ class AccountView:
         order = self.orders.get(busted.client_id)
         if order is not None:
             self._put(replace(order, filled=order.filled - busted.quantity))
-        self.money.bust(busted)
+        place = self.money.bust(busted)
+        self.methods = [(n - (n > place), book, method) for n, book, method in self.methods]
 
     def _booking(self, body: Mapping[str, Any]) -> None:
         booking = decode(Booking, body["booking"])
