@@ -25,7 +25,7 @@ from aura_lib.core.errors import (
     exit_code,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
-from aura_lib.core.instrument import AssetClass, Instrument, Right
+from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -82,6 +82,7 @@ __all__ = [
     "FREQUENCIES",
     "INCOME",
     "LIVE",
+    "OCC",
     "TERMINAL",
     "TRANSITIONS",
     "UNSETTLED",
@@ -158,6 +159,7 @@ __all__ = [
     "exit_code",
     "fold",
     "iso",
+    "option_of",
     "project_root",
     "rate",
     "step",

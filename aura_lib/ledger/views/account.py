@@ -10,6 +10,7 @@ from typing import Any
 
 from aura_lib.core import (
     LIVE,
+    TERMINAL,
     Account,
     Basket,
     Booking,
@@ -28,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended", "protection", "halt.cancel", "halt.flatten")  # they change nothing here
+TOLD_ONLY = ("desk.started", "mended", "protection")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,19 @@ class AccountView:
     booking_cursor: str = ""
     cancelling: dict[str, str] = field(default_factory=dict)  # order that shall be cancelled → why
     replacing: dict[str, str] = field(default_factory=dict)  # order that shall take a place → whose
+    stopping: str = ""  # why all orders shall be cancelled, until they have ended
+    flattening: dict[str, str] = field(default_factory=dict)  # who asked for all positions to be closed, and why
+    closing: set[str] = field(default_factory=set)  # the orders that do so: a halt does not hold them
+    parked: dict[str, Fill] = field(default_factory=dict)  # fills whose order is not known, by execution id
+    refusals: dict[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # book → the broker's last, and how often in a row
     inbox: int = 0  # the last place of the inbox taken
     request: int = 0
     drift: str = ""
     reconciled: datetime | None = None
+    differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
+    stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
     money: Money = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,11 +156,30 @@ class AccountView:
     def _status(self, body: Mapping[str, Any]) -> None:
         order = self.orders[body["client_id"]].to(OrderStatus(body["status"]), body["reason"])
         self._put(replace(order, broker_id=body["broker_id"]) if body.get("broker_id") else order)
+        if order.status is OrderStatus.REJECTED:
+            reason, times = self.refusals.get(order.book, ("", 0))
+            self.refusals[order.book] = (order.reason, times + 1 if reason == order.reason else 1)
+        elif order.status is OrderStatus.ACCEPTED:
+            self.refusals.pop(order.book, None)
+        if order.status in TERMINAL:
+            self.replacing.pop(order.client_id, None)
 
     def _cancel_asked(self, body: Mapping[str, Any]) -> None:
-        named = body["client_id"]
-        for name in [named] if named else list(self.live):
-            self.cancelling.setdefault(name, str(body["reason"]))
+        if named := body["client_id"]:
+            self.cancelling.setdefault(named, str(body["reason"]))
+        else:
+            self.stopping = str(body["reason"])
+
+    def _flatten_asked(self, body: Mapping[str, Any]) -> None:
+        told = {"who": body["who"], "reason": body["reason"], "origin": body["origin"], "key": body["key"]}
+        self.flattening = {name: str(value) for name, value in told.items()}
+
+    def _halt_cancel(self, body: Mapping[str, Any]) -> None:
+        self.stopping = ""
+
+    def _halt_flatten(self, body: Mapping[str, Any]) -> None:
+        self.flattening = {}
+        self.closing.update(body["orders"])
 
     def _replace_asked(self, body: Mapping[str, Any]) -> None:
         order = decode(Order, body["order"])
@@ -164,11 +193,18 @@ class AccountView:
     def _fill(self, body: Mapping[str, Any]) -> None:
         fill = decode(Fill, body["fill"])
         self.fills.append(fill)
-        self.fill_cursor = str(body["cursor"] if "cursor" in body else body["number"])
+        self.parked.pop(fill.execution_id, None)
+        self.fill_cursor = str(body.get("cursor") or body.get("number") or self.fill_cursor)
+        self._heard(body)
         order = self.orders.get(fill.client_id)
         if order is not None:
             self._put(replace(order, filled=order.filled + fill.quantity))
         self._take(fill)
+
+    def _fill_parked(self, body: Mapping[str, Any]) -> None:
+        fill = decode(Fill, body["fill"])
+        self.parked[fill.execution_id] = fill
+        self.fill_cursor = str(body["cursor"])
 
     def _bust(self, body: Mapping[str, Any]) -> None:
         named = body["execution_id"]
@@ -186,6 +222,7 @@ class AccountView:
         booking = decode(Booking, body["booking"])
         self.bookings.append(booking)
         self.booking_cursor = str(body.get("cursor") or self.booking_cursor)
+        self._heard(body)
         if booking.kind is BookingKind.DEPOSIT and booking.currency == self.currency:
             self._pay(booking.book or self._only_book(), booking.cash)
         self._take(booking)
@@ -238,9 +275,16 @@ class AccountView:
     # the desk -------------------------------------------------------------------------------------------------------
     def _reconciled(self, body: Mapping[str, Any]) -> None:
         self.drift, self.reconciled = "", utc(body["at"])
+        self.differences, self.stopped = (), {}
 
     def _drift(self, body: Mapping[str, Any]) -> None:
         self.drift = str(body["what"])
+        self.differences, self.stopped = tuple(body.get("differences", ())), dict(body.get("stopped", {}))
+
+    def _heard(self, body: Mapping[str, Any]) -> None:
+        """What the broker tells makes the last comparison old: what that one offered may be explained by now."""
+        if body.get("cursor"):
+            self.differences = ()
 
     def _told(self, body: Mapping[str, Any]) -> None:
         pass
@@ -261,7 +305,11 @@ _HANDLERS: dict[str, Callable[[AccountView, Mapping[str, Any]], None]] = {
     "cancel.asked": AccountView._cancel_asked,
     "replace.asked": AccountView._replace_asked,
     "replaced": AccountView._replaced,
+    "flatten.asked": AccountView._flatten_asked,
+    "halt.cancel": AccountView._halt_cancel,
+    "halt.flatten": AccountView._halt_flatten,
     "fill": AccountView._fill,
+    "fill.parked": AccountView._fill_parked,
     "bust": AccountView._bust,
     "booking": AccountView._booking,
     "cash": AccountView._cash,
