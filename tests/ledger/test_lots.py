@@ -233,6 +233,16 @@ def test_a_transfer_takes_lots_with_their_cost_and_date_and_gains_nothing() -> N
     assert tax_lots(view).closed == []
 
 
+def test_what_was_sold_outside_a_book_and_is_taken_from_it_later_is_a_sale_of_the_book_s_lots() -> None:
+    sold = fill(3, "", "AAA", D(-15), D(50), START + 400 * DAY, "0")
+    told = Transfer("t", "core", "", START + 401 * DAY, instrument=NAMES["AAA"], quantity=D(15))
+    lots = tax_lots(view_of(*BOUGHT, sold, ("transfer", {"transfer": encode(told)})))
+    assert [(c.id, c.quantity, c.realised, c.days, c.term) for c in lots.closed] == [
+        ("x1", D(10), D(400), 400, "long"), ("x2", D(5), D(50), 400, "long"),
+    ]  # fmt: skip
+    assert [(p.book, p.quantity) for p in lots.open()] == [("core", D(15))]
+
+
 def test_imported_units_are_as_old_as_they_are_and_go_first() -> None:
     old = datetime(2019, 5, 6, tzinfo=UTC)
     told = booking(5, BookingKind.IMPORT, D(0), START + DAY, instrument=NAMES["AAA"], quantity=D(4), price=D(3),

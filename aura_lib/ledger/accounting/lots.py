@@ -220,10 +220,22 @@ class TaxLots:
 
     def _arrive(self, event: Booking | Transfer, instrument: Instrument, piece: Piece, book: str) -> None:
         pile = self._pile(book, instrument)
-        if pile.quantity * piece.quantity < 0:  # it meets the opposite
-            self._settle(event, instrument, piece.quantity, piece.cost, piece.fee, piece.opened, book, ())
-        else:
+        if pile.quantity * piece.quantity < 0:
+            count = min(abs(pile.quantity), abs(piece.quantity))
+            for met in pile.take(count.copy_sign(pile.quantity)):
+                self._meet(event, instrument, met, piece.cut(-met.quantity), book)
+        if piece.quantity:
             pile.put(piece)
+
+    def _meet(self, event: Booking | Transfer, instrument: Instrument, one: Piece, other: Piece, book: str) -> None:
+        """What one book bought and another sold comes together: the earlier is the lot, the later closed it."""
+        lot, end = sorted((one, other), key=lambda piece: piece.opened)
+        cost, proceeds = (lot.cost, -end.cost) if lot.quantity > 0 else (end.cost, -lot.cost)
+        made = Closed(
+            lot.id, book, instrument, lot.quantity, lot.opened, end.opened, cost, proceeds, lot.fee + end.fee,
+            _how(event), _id(event),
+        )  # fmt: skip
+        self.closed.append(made)
 
     def _trade(
         self,

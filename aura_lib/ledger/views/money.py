@@ -68,9 +68,6 @@ class Money:
         """Raise InputError where an event takes more away than there is: it would open what nobody wished for."""
         if isinstance(event, Transfer) and event.instrument is not None:
             self._check_leaving(event.source, event.symbol, event.quantity)
-            there = self.account(event.target, None).quantity(event.symbol)
-            if there * event.quantity < 0:
-                raise InputError(f"book {event.target} holds {there} {event.symbol}: a transfer closes no position")
         elif isinstance(event, Booking) and event.kind in CLOSING:
             self._check_leaving(event.book or None, event.symbol, -event.quantity)
 
