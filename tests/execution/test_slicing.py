@@ -125,8 +125,7 @@ def test_the_same_name_is_one_order(floor: Any) -> None:
 
 def test_what_makes_no_sense_is_refused(floor: Any) -> None:
     desk = floor.desk(8)
-    with pytest.raises(InputError, match="its schedule ended"):
-        ask(floor, sliced(floor, range(4, 6)))
+    ask(floor, sliced(floor, range(4, 6), name="late"))
     with pytest.raises(PermissionDenied):
         slice_order(floor.ledger, floor.home, "paper", sliced(floor, range(9, 11)), who="eve", reason="r")
     with pytest.raises(InputError, match="stop day orders are not sliced"):
@@ -138,7 +137,8 @@ def test_what_makes_no_sense_is_refused(floor: Any) -> None:
     cancel_sliced(floor.ledger, floor.home, "paper", "none", who=who(), reason="r")
     floor.settle(desk, 9)
     why = [e.body["why"] for e in floor.ledger.journal.entries("paper", kinds=("request.refused",))]
-    assert "no book 'nowhere'" in why[0] and "no sliced order 'none'" in why[1]
+    assert "late: its schedule ended at" in why[0]
+    assert "no book 'nowhere'" in why[1] and "no sliced order 'none'" in why[2]
 
 
 def test_a_strategys_basket_of_the_same_moment_does_not_get_in_the_way(floor: Any) -> None:
