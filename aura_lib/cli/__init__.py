@@ -13,10 +13,13 @@ from aura_lib.cli import (
     check,
     data,
     demo,
+    desk,
     doctor,
     jobs,
     ledger,
+    limits,
     new,
+    protect,
     research,
     service,
     trials,
@@ -39,7 +42,25 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
+for room in (
+    demo,
+    up,
+    new,
+    data,
+    universe,
+    research,
+    trials,
+    check,
+    jobs,
+    accounts,
+    desk,
+    limits,
+    protect,
+    ledger,
+    backup,
+    service,
+    doctor,
+):
     room.register(app)
 
 

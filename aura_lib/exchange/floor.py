@@ -52,6 +52,8 @@ def answer(client_id: str, status: OrderStatus, filled: Decimal = ZERO, reason: 
     """What the venue says of an order."""
     told = _AnswerDraft()
     told.client_id, told.status, told.filled, told.reason = client_id, status, filled, reason
+    told.broker_id = told.parent = told.replaced_by = ""
+    told.intent = told.time = None
     told.__class__ = BrokerOrder
     return told  # type: ignore[no-any-return]
 
@@ -97,6 +99,18 @@ class Floor:
         held = [p.instrument for p in self.books.positions.values() if p.quantity]
         margin = self.terms.margin and bool(held)  # which it takes to be short, too
         self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
+
+    def bring(self, booking: Booking) -> None:
+        """Book what is no trade, from outside; what the terms do not allow to hold raises InputError before that."""
+        trial = Books(self.books.account)
+        for books, check in ((trial, True), (self.books, False)):
+            books.open(booking.currency)
+            books.book(booking)
+            if check:
+                _opened(books.account, self.terms)
+        self.short = self.short and not self.books.balances
+        self.purse.forget()
+        self.watch()
 
     def add(self, working: Working) -> None:
         """Take an order in; it stands behind those that are there."""
@@ -155,7 +169,8 @@ class Floor:
         del self.working[client_id]
         if not w.plain:
             self.special -= 1
-        self.closed[client_id] = answer(client_id, status, w.filled, reason)
+        self.closed[client_id] = told = answer(client_id, status, w.filled, reason)
+        object.__setattr__(told, "intent", w.order.intent)
         closed = _ClosedDraft()
         closed.client_id, closed.status, closed.reason = client_id, status, reason
         closed.__class__ = Closed

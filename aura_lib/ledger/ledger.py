@@ -45,6 +45,10 @@ class Ledger:
         """The schema version of the tables as they are."""
         return self._database.version
 
+    def stamp(self) -> int | None:
+        """A number that is another one once anybody wrote anything; None where that cannot be told cheaply."""
+        return self._database.stamp()
+
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction over all parts."""
@@ -64,7 +68,7 @@ class Ledger:
     def account(self, name: str, into: AccountView | None = None) -> AccountView:
         """The view of an account: all of it, or what is new since `into` was last fed."""
         view = into or AccountView(name)
-        return view.apply(self.journal.entries(name, after=view.n))
+        return view.apply(self.journal.each(name, after=view.n))
 
     def runs(self, job: str | None = None) -> list[Run]:
         """Every Run as it was last written, in the order they began; of one job if it is named."""

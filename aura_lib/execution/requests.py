@@ -1,0 +1,60 @@
+"""What a desk answers besides orders: one handler a kind of request, and the entries that it makes of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from aura_lib.core import InputError, iso
+from aura_lib.execution import asked, money, protection, slicing
+from aura_lib.execution.accounts import Terms
+from aura_lib.execution.lines import Handler, Line
+from aura_lib.ledger import AccountView, Request
+
+__all__ = ["HANDLERS", "Handler", "Line", "answer"]
+
+
+def answer(view: AccountView, terms: Terms, request: Request, now: datetime) -> list[Line]:
+    """The entries that a request leads to: those of its handler, or a refusal that says why.
+
+    `now` is the time of the account's clock: the body bears it as `at`, unless whoever asked told another.
+    """
+    request = replace(request, body={"at": iso(now), **request.body})
+    named = {"request": request.n, "key": request.key}
+    try:
+        handler = HANDLERS.get(request.kind)
+        if handler is None:
+            raise InputError(f"unknown request {request.kind!r}; a desk answers {', '.join(sorted(HANDLERS))}")
+        lines = handler(view, terms, request)
+    except InputError as error:
+        return [refused(request, str(error))]
+    return [Line(kind, {**body, **named}, key) for kind, body, key in lines]
+
+
+def refused(request: Request, why: str) -> Line:
+    """The entry that says that a request is not met, and why."""
+    return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
+
+
+def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
+    """What a person wants written where ledger and broker differ."""
+    from aura_lib.execution.reconcile.mending import mend
+
+    return mend(view, terms, request)
+
+
+HANDLERS: dict[str, Handler] = {
+    "booking": money.booking,
+    "cash": money.cash,
+    "cancel": asked.cancel,
+    "replace": asked.change,
+    "halt": asked.halt,
+    "import": money.bring,
+    "lots": money.lots,
+    "protect": protection.answer,
+    "slice": slicing.answer,
+    "mend": mend,
+    "owner": money.owner,
+    "transfer": money.transfer,
+}
