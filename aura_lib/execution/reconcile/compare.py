@@ -63,6 +63,7 @@ def _differences(
     reports = orders.listed(told, remarks)
     found = [*orders.missed_fills(view, told, reports), *_missed_bookings(view, told)]
     fresh = [f for f in _entries(view, found, Kind.MISSED_FILL) if isinstance(f, Fill)]
+    found += orders.parked(view)
     found += orders.orders(view, told, reports, fresh, before, lambda o, q: _price(view, told, o, q))
     yield from found
     yield from positions.unattributed(view)

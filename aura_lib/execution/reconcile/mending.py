@@ -7,7 +7,7 @@ from typing import Any
 
 from aura_lib.core import InputError
 from aura_lib.execution.accounts import Terms
-from aura_lib.execution.requests import Line
+from aura_lib.execution.lines import Line
 from aura_lib.ledger import AccountView, Ledger, Request
 
 KINDS = frozenset({"fill", "booking", "bust", "status", "transfer"})

@@ -46,7 +46,7 @@ def _further(report: BrokerOrder) -> tuple[bool, Decimal]:
 def missed_fills(view: AccountView, told: Told, reports: Mapping[str, BrokerOrder]) -> Iterator[Difference]:
     """Executions that are not booked (N-S02, N-S03), and those that are, but otherwise (N-S06)."""
     known = {f.execution_id: f for f in view.fills}
-    seen: set[str] = set()
+    seen = {*view.parked, *view.busted}
     for cursor, fill in told.fills:
         if fill.execution_id in seen:
             continue
@@ -56,6 +56,18 @@ def missed_fills(view: AccountView, told: Told, reports: Mapping[str, BrokerOrde
             yield _missed(attributed(view, fill, reports), cursor)
         elif (booked.signed, booked.price, booked.symbol) != (fill.signed, fill.price, fill.symbol):
             yield _otherwise(booked, attributed(view, fill, reports), cursor)
+
+
+def parked(view: AccountView) -> Iterator[Difference]:
+    """Executions that were told, and whose order nobody knows: a person may book them, to no book."""
+    for fill in view.parked.values():
+        yield Difference(
+            Kind.FILL_PARKED, fill.execution_id, "", f"{fill.side.value} {fill.quantity} {fill.symbol} at {fill.price}",
+            ("N-I11", "N-S04"), "the broker executed an order that neither it nor the ledger knows by name; it is kept "
+            "until the order is known, and a person may book it as traded outside Aura", Halts.ACCOUNT, fill.symbol,
+            (Written("fill", {"fill": encode(replace(fill, account=view.name, book="")), "cursor": ""},
+                     f"fill:{fill.execution_id}"),),
+        )  # fmt: skip
 
 
 def attributed(view: AccountView, fill: Fill, reports: Mapping[str, BrokerOrder]) -> Fill:

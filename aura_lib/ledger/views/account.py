@@ -10,6 +10,7 @@ from typing import Any
 
 from aura_lib.core import (
     LIVE,
+    TERMINAL,
     Account,
     Basket,
     Booking,
@@ -28,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended", "protection", "halt.cancel", "halt.flatten")  # they change nothing here
+TOLD_ONLY = ("desk.started", "mended", "protection")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class AccountView:
     booking_cursor: str = ""
     cancelling: dict[str, str] = field(default_factory=dict)  # order that shall be cancelled → why
     replacing: dict[str, str] = field(default_factory=dict)  # order that shall take a place → whose
+    stopping: str = ""  # why all orders shall be cancelled, until they have ended
+    flattening: dict[str, str] = field(default_factory=dict)  # who asked for all positions to be closed, and why
+    closing: set[str] = field(default_factory=set)  # the orders that do so: a halt does not hold them
+    busted: set[str] = field(default_factory=set)  # executions that were taken back
+    parked: dict[str, Fill] = field(default_factory=dict)  # fills whose order is not known, by execution id
+    refusals: dict[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # book → the broker's last, and how often in a row
     inbox: int = 0  # the last place of the inbox taken
     request: int = 0
     drift: str = ""
@@ -148,11 +157,30 @@ class AccountView:
     def _status(self, body: Mapping[str, Any]) -> None:
         order = self.orders[body["client_id"]].to(OrderStatus(body["status"]), body["reason"])
         self._put(replace(order, broker_id=body["broker_id"]) if body.get("broker_id") else order)
+        if order.status is OrderStatus.REJECTED:
+            reason, times = self.refusals.get(order.book, ("", 0))
+            self.refusals[order.book] = (order.reason, times + 1 if reason == order.reason else 1)
+        elif order.status is OrderStatus.ACCEPTED:
+            self.refusals.pop(order.book, None)
+        if order.status in TERMINAL:
+            self.replacing.pop(order.client_id, None)
 
     def _cancel_asked(self, body: Mapping[str, Any]) -> None:
-        named = body["client_id"]
-        for name in [named] if named else list(self.live):
-            self.cancelling.setdefault(name, str(body["reason"]))
+        if named := body["client_id"]:
+            self.cancelling.setdefault(named, str(body["reason"]))
+        else:
+            self.stopping = str(body["reason"])
+
+    def _flatten_asked(self, body: Mapping[str, Any]) -> None:
+        told = {"who": body["who"], "reason": body["reason"], "origin": body["origin"], "key": body["key"]}
+        self.flattening = {name: str(value) for name, value in told.items()}
+
+    def _halt_cancel(self, body: Mapping[str, Any]) -> None:
+        self.stopping = ""
+
+    def _halt_flatten(self, body: Mapping[str, Any]) -> None:
+        self.flattening = {}
+        self.closing.update(body["orders"])
 
     def _replace_asked(self, body: Mapping[str, Any]) -> None:
         order = decode(Order, body["order"])
@@ -166,6 +194,7 @@ class AccountView:
     def _fill(self, body: Mapping[str, Any]) -> None:
         fill = decode(Fill, body["fill"])
         self.fills.append(fill)
+        self.parked.pop(fill.execution_id, None)
         self.fill_cursor = str(body.get("cursor") or body.get("number") or self.fill_cursor)
         self._heard(body)
         order = self.orders.get(fill.client_id)
@@ -173,8 +202,14 @@ class AccountView:
             self._put(replace(order, filled=order.filled + fill.quantity))
         self._take(fill)
 
+    def _fill_parked(self, body: Mapping[str, Any]) -> None:
+        fill = decode(Fill, body["fill"])
+        self.parked[fill.execution_id] = fill
+        self.fill_cursor = str(body["cursor"])
+
     def _bust(self, body: Mapping[str, Any]) -> None:
         named = body["execution_id"]
+        self.busted.add(named)
         busted = next((fill for fill in reversed(self.fills) if fill.execution_id == named), None)
         if busted is None:
             return
@@ -197,17 +232,9 @@ class AccountView:
         book, amount = str(body["book"]), Decimal(body["amount"])
         currency = str(body.get("currency") or self.currency)
         self._pay(book, amount if currency == self.currency else ZERO)
-        self._take(
-            Booking(
-                str(body.get("key", "")),
-                BookingKind.DEPOSIT,
-                amount,
-                currency,
-                _moment(body),
-                book=book,
-                note=str(body.get("why", "")),
-            )  # fmt: skip
-        )
+        moment, note = _moment(body), str(body.get("why", ""))
+        kind = BookingKind.DEPOSIT
+        self._take(Booking(str(body.get("key", "")), kind, amount, currency, moment, book=book, note=note))
 
     def _import(self, body: Mapping[str, Any]) -> None:
         book = str(body["book"])
@@ -280,7 +307,11 @@ _HANDLERS: dict[str, Callable[[AccountView, Mapping[str, Any]], None]] = {
     "cancel.asked": AccountView._cancel_asked,
     "replace.asked": AccountView._replace_asked,
     "replaced": AccountView._replaced,
+    "flatten.asked": AccountView._flatten_asked,
+    "halt.cancel": AccountView._halt_cancel,
+    "halt.flatten": AccountView._halt_flatten,
     "fill": AccountView._fill,
+    "fill.parked": AccountView._fill_parked,
     "bust": AccountView._bust,
     "booking": AccountView._booking,
     "cash": AccountView._cash,

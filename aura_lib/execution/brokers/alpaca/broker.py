@@ -14,6 +14,7 @@ from aura_lib.core import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Capabilities,
     Clock,
     Fill,
     Holding,
@@ -49,7 +50,7 @@ class AlpacaBroker:
     """
 
     name = "alpaca"
-    capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
+    capabilities: Capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
 
     def __init__(
         self,
