@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from aura_lib.core import InputError, Mode, decode, encode, utc
 from aura_lib.exchange import Costs
@@ -54,11 +53,6 @@ class Terms:
     def simulated(self) -> bool:
         """Whether the venue is the embedded one, in simulated time."""
         return self.broker == "paper"
-
-    @property
-    def cash_step(self) -> Decimal:
-        """The smallest amount its broker books: what it rounds every trade to. Zero for one that books all digits."""
-        return Decimal(0) if self.simulated else Decimal("0.01")
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aura_lib import risk
-from aura_lib.access import verify
-from aura_lib.access import who as current_user
-from aura_lib.core import Basket, DataError, Decision, Mode, Order, Promotion, decode
+from aura_lib.access import may, trading, verify
+from aura_lib.core import Basket, DataError, Decision, Mode, Order, PermissionDenied, Promotion, decode
 from aura_lib.execution.accounts import Terms
-from aura_lib.ledger import SYSTEM, Ledger, Received
+from aura_lib.execution.context import context
+from aura_lib.execution.feed import Feed
+from aura_lib.execution.limits import Rulebook
+from aura_lib.ledger import SYSTEM, AccountView, Ledger, Received
+from aura_lib.risk import pretrade
 
 if TYPE_CHECKING:
     from aura_lib.execution.desk.seat import Seat
 
 TICKET = "ticket:"  # what the origin of people's own orders begins with
-ZERO = Decimal(0)
 
 
 def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decision]:
@@ -27,7 +28,7 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
 
 
 def judge(received: Received, seat: Seat) -> list[Decision]:
-    """Kill switch, permission, promotion, then what the broker can take and risk: the first that says no decides."""
+    """Kill switch, permission, promotion, the checks before a trade, what the broker can take: the first no decides."""
     basket, terms, view = received.basket, seat.terms, seat.view
     seat.look(now=True)
     if halted := seat.halted(basket.book):
@@ -36,21 +37,26 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
-    if basket.origin.startswith(TICKET):
-        if why := allowed(seat.home, basket.origin.removeprefix(TICKET), terms):
+    if person := user(basket.origin):
+        if why := _denied(seat, person):
             return refuse(basket, "permission", why)
     elif not _promoted(seat, received.token.binding):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    return [_capable(decision, basket, seat) for decision in _risk(basket, seat)]
+    verdict = checked(basket, terms, view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    return [_capable(decision, basket, seat) for decision in verdict]
 
 
-def allowed(home: Path | None, who: str, terms: Terms) -> str:
-    """Why somebody may not trade on an account; empty when he may."""
-    if terms.account_class is not Mode.PAPER:
-        return f"{who} may not trade on {terms.name}, a live account"
-    return "" if who == current_user() else f"{who} may not trade on {terms.name}: it is {current_user()}'s"
+def _denied(seat: Seat, person: str) -> str:
+    """Why somebody may not trade on the account; empty when he may. Asked again here: a ticket may have waited."""
+    if seat.home is None:
+        return "this desk knows no permissions"
+    try:
+        may(seat.home, person, trading(seat.terms.account_class), seat.terms.account_class, seat.terms.name)
+    except PermissionDenied as error:
+        return str(error)
+    return ""
 
 
 def _capable(decision: Decision, basket: Basket, seat: Seat) -> Decision:
@@ -61,37 +67,53 @@ def _capable(decision: Decision, basket: Basket, seat: Seat) -> Decision:
     return replace(decision, approved=False, rule="broker", value=why, limit=seat.broker.name) if why else decision
 
 
-def _risk(basket: Basket, seat: Seat) -> list[Decision]:
-    account = seat.view.account(basket.book, basket.as_of)
+def checked(
+    basket: Basket,
+    terms: Terms,
+    view: AccountView,
+    feed: Feed,
+    rules: Rulebook,
+    now: datetime | None = None,
+    buying_power: Decimal | None = None,
+) -> list[Decision]:
+    """The verdict of the checks before a trade (`risk.pretrade`) under the limits of account, book and user."""
+    limits = rules.effective(basket.book, user(basket.origin))
+    at = now if now is not None and terms.clock == "wall" else basket.as_of
     try:
-        seat.feed.reach(basket.as_of)
-        prices = seat.feed.prices(basket.as_of)
-        return risk.check(
-            basket.intents, account, prices, seat.terms.limits, working=seat.view.working(basket.book)
-        )  # fmt: skip
+        feed.reach(at)
+        known = context(
+            view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power
+        )
+        return pretrade.check(basket.intents, known, limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
 
 
 def objection(order: Order, seat: Seat) -> str:
-    """Why an order may not take the place of another; empty when it may."""
-    old = seat.view.orders[order.parent]
+    """Why an order may not take the place of another; empty when it may. It is checked as if the old one were gone."""
+    old, origin, now = seat.view.orders[order.parent], order.basket.partition("@")[0], seat.clock.now()
     seat.look(now=True)
-    if halted := seat.halted(order.book):
-        return halted
+    if why := seat.halted(order.book) or seat.broker.capabilities.refusal(order.intent):
+        return why
     if not seat.broker.capabilities.replace:
         return f"{seat.broker.name} cannot replace an order: cancel it and place another"
-    if why := seat.broker.capabilities.refusal(order.intent):
-        return why
-    working = seat.view.working(order.book)
-    working[order.intent.symbol] = working.get(order.intent.symbol, ZERO) - old.remaining * old.intent.side.sign
-    now = seat.clock.now()
+    limits = seat.rules.effective(order.book, user(origin))
     try:
-        account, prices = seat.view.account(order.book), seat.feed.prices(now)
-        decision = risk.check([order.intent], account, prices, seat.terms.limits, working=working)[0]
+        feed.reach(at)
+        known = context(
+            seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
+            buying_power=seat.buying_power,
+        )  # fmt: skip
+        rest = {n: [o for o in getattr(known, n) if o.client_id != old.client_id] for n in ("orders", "recent")}
+        decision = pretrade.check([order.intent], replace(known, **rest), limits)[0]
     except DataError as error:
         return str(error)
     return "" if decision.approved else str(decision)
+
+
+def user(origin: str) -> str:
+    """Who sent it, where a person did: `ticket:ada` is ada's."""
+    return origin.removeprefix(TICKET) if origin.startswith(TICKET) else ""
 
 
 def _promoted(seat: Seat, binding: str) -> bool:

@@ -1,82 +1,43 @@
-"""Reconcile: ledger against broker, over the union of both sides. Drift halts the account's new orders."""
+"""Reconcile: ledger against broker, over the union of both sides. Drift halts new orders and says what mends it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
-from aura_lib.core import BrokerUnavailable, DataError, SimulatedClock, iso
-from aura_lib.execution.desk.poll import poll
+from aura_lib.core import BrokerUnavailable, SimulatedClock, Snapshot, iso
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.lines import Line
-from aura_lib.execution.reconcile import Reconciliation, Told, ask, compare
+from aura_lib.execution.reconcile import Reconciliation, ask, compare
 
+ZERO = Decimal(0)
 AGAIN = timedelta(hours=1)  # how often it is written that nothing differs, on an account that lives by the wall clock
-RECENT = timedelta(seconds=5)  # how long an answer of a real broker may be on its way
-NO_TIME = timedelta(0)
+RECENT = timedelta(seconds=10)  # how long an answer of a real broker may be on its way
 
 
 def reconcile(seat: Seat, *, always: bool = True) -> None:
     """Compare and write what came of it; `always` says that agreement is written too when nothing has changed.
 
-    A question that failed skips what rests on it: it is no answer.
+    Where holdings and cash agree there is nothing to explain; a question that failed skips the comparison.
     """
-    found = _compared(seat)
-    if found.automatic:  # the broker has told more in the meantime: it is booked as ever, and looked at again
-        poll(seat)
-        found = _compared(seat)
-    seat.compared = found
-    what = "; ".join([*filter(None, [found.drift]), *strangers(seat)])
-    body = {**found.body(), "what": what}
-    at = iso(seat.clock.now())
-    if what or found.open:
-        if always or _news(seat, body):
-            seat.write([Line("drift", body)])
-    elif not found.unanswered and (always or seat.view.drift or seat.view.differences or _long_ago(seat)):
-        seat.write([Line("reconciled", {"at": at})])
-
-
-def _compared(seat: Seat) -> Reconciliation:
-    """Everything is asked of a real broker; a simulated one, as long as that fits, only for what it holds."""
-    simulated = isinstance(seat.clock, SimulatedClock)
-    window = NO_TIME if simulated else RECENT
-    words: dict[str, Any] = {
-        "now": seat.clock.now(), "recent_window": window, "earlier": seat.compared, "cash_step": seat.terms.cash_step,
-    }  # fmt: skip
-    if simulated:
-        found = compare(seat.view, _holdings(seat), **words)
-        if not found.differences:
-            return found
-    told = ask(
-        seat.broker, seat.view, now=seat.clock.now(), recent_window=window, fills_after=seat.view.fill_cursor,
-        bookings_after=seat.view.booking_cursor, prices=_prices(seat),
-    )  # fmt: skip
-    return compare(seat.view, told, **words)
-
-
-def _holdings(seat: Seat) -> Told:
     try:
-        return Told(seat.broker.snapshot())
-    except BrokerUnavailable as error:
-        return Told(unanswered={"snapshot": str(error)})
+        told = seat.broker.snapshot()
+    except BrokerUnavailable:
+        return
+    seat.buying_power = told.buying_power
+    apart = strangers(seat)
+    if agrees(seat, told) and not apart:
+        _agreed(seat, always=always)
+    elif (found := _explained(seat)) is not None:
+        _write(seat, found, apart, always=always)
 
 
-def _prices(seat: Seat) -> Mapping[str, Decimal]:
-    try:
-        return seat.feed.prices(seat.clock.now())
-    except DataError:
-        return {}
-
-
-def _news(seat: Seat, body: Mapping[str, Any]) -> bool:
-    known = (seat.view.drift, {d["id"] for d in seat.view.differences}, seat.view.stopped)
-    return known != (body["what"], {d["id"] for d in body["differences"]}, body["stopped"])
-
-
-def _long_ago(seat: Seat) -> bool:
-    return seat.view.reconciled is None or seat.clock.now() - seat.view.reconciled > AGAIN
+def agrees(seat: Seat, told: Snapshot) -> bool:
+    """Whether both sides hold the same and have the same money, over the union of what either names."""
+    account = seat.view.account()
+    holds = account.holdings == {s: h.quantity for s, h in told.holdings.items() if h.quantity}
+    balances = {c: a for c, a in account.balances.items() if a} == {c: a for c, a in told.balances.items() if a}
+    return holds and balances and account.cash == told.cash
 
 
 def strangers(seat: Seat) -> list[str]:
@@ -85,3 +46,38 @@ def strangers(seat: Seat) -> list[str]:
     orders = [f"order {o.client_id} ({o.intent.side} {o.remaining} {o.intent.symbol}) is not Aura's" for o in outside]
     parked = seat.view.parked.values()
     return orders + [f"fill {f.execution_id} is of an order that nobody knows, {f.client_id}" for f in parked]
+
+
+def _explained(seat: Seat) -> Reconciliation | None:
+    """What differs and why, with the entries that would mend it; None when the broker could not be asked for that."""
+    view, now = seat.view, seat.clock.now()
+    window = timedelta(0) if isinstance(seat.clock, SimulatedClock) else RECENT
+    told = ask(
+        seat.broker, view, now=now, recent_window=window,
+        fills_after=view.fill_cursor, bookings_after=view.booking_cursor,
+    )  # fmt: skip
+    if told.snapshot is None:
+        return None
+    step = getattr(seat.broker, "cash_step", ZERO)
+    found = compare(view, told, now=now, recent_window=window, earlier=seat.compared, cash_step=step)
+    seat.compared = found
+    return found
+
+
+def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool) -> None:
+    seat.write([Line(entry.kind, entry.body, entry.key) for entry in found.automatic])
+    if not apart and not found.open and not found.drift:
+        if not found.settling:
+            _agreed(seat, always=always)
+        return
+    body = found.body()
+    body["what"] = "; ".join([part for part in (found.drift, *apart) if part])
+    known = (seat.view.drift, [d["id"] for d in seat.view.differences])
+    if always or known != (body["what"], [d["id"] for d in body["differences"]]):
+        seat.write([Line("drift", body)])
+
+
+def _agreed(seat: Seat, *, always: bool) -> None:
+    at, view = seat.clock.now(), seat.view
+    if always or view.drift or view.differences or view.reconciled is None or at - view.reconciled > AGAIN:
+        seat.write([Line("reconciled", {"at": iso(at)})])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from aura_lib.core import Broker, Calendar, Clock, Order, OrderStatus
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
+from aura_lib.execution.limits import Rulebook
 from aura_lib.execution.lines import Line
 from aura_lib.execution.reconcile import Reconciliation
 from aura_lib.ledger import ALL, AccountView, Lease, Ledger
@@ -33,6 +35,8 @@ class Seat:
         self.ledger, self.terms, self.lease = ledger, terms, lease
         self.broker, self.feed, self.clock, self.key, self.home = broker, feed, clock, key, home
         self.view = AccountView(terms.name, terms.currency)
+        self.rules = Rulebook(ledger, terms)
+        self.buying_power: Decimal | None = None  # as the broker last told it
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good
         self.compared: Reconciliation | None = None  # the last comparison with the broker

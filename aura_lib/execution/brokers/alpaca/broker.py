@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from threading import Event
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ class AlpacaBroker:
     """
 
     name = "alpaca"
+    cash_step = Decimal("0.01")  # the smallest amount that is booked: every trade is rounded to it
     capabilities: Capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
 
     def __init__(
