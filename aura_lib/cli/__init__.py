@@ -10,6 +10,7 @@ from aura_lib._version import __version__
 from aura_lib.cli import (
     accounts,
     backup,
+    broker,
     check,
     data,
     demo,
@@ -39,7 +40,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
+for room in (
+    demo,
+    up,
+    new,
+    data,
+    universe,
+    research,
+    trials,
+    check,
+    jobs,
+    accounts,
+    ledger,
+    broker,
+    backup,
+    service,
+    doctor,
+):
     room.register(app)
 
 
