@@ -10,6 +10,7 @@ from aura_lib._version import __version__
 from aura_lib.cli import (
     accounts,
     backup,
+    broker,
     check,
     data,
     demo,
@@ -53,6 +54,8 @@ for room in (
     accounts,
     limits,
     ledger,
+    broker,
+    reconcile,
     backup,
     service,
     doctor,

@@ -99,7 +99,6 @@ def objection(order: Order, seat: Seat) -> str:
         return f"{seat.broker.name} cannot replace an order: cancel it and place another"
     limits = seat.rules.effective(order.book, user(origin))
     try:
-        feed.reach(at)
         known = context(
             seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
             buying_power=seat.buying_power,
