@@ -19,6 +19,7 @@ from aura_lib.cli import (
     ledger,
     limits,
     new,
+    reconcile,
     research,
     service,
     trials,

@@ -12,8 +12,6 @@ from aura_lib.cli.answer import Answer, command, table
 if TYPE_CHECKING:
     from aura_lib.ledger import AccountView, Ledger
 
-ALIVE = 10.0  # seconds since a desk's last sign of life for which it is waited for
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -40,14 +38,18 @@ def _show(view: AccountView) -> Answer:
         "account": view.name, "reconciled": view.reconciled.isoformat() if view.reconciled else None,
         "drift": view.drift, "stopped": dict(view.stopped), "differences": list(view.differences),
     }  # fmt: skip
-    when = f"they last agreed at {view.reconciled:%Y-%m-%d %H:%M:%S} UTC" if view.reconciled else "never compared so far"
+    when = (
+        f"they last agreed at {view.reconciled:%Y-%m-%d %H:%M:%S} UTC" if view.reconciled else "never compared so far"
+    )
     if not view.differences and not view.drift:
         return Answer(data, (f"{view.name}: ledger and broker agree, {when}",))
     columns = {
         "id": "id", "subject": "what", "ours": ">ledger", "theirs": ">broker", "stops": "stops", "offered": "offered",
         "meaning": "meaning",
     }  # fmt: skip
-    lines: list[Any] = [table(f"{view.name}: ledger and broker differ; {when}", columns, list(map(_row, view.differences)))]
+    lines: list[Any] = [
+        table(f"{view.name}: ledger and broker differ; {when}", columns, list(map(_row, view.differences)))
+    ]
     if view.drift:
         lines.append(f"New orders are halted: {view.drift}")
     if any(d["mending"] for d in view.differences):
@@ -82,8 +84,7 @@ def _mend(ledger: Ledger, account: str, account_class: Any, difference: str, rea
     may(Settings.load().home, who(), "mend", account_class, account)
     key = mending.ask(ledger, ledger.account(account), difference, who=who(), reason=reason)
     data = {"account": account, "difference": difference, "request": key, "reason": reason}
-    age = ledger.control.age(f"desk:{account}")
-    if age is None or age > ALIVE:
+    if not ledger.control.holder(account):
         told = f"Asked. No desk serves {account} now; the next one writes it: aura desk {account}"
         return Answer({**data, "answered": False}, (told,))
     wait_until(lambda: ledger.journal.find(account, key) is not None, f"{difference} to be mended", ledger, account)

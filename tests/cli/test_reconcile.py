@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from aura_lib.access.permissions import FILE
 from aura_lib.cli import app
-from aura_lib.core import Fill, Settings, decode
+from aura_lib.core import Fill, Side, encode
 from aura_lib.execution.reconcile import Kind
 from tests.execution.conftest import Floor
 from tests.execution.conftest import floor as floor
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def here(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command works on the ledger of the floor."""
-    monkeypatch.setenv("AURA_DATABASE_URL", str(floor.ledger.url))
+    monkeypatch.setenv("AURA_DATABASE_URL", ledger_url)
 
 
 @pytest.fixture
@@ -93,23 +93,13 @@ def test_a_request_for_entries_that_the_desk_did_not_offer_is_refused(floor: Flo
     floor.desk(1)
     refused = floor.ledger.journal.find("paper", "forged")
     assert refused is not None and refused.kind == "request.refused" and "not what it was" in refused.body["why"]
-    assert Settings.load() and decode  # names used by the next test's reader
 
 
 def test_what_the_broker_tells_meanwhile_takes_the_offer_back(floor: Floor) -> None:
     adrift(floor)
-    assert floor.view().differences
-    fill = Fill(
-        "late", "", "paper", "m", floor.bars.instruments["AAA"], _buy(), Decimal(1), Decimal(250), Decimal(0), floor.time(1)
-    )
-    from aura_lib.core import encode
-
+    (difference,) = floor.view().differences
+    bought = (Side.BUY, Decimal(1), Decimal(250), Decimal(0), floor.time(1))
+    fill = Fill("late", "", "paper", "m", floor.bars.instruments["AAA"], *bought)
     floor.ledger.journal.append("paper", "fill", {"fill": encode(fill), "cursor": "1"}, "fill:late")
-    code, told = aura("--mend", "any", "--reason", "late")
+    code, told = aura("--mend", difference["id"], "--reason", "late")
     assert code == 2 and "it found: none" in told
-
-
-def _buy() -> object:
-    from aura_lib.core import Side
-
-    return Side.BUY
