@@ -60,9 +60,7 @@ def _denied(seat: Seat, person: str) -> str:
 
 
 def _capable(decision: Decision, basket: Basket, seat: Seat) -> Decision:
-    """The decision, or the refusal of what the broker could not take, or of a symbol in which the two sides differ."""
-    if decision.approved and (why := seat.view.stopped.get(decision.symbol)):
-        return replace(decision, approved=False, rule="drift", value=why, limit="ledger and broker agree")
+    """The decision, or the refusal of what the broker could not take."""
     why = seat.broker.capabilities.refusal(basket.intents[decision.leg]) if decision.approved else ""
     return replace(decision, approved=False, rule="broker", value=why, limit=seat.broker.name) if why else decision
 

@@ -43,6 +43,7 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
+        self._patience = getattr(broker, "poll_seconds", POLL_SECONDS)
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -69,7 +70,7 @@ class Desk:
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
             return self._follow_clock(self.seat.clock)
-        if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
+        if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
             return self._ask(always=False)
         return False

@@ -40,7 +40,6 @@ class Seat:
         self.compared: Reconciliation | None = None  # the last comparison that found something
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good
-        self.compared: Reconciliation | None = None  # the last comparison with the broker
         self.ask_after: dict[str, float] = {}  # order → when the broker may be asked about it again
         self._renewed = self._looked = time.monotonic()
         self._halts: dict[str, str] = {}
