@@ -12,6 +12,7 @@ from aura_lib.cli.answer import Answer, command, table
 
 if TYPE_CHECKING:
     from aura_lib.core import Bars
+    from aura_lib.execution.brokers.rehearsal import Venue
     from aura_lib.execution.brokers.rehearsal.server import Rehearsal
 
 SPEED = 60.0
@@ -39,6 +40,12 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="Makes ids and chances; the same seed, the same rehearsal.")] = 0,
         cash: Annotated[str, typer.Option(help="What the account opens with.")] = "100000",
         leverage: Annotated[str, typer.Option(help="1: a cash account, long only.")] = "2",
+        latency_ms: Annotated[
+            int, typer.Option(help="How long an order is on its way, at least; half as much more.")
+        ] = 0,
+        rejects: Annotated[
+            float, typer.Option(help="The chance of an order to be rejected after it was accepted.")
+        ] = 0.0,
         file: Annotated[Path | None, typer.Option(help="Where its state is kept; a restart goes on from it.")] = None,
         port: Annotated[int, typer.Option(help="0 takes a free one.")] = PORT,
         key: Annotated[str, typer.Option(help="The key id it wants to be told.")] = "",
@@ -62,6 +69,7 @@ def register(app: typer.Typer) -> None:
             raise InputError(f"cash and leverage are numbers, not {cash!r} and {leverage!r}") from None
         rehearsal = opened(bars, money, gross, seed, file)
         rehearsal.port, rehearsal.key, rehearsal.secret = port, key or rehearsal.key, secret or rehearsal.secret
+        conditions(rehearsal.venue, latency_ms, rejects, seed)
         schedule(scenario or [], rehearsal.weather, rehearsal.venue, seed=seed, chance=chance)
         return _serving(rehearsal, None if by_hand else bars, speed)
 
@@ -90,6 +98,18 @@ def opened(bars: Bars, cash: Any, leverage: Any, seed: int, file: Path | None) -
     begin = calendar.last_close(first - timedelta(seconds=1))
     market = Market(Listing([Asset(s) for s in bars.symbols]), begin, calendar)
     return Rehearsal(Venue(market, cash=cash, leverage=leverage, seed=seed, file=file))
+
+
+def conditions(venue: Venue, latency_ms: int, rejects: float, seed: int) -> None:
+    """Put a way and a chance between orders and the market."""
+    from datetime import timedelta
+
+    from aura_lib.exchange.conditions import Latency, Rejects
+
+    if latency_ms:
+        least = timedelta(milliseconds=latency_ms)
+        venue.latency = Latency(least, least / 2, seed)
+    venue.rejects = Rejects(rejects, seed) if rejects else None
 
 
 def _serving(rehearsal: Rehearsal, bars: Bars | None, speed: float) -> Answer:
