@@ -135,7 +135,7 @@ def test_wrong_keys_open_nothing(broker: Rehearsal, headers: dict[str, str], met
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 10**20), st.floats(), st.text(max_size=8), st.just([]), st.just({}),
-    st.sampled_from(["buy", "sell", "AAPL", "BTC/USD", "market", "limit", "stop_limit", "gtc", "ioc", "oco", "bracket"]),
+    st.sampled_from(["buy", "sell", "AAPL", "BTC/USD", "market", "limit", "stop_limit", "gtc", "ioc", "oco"]),
 )  # fmt: skip
 FIELDS = st.sampled_from(
     ["symbol", "qty", "notional", "side", "type", "time_in_force", "order_class", "limit_price", "stop_price", "legs",
