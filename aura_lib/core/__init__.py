@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import Booking, BookingKind
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -25,7 +25,7 @@ from aura_lib.core.errors import (
     exit_code,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
-from aura_lib.core.instrument import AssetClass, Instrument, Right
+from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -44,7 +44,18 @@ from aura_lib.core.orders import (
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
-from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
+from aura_lib.core.ports import (
+    Broker,
+    BrokerOrder,
+    Capabilities,
+    Clock,
+    DataSource,
+    Holding,
+    Listener,
+    Quoter,
+    Snapshot,
+    Stream,
+)
 from aura_lib.core.progress import Progress, watched
 from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
@@ -69,7 +80,9 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "FREQUENCIES",
+    "INCOME",
     "LIVE",
+    "OCC",
     "TERMINAL",
     "TRANSITIONS",
     "UNSETTLED",
@@ -90,6 +103,7 @@ __all__ = [
     "BrokerRejected",
     "BrokerUnavailable",
     "Calendar",
+    "Capabilities",
     "Clock",
     "DataError",
     "DataSource",
@@ -98,10 +112,12 @@ __all__ = [
     "Examination",
     "Fill",
     "Finding",
+    "Holding",
     "InputError",
     "Instrument",
     "Intent",
     "LedgerError",
+    "Listener",
     "Mandate",
     "Market",
     "Mode",
@@ -127,11 +143,13 @@ __all__ = [
     "Side",
     "Signals",
     "SimulatedClock",
+    "Snapshot",
     "Status",
     "Stream",
     "TargetWeights",
     "Tick",
     "TimeInForce",
+    "Transfer",
     "WallClock",
     "canonical",
     "day_or_moment",
@@ -141,6 +159,7 @@ __all__ = [
     "exit_code",
     "fold",
     "iso",
+    "option_of",
     "project_root",
     "rate",
     "step",

@@ -52,6 +52,8 @@ def answer(client_id: str, status: OrderStatus, filled: Decimal = ZERO, reason: 
     """What the venue says of an order."""
     told = _AnswerDraft()
     told.client_id, told.status, told.filled, told.reason = client_id, status, filled, reason
+    told.broker_id = told.parent = told.replaced_by = ""
+    told.intent = told.time = None
     told.__class__ = BrokerOrder
     return told  # type: ignore[no-any-return]
 
@@ -155,7 +157,8 @@ class Floor:
         del self.working[client_id]
         if not w.plain:
             self.special -= 1
-        self.closed[client_id] = answer(client_id, status, w.filled, reason)
+        self.closed[client_id] = told = answer(client_id, status, w.filled, reason)
+        object.__setattr__(told, "intent", w.order.intent)
         closed = _ClosedDraft()
         closed.client_id, closed.status, closed.reason = client_id, status, reason
         closed.__class__ = Closed

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, utc
+from aura_lib.core import Broker, BrokerUnavailable, LedgerError, Listener, Settings, SimulatedClock, utc
 from aura_lib.ledger import Lease, LeaseLost, Ledger
 
 log = logging.getLogger(__name__)
@@ -46,25 +47,44 @@ def serve(settings: Settings, account: str, lease_seconds: float, going: Callabl
 def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:
     from aura_lib import data
     from aura_lib.access import Vault
-    from aura_lib.execution.accounts import account_terms
+    from aura_lib.execution.accounts import account_terms, opened
     from aura_lib.execution.brokers.paper import PaperBroker
+    from aura_lib.execution.connect import clock_of, connect
     from aura_lib.execution.desk import Desk
     from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
     load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
     feed = Feed(load(), newer=load)
-    clock = SimulatedClock(_moment(ledger, account, feed.bars.start))
-    broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
-    clock.advance(max(clock.now(), broker.time()))
+    clock = clock_of(terms, _moment(ledger, account, feed.bars.start))
+    broker = connect(terms, settings, feed, clock, opened(ledger, account))
+    if isinstance(clock, SimulatedClock) and isinstance(broker, PaperBroker):
+        clock.advance(max(clock.now(), broker.time()))
     try:
-        desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key)
-        desk.start()
-        while going():
-            if not desk.cycle():
-                time.sleep(IDLE_SECONDS)
+        desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
+        with _heard(broker, desk.woken.set):
+            desk.start()
+            while going():
+                if not desk.cycle():
+                    time.sleep(IDLE_SECONDS)
     finally:
         broker.close()
+
+
+@contextmanager
+def _heard(broker: Broker, wake: Callable[[], None]) -> Iterator[None]:
+    """Listen to the broker's stream, where it has one, for as long as this lasts."""
+    if not isinstance(broker, Listener):
+        yield
+        return
+    stopped = threading.Event()
+    thread = threading.Thread(target=broker.listen, args=(wake, stopped), name=f"{broker.name} stream", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(PATIENCE)
 
 
 def _moment(ledger: Ledger, account: str, first: datetime) -> datetime:

@@ -64,7 +64,7 @@ class Ledger:
     def account(self, name: str, into: AccountView | None = None) -> AccountView:
         """The view of an account: all of it, or what is new since `into` was last fed."""
         view = into or AccountView(name)
-        return view.apply(self.journal.entries(name, after=view.n))
+        return view.apply(self.journal.each(name, after=view.n))
 
     def runs(self, job: str | None = None) -> list[Run]:
         """Every Run as it was last written, in the order they began; of one job if it is named."""
