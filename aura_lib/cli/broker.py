@@ -1,4 +1,4 @@
-"""`aura broker`: the rehearsal broker, an Alpaca of one's own that misbehaves on demand."""
+"""`aura broker`, `aura rehearse`: an Alpaca of one's own that misbehaves on demand, and a job's rehearsal with it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aura_lib.core import Bars
     from aura_lib.execution.brokers.rehearsal import Venue
     from aura_lib.execution.brokers.rehearsal.server import Rehearsal
+    from aura_lib.jobs.rehearse import Outcome
 
 SPEED = 60.0
 PORT = 8124
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
         help="The rehearsal broker: what the real client talks to, before it matters.", no_args_is_help=True
     )
     app.add_typer(group, name="broker")
+    rehearsing(app)
 
     @command(group)
     def serve(
@@ -81,6 +83,62 @@ def register(app: typer.Typer) -> None:
         rows = [{"name": s.name, "wire": s.wire, "issue": s.issue, "rule": s.rule} for s in SCENARIOS.values()]
         columns = {"name": "name", "wire": "on the wire", "issue": "seen in", "rule": "a correct desk"}
         return Answer(rows, (table(f"{len(rows)} scenarios", columns, rows),))
+
+
+NAME = Annotated[str, typer.Argument(help="A job, by its name in jobs/ or as a path.")]
+
+
+def rehearsing(app: typer.Typer) -> None:
+    """Add `aura rehearse`."""
+
+    @command(app)
+    def rehearse(
+        name: NAME,
+        start: Annotated[str, typer.Option("--from", help="First slot: a session date.")],
+        end: Annotated[str, typer.Option("--to", help="Last slot: a session date.")],
+        scenario: Annotated[list[str] | None, typer.Option(help="Under this one only; may be repeated.")] = None,
+        every: Annotated[bool, typer.Option("--all", help="Under every scenario there is.")] = False,
+        seed: Annotated[int, typer.Option(help="The same seed, the same ids.")] = 0,
+    ) -> Answer:
+        """Rehearse a job: its orders go through a real desk to a broker that misbehaves. No account is touched.
+
+        The notebook decides for its slots as it does now; each scenario has a ledger, a desk and a broker of its own
+        in a scratch home. What the desk holds to be true is held against the broker's books; exit code 1 when not.
+        """
+        from aura_lib.cli.progress import cells
+        from aura_lib.core import InputError, Settings
+        from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS
+        from aura_lib.jobs import rehearse as rehearsals
+        from aura_lib.jobs.job import load
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        if scenario and every:
+            raise InputError("give --scenario or --all, not both")
+        wanted = list(SCENARIOS) if every else scenario or list(rehearsals.SMALLEST)
+        settings, job = Settings.load(), load(name)
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name, "scenarios") as seen:
+            outcomes = rehearsals.rehearse(runner, job, start, end, wanted, seed=seed, on_scenario=seen)
+        return rehearse_answer(name, outcomes)
+
+
+def rehearse_answer(name: str, outcomes: list[Outcome]) -> Answer:
+    """The outcomes of a rehearsal as a table, and as an exit code."""
+    rows = [
+        {
+            "scenario": o.scenario, "orders": o.orders, "duplicates": o.duplicates, "lost": o.lost,
+            "position": o.position, "verdict": o.verdict, "raised": o.raised,
+        }
+        for o in outcomes
+    ]  # fmt: skip
+    wrong = sum(o.verdict == "WRONG" for o in outcomes)
+    data = {"job": name, "scenarios": len(outcomes) - 1, "wrong": wrong, "outcomes": rows}
+    columns = {
+        "scenario": "scenario", "orders": ">orders", "duplicates": ">duplicates", "lost": ">lost",
+        "position": "position", "verdict": "verdict", "raised": "what the desk says",
+    }  # fmt: skip
+    last = f"{wrong} of {len(outcomes)} went wrong." if wrong else "Nothing was sent twice, nothing was lost."
+    return Answer(data, (table(f"Rehearsal of {name}", columns, rows), last), code=1 if wrong else 0)
 
 
 def opened(bars: Bars, cash: Any, leverage: Any, seed: int, file: Path | None) -> Rehearsal:
