@@ -5,6 +5,8 @@ from __future__ import annotations
 from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
+from aura_lib.execution.ticket import cancel, halt, resume, ticket
+from aura_lib.execution.ticket import change as replace
 
 __all__ = [
     "DeskProcess",
@@ -12,9 +14,14 @@ __all__ = [
     "Terms",
     "account_terms",
     "advance",
+    "cancel",
     "find_terms",
+    "halt",
     "open_account",
     "paper_account",
     "propose",
+    "replace",
+    "resume",
+    "ticket",
     "wait_until",
 ]
