@@ -1,4 +1,4 @@
-"""`aura broker`: the rehearsal broker, an Alpaca of one's own that misbehaves on demand."""
+"""`aura broker`, `aura rehearse`: an Alpaca of one's own that misbehaves on demand, and a job's rehearsal with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from aura_lib.cli.answer import Answer, command, table
 
 if TYPE_CHECKING:
     from aura_lib.core import Bars
+    from aura_lib.execution.brokers.rehearsal import Venue
     from aura_lib.execution.brokers.rehearsal.server import Rehearsal
+    from aura_lib.jobs.rehearse import Outcome
 
 SPEED = 60.0
 PORT = 8124
@@ -24,6 +26,7 @@ def register(app: typer.Typer) -> None:
         help="The rehearsal broker: what the real client talks to, before it matters.", no_args_is_help=True
     )
     app.add_typer(group, name="broker")
+    rehearsing(app)
 
     @command(group)
     def serve(
@@ -39,6 +42,12 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="Makes ids and chances; the same seed, the same rehearsal.")] = 0,
         cash: Annotated[str, typer.Option(help="What the account opens with.")] = "100000",
         leverage: Annotated[str, typer.Option(help="1: a cash account, long only.")] = "2",
+        latency_ms: Annotated[
+            int, typer.Option(help="How long an order is on its way, at least; half as much more.")
+        ] = 0,
+        rejects: Annotated[
+            float, typer.Option(help="The chance of an order to be rejected after it was accepted.")
+        ] = 0.0,
         file: Annotated[Path | None, typer.Option(help="Where its state is kept; a restart goes on from it.")] = None,
         port: Annotated[int, typer.Option(help="0 takes a free one.")] = PORT,
         key: Annotated[str, typer.Option(help="The key id it wants to be told.")] = "",
@@ -62,6 +71,7 @@ def register(app: typer.Typer) -> None:
             raise InputError(f"cash and leverage are numbers, not {cash!r} and {leverage!r}") from None
         rehearsal = opened(bars, money, gross, seed, file)
         rehearsal.port, rehearsal.key, rehearsal.secret = port, key or rehearsal.key, secret or rehearsal.secret
+        conditions(rehearsal.venue, latency_ms, rejects, seed)
         schedule(scenario or [], rehearsal.weather, rehearsal.venue, seed=seed, chance=chance)
         return _serving(rehearsal, None if by_hand else bars, speed)
 
@@ -73,6 +83,62 @@ def register(app: typer.Typer) -> None:
         rows = [{"name": s.name, "wire": s.wire, "issue": s.issue, "rule": s.rule} for s in SCENARIOS.values()]
         columns = {"name": "name", "wire": "on the wire", "issue": "seen in", "rule": "a correct desk"}
         return Answer(rows, (table(f"{len(rows)} scenarios", columns, rows),))
+
+
+NAME = Annotated[str, typer.Argument(help="A job, by its name in jobs/ or as a path.")]
+
+
+def rehearsing(app: typer.Typer) -> None:
+    """Add `aura rehearse`."""
+
+    @command(app)
+    def rehearse(
+        name: NAME,
+        start: Annotated[str, typer.Option("--from", help="First slot: a session date.")],
+        end: Annotated[str, typer.Option("--to", help="Last slot: a session date.")],
+        scenario: Annotated[list[str] | None, typer.Option(help="Under this one only; may be repeated.")] = None,
+        every: Annotated[bool, typer.Option("--all", help="Under every scenario there is.")] = False,
+        seed: Annotated[int, typer.Option(help="The same seed, the same ids.")] = 0,
+    ) -> Answer:
+        """Rehearse a job: its orders go through a real desk to a broker that misbehaves. No account is touched.
+
+        The notebook decides for its slots as it does now; each scenario has a ledger, a desk and a broker of its own
+        in a scratch home. What the desk holds to be true is held against the broker's books; exit code 1 when not.
+        """
+        from aura_lib.cli.progress import cells
+        from aura_lib.core import InputError, Settings
+        from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS
+        from aura_lib.jobs import rehearse as rehearsals
+        from aura_lib.jobs.job import load
+        from aura_lib.jobs.runner import Runner
+        from aura_lib.ledger import Ledger
+
+        if scenario and every:
+            raise InputError("give --scenario or --all, not both")
+        wanted = list(SCENARIOS) if every else scenario or list(rehearsals.SMALLEST)
+        settings, job = Settings.load(), load(name)
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name, "scenarios") as seen:
+            outcomes = rehearsals.rehearse(runner, job, start, end, wanted, seed=seed, on_scenario=seen)
+        return rehearse_answer(name, outcomes)
+
+
+def rehearse_answer(name: str, outcomes: list[Outcome]) -> Answer:
+    """The outcomes of a rehearsal as a table, and as an exit code."""
+    rows = [
+        {
+            "scenario": o.scenario, "orders": o.orders, "duplicates": o.duplicates, "lost": o.lost,
+            "position": o.position, "verdict": o.verdict, "raised": o.raised,
+        }
+        for o in outcomes
+    ]  # fmt: skip
+    wrong = sum(o.verdict == "WRONG" for o in outcomes)
+    data = {"job": name, "scenarios": len(outcomes) - 1, "wrong": wrong, "outcomes": rows}
+    columns = {
+        "scenario": "scenario", "orders": ">orders", "duplicates": ">duplicates", "lost": ">lost",
+        "position": "position", "verdict": "verdict", "raised": "what the desk says",
+    }  # fmt: skip
+    last = f"{wrong} of {len(outcomes)} went wrong." if wrong else "Nothing was sent twice, nothing was lost."
+    return Answer(data, (table(f"Rehearsal of {name}", columns, rows), last), code=1 if wrong else 0)
 
 
 def opened(bars: Bars, cash: Any, leverage: Any, seed: int, file: Path | None) -> Rehearsal:
@@ -90,6 +156,18 @@ def opened(bars: Bars, cash: Any, leverage: Any, seed: int, file: Path | None) -
     begin = calendar.last_close(first - timedelta(seconds=1))
     market = Market(Listing([Asset(s) for s in bars.symbols]), begin, calendar)
     return Rehearsal(Venue(market, cash=cash, leverage=leverage, seed=seed, file=file))
+
+
+def conditions(venue: Venue, latency_ms: int, rejects: float, seed: int) -> None:
+    """Put a way and a chance between orders and the market."""
+    from datetime import timedelta
+
+    from aura_lib.exchange.conditions import Latency, Rejects
+
+    if latency_ms:
+        least = timedelta(milliseconds=latency_ms)
+        venue.latency = Latency(least, least / 2, seed)
+    venue.rejects = Rejects(rejects, seed) if rejects else None
 
 
 def _serving(rehearsal: Rehearsal, bars: Bars | None, speed: float) -> Answer:

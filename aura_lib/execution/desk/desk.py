@@ -72,7 +72,7 @@ class Desk:
             return self._follow_clock(self.seat.clock)
         if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
-            return self._ask(always=False)
+            self._ask(always=False)
         return False
 
     def _follow_clock(self, clock: SimulatedClock) -> bool:
@@ -83,7 +83,8 @@ class Desk:
             return False
         seat.feed.reach(asked[0])
         clock.advance(asked[0])
-        self._ask()
+        if not self._ask():
+            return False  # what was due up to that moment is not known yet
         with seat.ledger.write() as connection:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
@@ -94,7 +95,7 @@ class Desk:
         return bool(unsent or self.seat.view.stopping or self.seat.view.flattening)
 
     def _ask(self, *, always: bool = True) -> bool:
-        booked = poll(self.seat)
-        reconcile(self.seat, always=always)
+        """Ask the broker for all that is new, and compare; whether everything was answered."""
+        answered = poll(self.seat)
         self._polled = time.monotonic()
-        return booked
+        return answered and reconcile(self.seat, always=always)

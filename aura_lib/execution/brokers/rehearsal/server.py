@@ -318,6 +318,10 @@ def message(venue: Venue, kind: str, symbol: str) -> dict[str, Any] | None:
     return {"T": kind, "S": symbol, **told, "t": datetime.fromisoformat(told["t"])}
 
 
+def _quiet(handler: RequestHandler) -> None:
+    """What goes wrong here goes wrong on purpose: nobody's log is filled with it."""
+
+
 def application(rehearsal: Rehearsal) -> Application:
     """Every path of the broker."""
     words = {"rehearsal": rehearsal}

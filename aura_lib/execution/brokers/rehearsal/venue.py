@@ -16,6 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aura_lib.core import Booking, Fill, InputError, iso, utc
 from aura_lib.exchange import Costs, Event, Exchange, FillModel, Terms
+from aura_lib.exchange.conditions import Latency, Rejects
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import missing
@@ -41,6 +42,8 @@ class Venue:
         leverage: Decimal = Decimal(2),
         seed: int = 0,
         costs: Costs = FREE,
+        latency: Latency | None = None,
+        rejects: Rejects | None = None,
         file: Path | None = None,
     ) -> None:
         self.market, self.seed, self.leverage = market, seed, leverage
@@ -56,7 +59,7 @@ class Venue:
         self.history: dict[int, Decimal] = {}
         self.listeners: list[Listener] = []
         self.configuration: dict[str, Any] = dict(activities.CONFIGURATION)
-        self.latency: Callable[[Ticket], Any] | None = None
+        self.latency, self.rejects = latency, rejects
         self.created_at = market.now
         self.numbers = 0
         terms = Terms(short=leverage > 1, max_gross=leverage)
