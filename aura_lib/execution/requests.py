@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aura_lib.core import InputError
-from aura_lib.execution import asked
+from aura_lib.execution import asked, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.execution.reconcile.mending import mend
@@ -46,5 +46,7 @@ HANDLERS: dict[str, Handler] = {
     "cancel": asked.cancel,
     "replace": asked.change,
     "halt": asked.halt,
+    "protect": protection.answer,
+    "slice": slicing.answer,
     "mend": mend,
 }
