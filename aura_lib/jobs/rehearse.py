@@ -253,7 +253,7 @@ class Stage:
         with venue.lock:
             there = {t.client_order_id: t for t in venue.tickets.values() if not t.client_order_id.startswith(OUTSIDE)}
             truth = {s: p.quantity for s, p in venue.exchange.account.positions.items() if p.quantity}
-        ours = {o.client_id: o for o in view.orders.values()}
+        ours = {o.client_id: o for o in view.orders.values() if o.book}  # those adopted from elsewhere have none
         wished: dict[Any, Decimal] = {}
         placed: dict[Any, Decimal] = {}
         for order in ours.values():
@@ -262,7 +262,7 @@ class Stage:
             if ticket is not None:
                 placed[leg] = placed.get(leg, ZERO) + (ticket.asked if ticket.open else ticket.filled)
         doubled = sum(1 for leg, quantity in placed.items() if quantity > wished[leg])
-        doubled += sum(1 for client_id in there if client_id not in ours)
+        doubled += sum(1 for client_id in there if client_id not in view.orders)
         lost = sum(1 for o in ours.values() if _lost(o, there.get(o.client_id)))
         held = {symbol: quantity for symbol, quantity in view.account().holdings.items() if quantity}
         raised = view.drift or "; ".join(f"{s}: {why}" for s, why in view.stopped.items())
@@ -275,7 +275,7 @@ def _lost(order: Any, ticket: Any) -> bool:
     """Whether the desk does not know how an order stands, or what of it was filled."""
     if order.status in UNSETTLED:
         return True
-    return order.filled != (ZERO if ticket is None else ticket.filled)
+    return bool(order.filled != (ZERO if ticket is None else ticket.filled))
 
 
 @contextmanager

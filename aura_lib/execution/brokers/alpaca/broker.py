@@ -98,8 +98,8 @@ class AlpacaBroker:
         self._sent[order.client_id] = self._now()
         try:
             told = send()
-        except BrokerUnavailable:
-            self._sent.pop(order.client_id)  # it never left
+        except (BrokerRejected, BrokerUnavailable):
+            self._sent.pop(order.client_id)  # refused, or it never left: nothing of it is on its way
             raise
         try:
             answer = self._learn(told, parent)

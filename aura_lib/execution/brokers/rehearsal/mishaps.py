@@ -82,7 +82,7 @@ def split(venue: Venue, symbol: str, ratio: Decimal) -> None:
         events = venue.exchange.split(symbol, ratio, venue.market.stamp(), after)
         if after is not None:
             venue.market.trade(symbol, after, None)
-        for ticket in [t for t in venue.tickets.values() if t.open and t.symbol == symbol]:
+        for ticket in [t for t in venue.open.values() if t.symbol == symbol]:
             _adjust(venue, ticket, ratio)
         venue.book(events)
         venue.remember()

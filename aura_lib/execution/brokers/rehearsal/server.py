@@ -327,7 +327,9 @@ def application(rehearsal: Rehearsal) -> Application:
     words = {"rehearsal": rehearsal}
     data = [(path, MarketData, words) for path in DATA_STREAMS]
     return Application(
-        [(r"/stream", TradeUpdates, words), *data, (r"/.*", Rest, words)], websocket_max_message_size=LONGEST
+        [(r"/stream", TradeUpdates, words), *data, (r"/.*", Rest, words)],
+        log_function=_quiet,
+        websocket_max_message_size=LONGEST,
     )
 
 

@@ -148,8 +148,8 @@ def _wash(venue: Venue, wish: Wish) -> None:
     """Nobody may trade with himself."""
     if wish.order_class != "simple":
         return
-    for other in venue.tickets.values():
-        against = other.open and other.symbol == wish.asset.symbol and other.side != wish.side and not other.parent
+    for other in venue.open.values():
+        against = other.symbol == wish.asset.symbol and other.side != wish.side and not other.parent
         if against and other.order_class == "simple" and _meets(wish, other):
             raise forbidden(
                 "potential wash trade detected. use complex orders", existing_order_id=other.id,

@@ -53,6 +53,7 @@ class Venue:
         self.tickets: dict[str, Ticket] = {}
         self.clients: dict[str, str] = {}  # client order id → id
         self.engines: dict[str, str] = {}  # name in the engine → id of the ticket that stands for it now
+        self.open: dict[str, Ticket] = {}
         self.waiting: dict[str, Ticket] = {}
         self.packages: dict[str, Ticket] = {}  # open multi-leg orders
         self.activities: list[dict[str, Any]] = []
@@ -150,7 +151,7 @@ class Venue:
         with self.lock:
             depth, self._depth = self._depth, 0
             self._keep()
-            for memory in (self.tickets, self.clients, self.engines, self.waiting, self.packages, self.history):
+            for memory in (self.tickets, self.clients, self.engines, self.open, self.waiting, self.packages, self.history):
                 memory.clear()
             self._restore(self.files.state())
             self._depth = depth
@@ -170,6 +171,8 @@ class Venue:
     def _know(self, ticket: Ticket) -> None:
         self.tickets[ticket.id] = ticket
         self.clients[ticket.client_order_id] = ticket.id
+        if ticket.open:
+            self.open[ticket.id] = ticket
         if ticket.waits:
             self.waiting[ticket.id] = ticket
         if ticket.order_class == "mleg" and not ticket.parent and ticket.open:
@@ -193,6 +196,7 @@ class Venue:
             if status == "rejected":
                 ticket.failed_at = moment
             if not ticket.open:
+                self.open.pop(ticket.id, None)
                 self.waiting.pop(ticket.id, None)
                 ticket.waits = False
         self._changed[ticket.id] = ticket
@@ -351,7 +355,7 @@ class Venue:
 
     def _announce(self) -> None:
         """What came while the market was closed reaches it at the open."""
-        for ticket in list(self.tickets.values()):
+        for ticket in list(self.open.values()):
             if ticket.status == "accepted" and not ticket.waits:
                 self.change(ticket, "new")
                 self.emit("new", ticket)
@@ -368,7 +372,7 @@ class Venue:
             self.remember()
 
     def _ring(self, bell: str) -> None:
-        shares = {t.symbol for t in self.tickets.values() if t.open and "/" not in t.symbol}
+        shares = {t.symbol for t in self.open.values() if "/" not in t.symbol}
         shares |= {s for s, p in self.exchange.account.positions.items() if p.quantity and "/" not in s}
         if bell == "close":
             from aura_lib.execution.brokers.rehearsal.cancelling import expire_exits
