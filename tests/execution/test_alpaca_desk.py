@@ -1,4 +1,4 @@
-"""The desk as a process of its own, at Alpaca's interface: from the inbox to the fill and the agreement of both sides."""
+"""The desk as a process of its own, at Alpaca's interface: from the inbox to the fill, and both sides agree."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from decimal import Decimal
 
 import pytest
 
-from aura_lib.access import Vault
+from aura_lib.access import Vault, who
 from aura_lib.core import Basket, Binding, Calendar, Intent, Mode, Promotion, Settings, Side, encode, iso
 from aura_lib.core import Instrument as Thing
 from aura_lib.execution import DeskProcess, Terms, open_account
+from aura_lib.execution.limits import set_limits
 from aura_lib.ledger import SYSTEM, Ledger, Token
 from tests.rehearsal import rehearsal_server
 
@@ -40,6 +41,8 @@ def test_a_desk_process_trades_at_alpaca_and_agrees_with_it(monkeypatch: pytest.
         vault = Vault(settings.ensure_home())
         with Ledger.open(settings) as ledger:
             open_account(ledger, Terms("try", broker="alpaca", clock="wall"))
+            forever = {"max_price_age": 1e9}  # the sample's prices are of years ago
+            set_limits(ledger, settings.home, "try", forever, who=who(), reason="prices of the sample")
             ledger.inbox.ask("try", "cash", {"book": "m", "amount": "100000", "why": "its opening balance"}, "cash")
             promotion = Promotion(BINDING, Mode.PAPER, "n.ipynb", "run", "me", datetime.now(UTC), vault.public_key)
             signed = replace(promotion, signature=vault.sign(promotion.message()))
