@@ -402,6 +402,30 @@ def test_an_order_from_elsewhere_and_held_legs_are_told(broker: AlpacaBroker, re
     assert told["ours"].status is OrderStatus.ACCEPTED
 
 
+def test_a_leg_is_known_by_its_parent_also_to_a_process_that_never_saw_that_one_open(
+    broker: AlpacaBroker, rehearsal: Rehearsal
+) -> None:
+    broker.submit(order("ours", type=OrderType.BRACKET, take_profit="250", stop_loss="140"))
+    rehearsal.venue.tick("AAPL", Decimal(200))
+    later_one = AlpacaBroker(keys_of(rehearsal), grace=0)
+    legs = later_one.orders()
+    assert len(legs) == 2 and {leg.parent for leg in legs} == {"ours"}
+    later_one.close()
+
+
+def test_what_is_asked_besides_while_an_answer_is_read_does_not_make_a_taken_order_one_that_never_left(
+    broker: AlpacaBroker, rehearsal: Rehearsal
+) -> None:
+    def chained(scene: Any, body: Any) -> Any:
+        return {**body, "replaces": "an-order-from-elsewhere"}
+
+    rehearsal.weather.faults.append(Fault("POST", ORDERS, change=chained))
+    rehearsal.weather.faults.append(Fault("GET", ORDER, LOST["504"], does=False))
+    with pytest.raises(OutcomeUnknown):
+        broker.submit(limit("one"))
+    assert broker.find("one") is not None
+
+
 def test_more_open_orders_than_a_page_are_all_told(broker: AlpacaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     from aura_lib.execution.brokers.alpaca import broker as module
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Event
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from aura_lib.core import (
     TERMINAL,
     Booking,
+    BrokerError,
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
@@ -32,6 +34,7 @@ from aura_lib.execution.brokers.alpaca.listener import Line
 GRACE = 10.0  # seconds after a submission in which "not found" proves nothing: the order may still be on its way
 LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
 PAGE = 500
+PAIRED = ("bracket", "oco", "oto")
 MOVING = 3  # looks at an account that changes while it is looked at
 
 T = TypeVar("T")
@@ -73,6 +76,7 @@ class AlpacaBroker:
         self._names: dict[str, str] = {}  # Alpaca's id → client id
         self._ids: dict[str, str] = {}  # client id → Alpaca's id
         self._parents: dict[str, str] = {}  # client id of a leg → of its order
+        self._alone: set[str] = set()  # orders whose parent was looked for
         self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
 
     # ---- commands --------------------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ class AlpacaBroker:
         try:
             answer = self._learn(told, parent)
             intent = words.intent(told)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (BrokerError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise OutcomeUnknown(f"alpaca took {order.client_id} and its answer cannot be read: {error}") from error
         same = answer.client_id == order.client_id and intent is not None
         if not same or (intent is not None and not _about(intent, order)):
@@ -148,7 +152,21 @@ class AlpacaBroker:
                 order = self._readable("the open orders", lambda t=told, p=parent: self._learn(t, p))  # type: ignore[misc]
                 if order.status not in TERMINAL and (parent or order.client_id not in found):
                     found[order.client_id] = order
+                    if told.get("order_class") in PAIRED and not order.parent and not told.get("legs"):
+                        self._adopt(order, found)
         return list(found.values())
+
+    def _adopt(self, order: BrokerOrder, found: dict[str, BrokerOrder]) -> None:
+        """The leg of an order that is closed, met by a process that has not seen that one: its parent is looked up."""
+        if order.intent is None or order.client_id in self._alone:
+            return
+        self._alone.add(order.client_id)
+        query = {"status": "all", "symbols": order.intent.symbol, "limit": PAGE, "direction": "desc", "nested": "true"}
+        for told, above in words.flat(self._ask("closed orders", "/orders", **query)):
+            if above:
+                self._parents[str(told["client_order_id"])] = above
+        if parent := self._parents.get(order.client_id):
+            found[order.client_id] = replace(order, parent=parent)
 
     def _open(self, nested: str) -> list[Mapping[str, Any]]:
         query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "asc", "nested": nested}
@@ -223,8 +241,6 @@ class AlpacaBroker:
     def _readable(self, what: str, read: Callable[[], T]) -> T:
         try:
             return read()
-        except OutcomeUnknown as error:
-            raise BrokerUnavailable(str(error)) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             said = self._keys.clean(f"{type(error).__name__}: {str(error)[:200]}")
             raise BrokerUnavailable(f"alpaca: what it tells of {what} cannot be read ({said})") from error

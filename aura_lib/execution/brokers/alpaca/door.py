@@ -120,7 +120,10 @@ class Door:
 
     def get(self, path: str, **query: Any) -> Json:
         """The answer to a question. BrokerUnavailable when there is none, NotFound when that is the answer."""
-        return self._asked(lambda: self.client.get(path, query))
+        try:
+            return self._asked(lambda: self.client.get(path, query))
+        except OutcomeUnknown as error:
+            raise BrokerUnavailable(str(error)) from error
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """What a command is answered."""

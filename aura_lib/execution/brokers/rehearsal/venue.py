@@ -151,7 +151,15 @@ class Venue:
         with self.lock:
             depth, self._depth = self._depth, 0
             self._keep()
-            for memory in (self.tickets, self.clients, self.engines, self.open, self.waiting, self.packages, self.history):
+            for memory in (
+                self.tickets,
+                self.clients,
+                self.engines,
+                self.open,
+                self.waiting,
+                self.packages,
+                self.history,
+            ):
                 memory.clear()
             self._restore(self.files.state())
             self._depth = depth
