@@ -45,7 +45,8 @@ def _further(report: BrokerOrder) -> tuple[bool, Decimal]:
 
 def missed_fills(view: AccountView, told: Told, reports: Mapping[str, BrokerOrder]) -> Iterator[Difference]:
     """Executions that are not booked (N-S02, N-S03), and those that are, but otherwise (N-S06)."""
-    known = {f.execution_id: f for f in view.fills}
+    wanted = {fill.execution_id for _, fill in told.fills}
+    known = {f.execution_id: f for f in view.fills if f.execution_id in wanted} if wanted else {}
     seen = {*view.parked, *view.busted}
     for cursor, fill in told.fills:
         if fill.execution_id in seen:
@@ -111,7 +112,7 @@ def orders(
     before: datetime,
     price: Callable[[Order, Decimal], Decimal | None],
 ) -> Iterator[Difference]:
-    """Every order of the ledger against what the broker says of it, then the orders that only the broker knows.
+    """Every order that is open, or that the broker tells of, then the orders that only the broker knows.
 
     `fresh` are fills that the broker told and that are not booked yet, `price` what a fill it did not tell may have
     cost, by its order and quantity; orders that were touched after `before` are left alone (N-I06).
@@ -120,7 +121,8 @@ def orders(
     for fill in fresh:
         filled[fill.client_id] = filled.get(fill.client_id, ZERO) + fill.quantity
     young = touched(view, before)
-    for order in view.orders.values():
+    told_of = [view.orders[name] for name in reports if name in view.orders and name not in view.live]
+    for order in [*view.live.values(), *told_of]:
         booked = order.filled + filled.get(order.client_id, ZERO)
         if (report := reports.get(order.client_id)) is not None:
             yield from _against(view, order, report, booked, price)
