@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aura_lib.access import may, trading, verify
-from aura_lib.core import Basket, DataError, Decision, InputError, Mode, Order, PermissionDenied, Promotion, decode
+from aura_lib.core import (
+    Basket,
+    DataError,
+    Decision,
+    InputError,
+    Intent,
+    Mode,
+    Order,
+    PermissionDenied,
+    Promotion,
+    decode,
+)
+from aura_lib.core.portfolio import pairs
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.context import context
 from aura_lib.execution.feed import Feed
@@ -88,9 +101,21 @@ def checked(
             view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power,
             halted=frozenset(view.stopped),
         )  # fmt: skip
-        return pretrade.check(basket.intents, known, limits)
+        return pretrade.check(basket.intents, replace(known, prices=_needed(known, basket.intents)), limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
+
+
+def _needed(known: pretrade.Context, intents: Sequence[Intent]) -> Mapping[str, pretrade.Price]:
+    """The prices that a verdict can ask for: of a market of thousands only what is wished, held or on its way."""
+    instruments = [i.instrument for i in intents] + [o.intent.instrument for o in known.orders]
+    for account in (known.account, known.book):
+        instruments += [p.instrument for p in account.positions.values()]
+    names = {i.symbol for i in instruments} | {i.underlying or "" for i in instruments}
+    own = known.account.currency
+    for other in {i.currency for i in instruments} | set(known.account.balances):
+        names |= {*pairs(own, other), *pairs(other, own)} if other != own else set()
+    return {name: known.prices[name] for name in names if name in known.prices}
 
 
 def objection(order: Order, seat: Seat) -> str:
