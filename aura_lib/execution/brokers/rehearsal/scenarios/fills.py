@@ -193,4 +193,4 @@ def _busted(weather: Weather, venue: Venue) -> None:
             bust(scene.venue, kept["id"].partition("::")[2])
         return body
 
-    weather.faults.append(Fault("GET", "/v2/clock", change=take_back, skip=2, times=FOR_EVER))
+    weather.faults.append(Fault("GET", r"/v2/(clock|account|positions)", change=take_back, skip=2, times=FOR_EVER))
