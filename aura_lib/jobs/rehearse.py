@@ -279,10 +279,10 @@ class Stage:
 
 
 def _lost(order: Any, ticket: Any) -> bool:
-    """Whether the desk does not know how an order stands, or what of it was filled."""
+    """Whether the desk does not know how an order stands, or knows less of its fills than the broker."""
     if order.status in UNSETTLED:
         return True
-    return bool(order.filled != (ZERO if ticket is None else ticket.filled))
+    return bool(order.filled < (ZERO if ticket is None else ticket.filled))
 
 
 @contextmanager

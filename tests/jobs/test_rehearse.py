@@ -65,6 +65,11 @@ def test_a_restricted_account_gets_no_order_and_is_not_asked_for_ever(tmp_path: 
     assert (outcome.orders, outcome.duplicates, outcome.lost, outcome.position) == (0, 0, 0, "right")
 
 
+def test_a_trade_that_was_taken_back_is_raised(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "busted-fill")
+    assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "wrong", "raised")
+
+
 def test_a_position_closed_by_somebody_else_is_taken_in(tmp_path: Path) -> None:
     outcome = play(tmp_path, "closed-outside")
     assert (outcome.duplicates, outcome.lost, outcome.position) == (0, 0, "right")
