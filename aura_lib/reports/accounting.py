@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aura_lib.ledger import AccountView
 
 FINEST = Decimal("1e-12")  # what a file shows of a share that has no end, such as a third of a cost
+MONEY = ("cost a unit", "cost", "price", "value", "unrealised", "fee", "proceeds", "realised", "net", "cash")
 NO_WASH_SALES = (
     "Wash sales are not treated: a loss stands here in full even where the same was bought within 30 days. "
     "Days held are counted from date to date (UTC); more than 365 are long-term."
@@ -179,8 +180,8 @@ def statement(
 
 def _summary(told: Statement, name: str) -> pd.DataFrame:
     own = told.sums[0]
-    facts = {"value_before": own.value_before, "value": own.value, "cash": own.closing, "realised": own.realised,
-             "unrealised": own.unrealised, "income": own.income, "fees": own.fees}  # fmt: skip
+    facts = {"value at the start": own.value_before, "value at the end": own.value, "cash": own.closing,
+             "realised": own.realised, "change of unrealised": own.unrealised, "income": own.income}  # fmt: skip
     return tables.summary({name: {key: float(amount) for key, amount in facts.items()}})
 
 
@@ -216,9 +217,13 @@ def _sections(view: AccountView, told: Statement) -> list[Section]:
 
 
 def _seen(table: pd.DataFrame) -> pd.DataFrame:
-    """A table for a page: without ids, columns that say nothing, and digits nobody reads."""
-    kept = [c for c in table.columns if c not in ("lot", "by", "id", "order") and (table[c].map(_says).any())]
-    return table[kept]
+    """A table for a page: without ids and columns that say nothing; money to the cent, in the row's currency."""
+    kept = table[[c for c in table.columns if c not in ("lot", "by", "id", "order") and table[c].map(_says).any()]]
+    for name in [c for c in kept.columns if c in MONEY]:
+        kept = kept.assign(
+            **{name: kept[name].map(lambda cell: formats.NOTHING if cell is None else formats.amount(cell))}
+        )
+    return kept.rename(columns={name: name.capitalize() for name in MONEY})  # whose currency is in a column of its own
 
 
 def _says(cell: Any) -> bool:
