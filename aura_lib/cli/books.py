@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,8 +108,14 @@ def _told(title: str, table: pd.DataFrame, currency: str, to: Path | None, more:
         write_table(table, to)
         more = f"{len(table)} rows written to {to}"
     flat = table if counts_rows(table) else table.rename_axis("line").reset_index()
-    rows: list[dict[str, Any]] = [{str(name): cell for name, cell in row.items()} for row in flat.to_dict("records")]
+    rows: list[dict[str, Any]] = [
+        {str(name): _plain(cell) for name, cell in row.items()} for row in flat.to_dict("records")
+    ]
     shown = tables.as_text(table.head(ROWS), title=title, currency=currency)
     rest = f"{len(table) - ROWS} more rows: --to FILE writes them all" if len(table) > ROWS else ""
     data = {"rows": rows, **({"file": str(to)} if to is not None else {})}
     return Answer(data, tuple(filter(None, (shown, rest, more))))
+
+
+def _plain(cell: Any) -> Any:
+    return cell.isoformat() if isinstance(cell, datetime) else cell
