@@ -87,7 +87,7 @@ class Standing:
         if not self.paid.iloc[1:].any():
             return self.equity
         grown = (1 + self.returns.reindex(self.equity.index, fill_value=0.0)).cumprod()
-        return (grown * self.equity.iloc[0]).rename("equity")
+        return pd.Series(grown * self.equity.iloc[0], name="equity")
 
     @cached_property
     def statistics(self) -> dict[str, float]:

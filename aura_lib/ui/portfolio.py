@@ -188,22 +188,10 @@ def _tiles(s: Standing) -> str:
 
 
 def _gains(s: Standing) -> str:
-    gains, whole = s.gains, sum(s.gains.values())
-    words = {**gains, "in all": whole}
-    inside = "".join(
-        f'<div><dt>{escape(name.capitalize())}</dt><dd class="aura-value {_sign(value)}">{_signed(value)}</dd>'
-        f'<dd class="aura-beside">{escape(s.currency)}</dd></div>'
-        for name, value in words.items()
-    )
+    gains = {**{name.capitalize(): value for name, value in s.gains.items()}, "In all": sum(s.gains.values())}
+    words = pd.DataFrame({s.currency: [formats.amount(value) for value in gains.values()]}, index=list(gains))
     note = f"Realised and unrealised by tax lots ({s.view.method}), before fees. Wash sales are not treated."
-    return (
-        f'<section class="aura-panel"><h2>Profit and loss</h2><dl class="aura-tiles">{inside}</dl>'
-        f'<p class="aura-note">{escape(note)}</p></section>'
-    )
-
-
-def _sign(value: float) -> str:
-    return "aura-gain" if value > 0 else "aura-loss" if value < 0 else ""
+    return _part(s, "Profit and loss", note, words)
 
 
 def _lots(s: Standing) -> str:
