@@ -210,13 +210,15 @@ def _sections(view: AccountView, told: Statement) -> list[Section]:
     words = statement_table(told).map(lambda cell: formats.amount(cell))
     return [
         Section("Cash and value", words, "Cash at the start and what happened to it; then what the value came from."),
-        Section("Lots held", _seen(lots), "What each unit cost and since when it is held."),
-        Section("Lots closed", _seen(closed_table(told.closed)), "Gains before fees; net after those of both trades."),
-        Section("Blotter", _seen(happened), "Everything that happened, in order."),
+        Section("Lots held", to_the_cent(lots), "What each unit cost and since when it is held."),
+        Section(
+            "Lots closed", to_the_cent(closed_table(told.closed)), "Gains before fees, net after them."
+        ),
+        Section("Blotter", to_the_cent(happened), "Everything that happened, in order."),
     ]
 
 
-def _seen(table: pd.DataFrame) -> pd.DataFrame:
+def to_the_cent(table: pd.DataFrame) -> pd.DataFrame:
     """A table for a page: without ids and columns that say nothing; money to the cent, in the row's currency."""
     kept = table[[c for c in table.columns if c not in ("lot", "by", "id", "order") and table[c].map(_says).any()]]
     for name in [c for c in kept.columns if c in MONEY]:

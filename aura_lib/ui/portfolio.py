@@ -12,7 +12,7 @@ import pandas as pd
 from aura_lib.core import Settings
 from aura_lib.ledger import Ledger
 from aura_lib.reports import figures, formats
-from aura_lib.reports.accounting import as_bytes, statement
+from aura_lib.reports.accounting import as_bytes, statement, to_the_cent
 from aura_lib.reports.standing import Standing, accounts, books, standing
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.table import table_html
@@ -197,19 +197,13 @@ def _gains(s: Standing) -> str:
 def _lots(s: Standing) -> str:
     held = s.lots[0]
     note = f"{len(held):,} lots at the closes of {formats.day(s.bars.end)}, the longest held first; all in the export."
-    return _part(s, "Tax lots", note, _seen(held[:ROWS], s.currency), "nothing is held: all is cash")
+    return _part(s, "Tax lots", note, to_the_cent(held[:ROWS]), "nothing is held: all is cash")
 
 
 def _closed(s: Standing) -> str:
     gone = s.lots[1]
     note = f"The newest {min(ROWS, len(gone))} of {len(gone):,}; gains before fees, net after them."
-    return _part(s, "Closed lots", note, _seen(gone[::-1][:ROWS].reset_index(drop=True), s.currency))
-
-
-def _seen(lots: pd.DataFrame, currency: str) -> pd.DataFrame:
-    """Lots without ids, and without the currency where it is the account's own everywhere."""
-    dull = ["lot", "by", *(["currency"] if (lots["currency"] == currency).all() else [])]
-    return lots.drop(columns=[name for name in dull if name in lots])
+    return _part(s, "Closed lots", note, to_the_cent(gone[::-1][:ROWS].reset_index(drop=True)))
 
 
 def _exports(s: Standing) -> str:
