@@ -35,7 +35,7 @@ def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     body, book = request.body, _name(request.body["book"])
     amount, currency = _amount(body["amount"], "amount"), _currency(body.get("currency") or view.currency)
     if amount < 0 and (held := _balance(view.account(book), currency)) + amount < 0:
-        raise InputError(f"book {book} has {held}, cannot pay {-amount}")
+        raise InputError(f"book {book} has {held}, cannot pay {-amount:f}")
     return [Line("cash", body, request.key)]
 
 
