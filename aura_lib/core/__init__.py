@@ -44,7 +44,18 @@ from aura_lib.core.orders import (
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
-from aura_lib.core.ports import Broker, BrokerOrder, Clock, DataSource, Quoter, Stream
+from aura_lib.core.ports import (
+    Broker,
+    BrokerOrder,
+    Capabilities,
+    Clock,
+    DataSource,
+    Holding,
+    Listener,
+    Quoter,
+    Snapshot,
+    Stream,
+)
 from aura_lib.core.progress import Progress, watched
 from aura_lib.core.records import Binding, Evidence, Examination, Finding, Mode, Promotion, Run, RunStatus
 from aura_lib.core.settings import Settings, project_root
@@ -90,6 +101,7 @@ __all__ = [
     "BrokerRejected",
     "BrokerUnavailable",
     "Calendar",
+    "Capabilities",
     "Clock",
     "DataError",
     "DataSource",
@@ -98,10 +110,12 @@ __all__ = [
     "Examination",
     "Fill",
     "Finding",
+    "Holding",
     "InputError",
     "Instrument",
     "Intent",
     "LedgerError",
+    "Listener",
     "Mandate",
     "Market",
     "Mode",
@@ -127,6 +141,7 @@ __all__ = [
     "Side",
     "Signals",
     "SimulatedClock",
+    "Snapshot",
     "Status",
     "Stream",
     "TargetWeights",

@@ -60,12 +60,15 @@ def _plain(value: Any) -> Any:
     raise InputError(f"{value!r} ({type(value).__name__}) has no canonical form: use JSON values, Decimal or datetime")
 
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+).encode
+
+
 def canonical(value: Any) -> str:
     """The one text of a value: sorted keys, no spaces, Decimal as text, UTC times, no NaN."""
     try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
-        )
+        return _CANONICAL(value)
     except ValueError as error:
         raise InputError(f"no canonical form: {error}") from None
 

@@ -104,6 +104,7 @@ class Intent:
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     stop_loss_limit: Decimal | None = None
+    extended_hours: bool = False
 
     def __post_init__(self) -> None:
         _amount("quantity", self.quantity)
@@ -219,35 +220,49 @@ class OrderStatus(StrEnum):
     APPROVED = "approved"
     SENDING = "sending"
     UNKNOWN = "unknown"
+    HELD = "held"  # a leg that waits for its entry or its sibling
     ACCEPTED = "accepted"
     PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    REPLACED = "replaced"  # another order took its place
 
 
-TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.REPLACED}
+)
 UNSETTLED = frozenset({OrderStatus.SENDING, OrderStatus.UNKNOWN})  # the broker may or may not have it
-WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
+WORKING = frozenset({OrderStatus.HELD, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 LIVE = frozenset(OrderStatus) - TERMINAL
 
 _AT_THE_BROKER = WORKING | TERMINAL
+_LATE = frozenset({OrderStatus.FILLED})  # fills that come after the end are booked: when they are all, it was filled
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     # an approved order can still be stopped on our side: by the kill switch, or when it expired before it was sent
     OrderStatus.APPROVED: frozenset({OrderStatus.SENDING, OrderStatus.CANCELLED, OrderStatus.EXPIRED}),
     OrderStatus.SENDING: frozenset({OrderStatus.UNKNOWN}) | _AT_THE_BROKER,
     OrderStatus.UNKNOWN: frozenset({OrderStatus.SENDING}) | _AT_THE_BROKER,
+    OrderStatus.HELD: _AT_THE_BROKER - {OrderStatus.HELD},
     OrderStatus.ACCEPTED: _AT_THE_BROKER - {OrderStatus.ACCEPTED},
-    OrderStatus.PARTIALLY_FILLED: _AT_THE_BROKER - {OrderStatus.ACCEPTED, OrderStatus.REJECTED},
-    **{status: frozenset() for status in TERMINAL},
+    OrderStatus.PARTIALLY_FILLED: TERMINAL - {OrderStatus.REJECTED} | {OrderStatus.PARTIALLY_FILLED},
+    OrderStatus.FILLED: frozenset(),
+    OrderStatus.CANCELLED: _LATE,
+    OrderStatus.EXPIRED: _LATE,
+    OrderStatus.REJECTED: _LATE,
+    OrderStatus.REPLACED: _LATE,
 }
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An Intent the desk works on. Its `client_id` is fixed before the first byte leaves."""
+    """An Intent the desk works on. Its `client_id` is fixed before the first byte leaves.
+
+    `parent` is the client id of the order it belongs to: the bracket whose leg it is, the order it takes the place of,
+    or the one it is a slice of. `broker_id` is what the broker calls it, once it has told.
+    """
 
     client_id: str
     account: str
@@ -260,6 +275,8 @@ class Order:
     status: OrderStatus = OrderStatus.APPROVED
     filled: Decimal = Decimal(0)
     reason: str = ""
+    parent: str = ""
+    broker_id: str = ""
 
     @property
     def remaining(self) -> Decimal:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from aura_lib.core.booking import Booking
 from aura_lib.core.drafts import quick
-from aura_lib.core.orders import Fill, Order, OrderStatus
+from aura_lib.core.instrument import AssetClass, Instrument
+from aura_lib.core.orders import Fill, Intent, Order, OrderStatus, OrderType, TimeInForce
 from aura_lib.core.ticks import Bar, Quote, Tick
 
 if TYPE_CHECKING:
@@ -73,43 +76,142 @@ class Stream(Protocol):
 @quick
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """An order as the broker tells it."""
+    """An order as the broker tells it.
+
+    `intent` is what the broker works (the desk needs it of legs, and of orders placed outside Aura); `parent` is the
+    client id of the order it is a leg of or takes the place of, `replaced_by` that of the one that took its place.
+    """
 
     client_id: str
     status: OrderStatus
     filled: Decimal = Decimal(0)
     reason: str = ""
+    broker_id: str = ""
+    parent: str = ""
+    replaced_by: str = ""
+    intent: Intent | None = None
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker can take. Asked before the wire: what it cannot is refused without a call."""
+
+    types: frozenset[OrderType] = frozenset(OrderType)
+    times_in_force: frozenset[TimeInForce] = frozenset(TimeInForce)
+    asset_classes: frozenset[AssetClass] = frozenset(AssetClass)
+    fractional: bool = True
+    short: bool = True
+    extended_hours: bool = False
+    replace: bool = True
+
+    def refusal(self, intent: Intent) -> str:
+        """Why the broker cannot take an intent; empty when it can."""
+        instrument = intent.instrument
+        if intent.type not in self.types:
+            return f"{intent.type.value} orders are not among {_listed(self.types)}"
+        if intent.time_in_force not in self.times_in_force:
+            return f"time in force {intent.time_in_force.value} is not among {_listed(self.times_in_force)}"
+        if instrument.asset_class not in self.asset_classes:
+            return f"{instrument.asset_class.value} is not among {_listed(self.asset_classes)}"
+        if not self.fractional and intent.quantity % 1:
+            return f"{intent.quantity} of {intent.symbol} is no whole number"
+        if intent.extended_hours and not self.extended_hours:
+            return "it has no extended hours"
+        return ""
+
+
+def _listed(names: frozenset[OrderType] | frozenset[TimeInForce] | frozenset[AssetClass]) -> str:
+    return ", ".join(sorted(name.value for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a broker says that it holds: signed quantity, and the average cost where it tells one."""
+
+    instrument: Instrument
+    quantity: Decimal
+    average_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An account as its broker tells it at a moment, all of it.
+
+    `cash` is in `currency`, `balances` what there is in others; `holdings` are those that are not zero. `blocked` says
+    why the broker lets it trade nothing; empty when it may.
+    """
+
+    taken: datetime
+    cash: Decimal
+    currency: str
+    holdings: Mapping[str, Holding]
+    balances: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    equity: Decimal | None = None
+    buying_power: Decimal | None = None
+    blocked: str = ""
 
 
 @runtime_checkable
 class Broker(Protocol):
-    """Where orders go. Every call may raise BrokerUnavailable; `submit` also BrokerRejected or OutcomeUnknown.
+    """Where orders go.
 
+    A command ends in one of three ways: it returns (accepted), raises BrokerRejected (refused, final), or raises
+    OutcomeUnknown (it may have arrived). BrokerUnavailable says that it provably never arrived; every question may
+    raise it, and never answers with less than all instead.
     A broker enforces the client id: a second `submit` with one it knows raises BrokerRejected and changes nothing.
     """
 
     name: str
+    capabilities: Capabilities
 
     def submit(self, order: Order) -> BrokerOrder:
         """Place an order; the answer is what the broker made of it."""
         ...
 
+    def replace(self, old: Order, new: Order) -> BrokerOrder:
+        """Put `new`, under its own client id and for the quantity it bears, in the place of an open order.
+
+        Refused when `old` is closed, or has more filled than it bears.
+        """
+        ...
+
     def cancel(self, client_id: str) -> None:
-        """Ask to cancel; what became of it is told by `find`."""
+        """Ask to cancel; what became of it is told by `find`. One that is closed or unknown raises BrokerRejected."""
         ...
 
     def find(self, client_id: str) -> BrokerOrder | None:
-        """The order with this client id, open or closed; None only when the broker proves it has none."""
+        """The order with this client id, open or closed; None only when the broker proves it never had it."""
         ...
 
-    def fills(self, after: int = 0) -> Sequence[tuple[int, Fill]]:
-        """Fills with the broker's running number, those above `after`, ascending."""
+    def orders(self) -> Sequence[BrokerOrder]:
+        """Every open order at the venue: legs, held ones and those placed outside Aura too."""
         ...
 
-    def positions(self) -> Mapping[str, Decimal]:
-        """Symbol → signed quantity, where not zero."""
+    def fills(self, after: str = "") -> Sequence[tuple[str, Fill]]:
+        """Fills with an opaque cursor each, those after the cursor, in order. They may repeat."""
         ...
 
-    def cash(self) -> Decimal:
-        """Cash in the account's currency."""
+    def bookings(self, after: str = "") -> Sequence[tuple[str, Booking]]:
+        """What happened other than trades, with an opaque cursor each, after the cursor, in order. May repeat.
+
+        Dividends, splits, exercise, assignment, expiry, interest, fees, money in and out.
+        """
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Cash and holdings now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A broker that has a stream. The stream books nothing: it wakes who then asks."""
+
+    def listen(self, wake: Callable[[], None], stopped: Event) -> None:
+        """Block until `stopped`; call `wake` on any sign, and after every reconnect (with backoff and jitter)."""
         ...

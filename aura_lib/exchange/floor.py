@@ -52,6 +52,8 @@ def answer(client_id: str, status: OrderStatus, filled: Decimal = ZERO, reason: 
     """What the venue says of an order."""
     told = _AnswerDraft()
     told.client_id, told.status, told.filled, told.reason = client_id, status, filled, reason
+    told.broker_id = told.parent = told.replaced_by = ""
+    told.intent = told.time = None
     told.__class__ = BrokerOrder
     return told  # type: ignore[no-any-return]
 

@@ -31,7 +31,7 @@ from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.floor import Closed, Event, Floor, Prices, answer
 from aura_lib.exchange.session import Session
 from aura_lib.exchange.terms import Standing, Terms
-from aura_lib.exchange.working import Working, check
+from aura_lib.exchange.working import Working, check, exit_id
 
 __all__ = ["Closed", "Event", "Exchange", "Prices"]
 
@@ -167,6 +167,30 @@ class Exchange:
             del floor.working[client_id]
         floor.working[client_id] = fresh  # its type, and so whether it is plain, stays
         return BrokerOrder(client_id, fresh.status, fresh.filled)
+
+    def succeed(self, client_id: str, order: Order, at: datetime) -> BrokerOrder:
+        """Put another order, under its own client id, in the place of an open one, which is REPLACED from then on.
+
+        It works the quantity it bears, whatever the old one had filled. Less quantity alone keeps the place in time.
+        What `submit` or `cancel` would refuse is refused here too, and nothing changes; so is a change of an exit
+        whose bracket still enters.
+        """
+        floor, old = self._floor, self._opened(client_id, "replace")
+        if order.client_id in floor.working or order.client_id in floor.closed:
+            raise BrokerRejected(f"client id must be unique: {order.client_id} is known here, it was not placed again")
+        if old.reduces and client_id in {exit_id(name) for name in floor.working}:
+            raise BrokerRejected(f"cannot replace {client_id}: its bracket is still entering")
+        moment = utc(at, "at")
+        _accept(floor, order, moment)
+        was, wish = old.now.intent, order.intent
+        same = replace(was, quantity=wish.quantity, reason=wish.reason) == wish
+        keeps = same and wish.quantity <= old.remaining
+        fresh = Working(order, old.since if keeps else moment, old.sequence if keeps else floor.next())
+        fresh.reduces, fresh.extreme, fresh.triggered = old.reduces, old.extreme, old.triggered and same
+        floor.close(old, OrderStatus.REPLACED, f"replaced by {order.client_id}")
+        floor.closed[client_id] = replace(floor.closed[client_id], replaced_by=order.client_id)
+        floor.add(fresh)
+        return answer(order.client_id, OrderStatus.ACCEPTED)
 
     def _opened(self, client_id: str, wish: str) -> Working:
         working = self._floor.working.get(client_id)

@@ -15,7 +15,7 @@ desk starts from what is written: an order that may have been sent is looked up,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -41,7 +41,8 @@ from aura_lib.execution.accounts import Terms
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import judge
-from aura_lib.ledger import AccountView, Connection, Lease, Ledger, Received, Request
+from aura_lib.execution.requests import answer
+from aura_lib.ledger import AccountView, Connection, Lease, Ledger, Received
 
 ASK_AGAIN = 0.5  # seconds before an order the broker could not tell about is asked for again
 
@@ -128,7 +129,7 @@ class Desk:
     def _read(self) -> None:
         self._ledger.account(self._terms.name, into=self._view)
 
-    def _append(self, connection: Connection, kind: str, body: dict[str, Any], key: str | None = None) -> None:
+    def _append(self, connection: Connection, kind: str, body: Mapping[str, Any], key: str | None = None) -> None:
         self._ledger.journal.append_in(connection, self._terms.name, kind, body, key)
 
     def _status(self, order: Order, status: OrderStatus, reason: str = "") -> Order:
@@ -141,24 +142,13 @@ class Desk:
     def _answer_requests(self) -> bool:
         requests = self._ledger.inbox.asked(self._terms.name, self._view.request)
         for request in requests:
-            refusal = self._refusal(request)
-            if refusal:
-                body = {"request": request.n, "key": request.key, "why": refusal}
-                with self._writing() as connection:
-                    self._append(connection, "request.refused", body, key=request.key)
-                continue
-            self._broker.deposit(request.key, Decimal(request.body["amount"]))
-            body = {**request.body, "request": request.n, "key": request.key}
+            lines = answer(self._view, self._terms, request)
             with self._writing() as connection:
-                self._append(connection, "cash", body, key=request.key)
+                for line in lines:
+                    self._append(connection, *line)
+            if any(line.kind == "cash" for line in lines):
+                self._broker.deposit(request.key, Decimal(request.body["amount"]))
         return bool(requests)
-
-    def _refusal(self, request: Request) -> str:
-        if request.kind != "cash":
-            return f"unknown request {request.kind!r}"
-        amount, book = Decimal(request.body["amount"]), str(request.body["book"])
-        cash = self._view.account(book).cash
-        return f"book {book} has {cash}, cannot pay {-amount}" if cash + amount < 0 else ""
 
     # ---- intent → decision → order ---------------------------------------------------------------------------------
     def _take(self) -> bool:
@@ -254,12 +244,12 @@ class Desk:
             self._status(order, status, answer.reason)
 
     def _book_fills(self) -> bool:
-        fresh = self._broker.fills(self._view.last_fill)
+        fresh = self._broker.fills(self._view.fill_cursor)
         if not fresh:
             return False
         with self._writing() as connection:
-            for number, fill in fresh:
-                body = {"number": number, "fill": encode(fill)}
+            for cursor, fill in fresh:
+                body = {"cursor": cursor, "fill": encode(fill)}
                 self._append(connection, "fill", body, key=f"fill:{fill.execution_id}")
         return True
 
@@ -280,12 +270,12 @@ class Desk:
     def _reconcile(self) -> None:
         """Ledger against broker, over the union of both sides. A failed question skips the comparison."""
         try:
-            positions, cash = dict(self._broker.positions()), self._broker.cash()
+            told = self._broker.snapshot()
         except BrokerUnavailable:
             return
         account = self._view.account()
         ours = {**account.holdings, f"cash {account.currency}": account.cash}
-        theirs = {**positions, f"cash {account.currency}": cash}
+        theirs = {**{s: h.quantity for s, h in told.holdings.items()}, f"cash {told.currency}": told.cash}
         zero = Decimal(0)
         differs = [s for s in sorted({*ours, *theirs}) if ours.get(s, zero) != theirs.get(s, zero)]
         with self._writing() as connection:

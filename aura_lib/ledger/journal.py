@@ -18,6 +18,8 @@ from aura_lib.ledger.database import Database
 SYSTEM = "system"
 GENESIS = "0" * 64
 CHUNK = 5_000  # entries read at once
+KEYS = 1_000  # asked for at once
+Writing = tuple[str, Mapping[str, Any], str | None]  # kind, body, key
 _Line = tuple[int, str, str, str | None, str, str, str]  # n, time, kind, key, body, prev, hash
 _quoted = json.JSONEncoder(
     ensure_ascii=False
@@ -74,26 +76,28 @@ class Journal:
         self, connection: sa.Connection, chain: str, kind: str, body: Mapping[str, Any], key: str | None = None
     ) -> Entry:
         """Append within a transaction the caller has open."""
+        return self.append_many_in(connection, chain, [(kind, body, key)])[0]
+
+    def append_many_in(self, connection: sa.Connection, chain: str, entries: Sequence[Writing]) -> list[Entry]:
+        """Append entries, each a (kind, body, key), in order, within a transaction the caller has open.
+
+        One whose key is taken, in the journal or earlier among `entries`, is not written: the entry that has the key is
+        returned in its place. The head is read once, and all go in with one statement.
+        """
         head = connection.execute(sa.select(schema.heads).where(schema.heads.c.chain == chain)).first()
-        if key is not None and (taken := self._find(connection, chain, key)):
-            return taken
-        n, prev = (head.n + 1, head.hash) if head else (1, GENESIS)
-        text, time = canonical(body), iso(datetime.now(UTC))
-        own = chained(chain, n, time, kind, key, text, prev)
-        line = {"chain": chain, "n": n, "time": time, "kind": kind, "key": key, "body": text, "prev": prev, "hash": own}
-        inserted = connection.execute(schema.journal.insert().values(**line)).inserted_primary_key
-        assert inserted is not None
-        if head:
-            connection.execute(schema.heads.update().where(schema.heads.c.chain == chain).values(n=n, hash=own))
-        else:
-            connection.execute(schema.heads.insert().values(chain=chain, n=n, hash=own))
-        return Entry(inserted[0], chain, n, time, kind, key, json.loads(text), own)
+        old, prev = (head.n, head.hash) if head else (0, GENESIS)
+        known = _taken(connection, chain, sorted({key for _, _, key in entries if key is not None}))
+        lines, names = _lines_of(chain, old, prev, [e for e in entries if e[2] is None or e[2] not in known])
+        if lines:
+            _move_head(connection, chain, lines[-1], new=head is None)
+        written = [_written(*both) for both in zip(_insert(connection, chain, old, lines), lines, strict=True)]
+        known |= {key: written[place] for key, place in names.items()}
+        fresh = iter([entry for entry in written if entry.key is None])
+        return [known[key] if key is not None else next(fresh) for _, _, key in entries]
 
     @staticmethod
     def _find(connection: sa.Connection, chain: str, key: str) -> Entry | None:
-        table = schema.journal
-        row = connection.execute(sa.select(table).where(table.c.chain == chain, table.c.key == key)).first()
-        return _entry(row) if row else None
+        return _taken(connection, chain, [key]).get(key)
 
     def find(self, chain: str, key: str) -> Entry | None:
         """The entry with this key, or None."""
@@ -168,6 +172,62 @@ class Journal:
         query = sa.select(c.n, c.time, c.kind, c.key, c.body, c.prev, c.hash).where(c.chain == chain).order_by(c.n)
         for some in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
             yield from map(tuple, some)
+
+
+def _taken(connection: sa.Connection, chain: str, keys: Sequence[str]) -> dict[str, Entry]:
+    """Key → the entry that has it, for those that are taken."""
+    table = schema.journal
+    found: dict[str, Entry] = {}
+    for start in range(0, len(keys), KEYS):
+        some = keys[start : start + KEYS]
+        matches = table.c.key == some[0] if len(some) == 1 else table.c.key.in_(some)
+        rows = connection.execute(sa.select(table).where(table.c.chain == chain, matches))
+        found |= {row.key: _entry(row) for row in rows}
+    return found
+
+
+def _lines_of(chain: str, n: int, prev: str, entries: Sequence[Writing]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows that follow entry `n`, each hashed onto the one before, and which of them has a key."""
+    time, names = iso(datetime.now(UTC)), dict[str, int]()
+    lines: list[dict[str, Any]] = []
+    for kind, body, key in entries:
+        if key is not None:
+            if key in names:
+                continue
+            names[key] = len(lines)
+        n, text = n + 1, canonical(body)
+        own = chained(chain, n, time, kind, key, text, prev)
+        line = {"chain": chain, "n": n, "time": time, "kind": kind, "key": key, "body": text, "prev": prev, "hash": own}
+        lines.append(line)
+        prev = own
+    return lines, names
+
+
+def _insert(connection: sa.Connection, chain: str, old: int, lines: Sequence[dict[str, Any]]) -> Sequence[int]:
+    """Write the rows; their numbers over the whole journal, in order."""
+    table = schema.journal
+    if not lines:
+        return []
+    if len(lines) == 1:
+        inserted = connection.execute(table.insert().values(**lines[0])).inserted_primary_key
+        assert inserted is not None
+        return [inserted[0]]
+    connection.execute(table.insert(), lines)
+    query = sa.select(table.c.seq).where(table.c.chain == chain, table.c.n > old).order_by(table.c.n)
+    return connection.scalars(query).all()
+
+
+def _move_head(connection: sa.Connection, chain: str, last: Mapping[str, Any], *, new: bool) -> None:
+    heads, at = schema.heads, {"n": last["n"], "hash": last["hash"]}
+    if new:
+        connection.execute(heads.insert().values(chain=chain, **at))
+    else:
+        connection.execute(heads.update().where(heads.c.chain == chain).values(**at))
+
+
+def _written(seq: int, line: Mapping[str, Any]) -> Entry:
+    body = json.loads(line["body"])
+    return Entry(seq, line["chain"], line["n"], line["time"], line["kind"], line["key"], body, line["hash"])
 
 
 def _problem(chain: str, line: _Line, n: int, prev: str) -> str:

@@ -42,6 +42,10 @@ def order(client_id: str, side: str = "buy", quantity: int = 10, at: datetime | 
     return Order(client_id, "paper", "m", "basket", 0, 1, intent, moment, OrderStatus.SENDING)
 
 
+def held(broker: Broker) -> dict[str, Decimal]:
+    return {symbol: holding.quantity for symbol, holding in broker.snapshot().holdings.items()}
+
+
 class BrokerContract:
     """The contract. `broker` is connected to an account with 100,000 in cash; `next_bar` lets the market move on."""
 
@@ -78,9 +82,9 @@ class BrokerContract:
         next_bar()
         with pytest.raises(BrokerRejected, match="unique"):
             broker.submit(replace(order("one"), attempt=2))
-        assert broker.positions() == {"AAA": 10}
+        assert held(broker) == {"AAA": 10}
 
-    def test_fills_are_numbered_told_again_and_pay_for_the_position(
+    def test_fills_have_cursors_are_told_again_and_pay_for_the_position(
         self, broker: Broker, next_bar: Callable[[], None]
     ) -> None:
         broker.submit(order("one"))
@@ -88,11 +92,11 @@ class BrokerContract:
         broker.submit(order("two", "sell", 4))
         next_bar()
         fills = broker.fills()
-        assert [n for n, _ in fills] == sorted({n for n, _ in fills})
+        assert len({n for n, _ in fills}) == len(fills)
         assert [f.client_id for _, f in fills] == ["one", "two"]
         assert broker.fills(fills[0][0]) == fills[1:]
-        assert broker.positions() == {"AAA": 6}
-        assert broker.cash() == 100_000 + sum(f.cash for _, f in fills)
+        assert held(broker) == {"AAA": 6}
+        assert broker.snapshot().cash == 100_000 + sum(f.cash for _, f in fills)
 
     def test_a_cancelled_order_never_fills_and_cannot_be_cancelled_again(
         self, broker: Broker, next_bar: Callable[[], None]
@@ -102,7 +106,7 @@ class BrokerContract:
         next_bar()
         found = broker.find("one")
         assert found is not None and (found.status, found.filled) == (OrderStatus.CANCELLED, 0)
-        assert broker.positions() == {}
+        assert held(broker) == {}
         for client_id in ("one", "never"):
             with pytest.raises(BrokerRejected):
                 broker.cancel(client_id)
@@ -112,7 +116,7 @@ class BrokerContract:
         next_bar()
         found = broker.find("one")
         assert found is not None and found.filled == 0 and found.status is OrderStatus.CANCELLED
-        assert broker.cash() == 100_000
+        assert broker.snapshot().cash == 100_000
 
 
 class TestPaperBroker(BrokerContract):
@@ -147,24 +151,55 @@ class TestPaperBroker(BrokerContract):
         other = PaperBroker(tmp_path / "venue.db", Feed(bars), clock, Costs())
         next_bar()
         assert other.find("one") == broker.find("one")
-        assert (other.fills(), other.cash(), other.positions()) == (broker.fills(), broker.cash(), broker.positions())
+        assert (other.fills(), other.snapshot().cash, held(other)) == (
+            broker.fills(),
+            broker.snapshot().cash,
+            held(broker),
+        )
         other.close()
 
-    def test_a_limit_waits_for_its_price_and_a_bracket_is_refused_until_someone_follows_its_exit(
-        self, broker: PaperBroker, next_bar: Callable[[], None]
-    ) -> None:
+    def test_a_limit_waits_for_its_price(self, broker: PaperBroker, next_bar: Callable[[], None]) -> None:
         low = {"type": OrderType.LIMIT, "limit_price": Decimal("12.50"), "time_in_force": TimeInForce.GTC}
         broker.submit(replace(order("one"), intent=replace(order("one").intent, **low)))
         next_bar()  # 11: better than the limit
         assert [fill.price for _, fill in broker.fills()] == [Decimal("11.005500")]
         broker.submit(replace(order("two", "sell"), intent=replace(order("two", "sell").intent, **low)))
         next_bar()  # 12: not enough
-        assert broker.positions() == {"AAA": 10}
+        assert held(broker) == {"AAA": 10}
         next_bar()  # 13
-        assert broker.positions() == {}
-        bracket = {"type": OrderType.BRACKET, "stop_loss": Decimal(9)}
-        with pytest.raises(BrokerRejected, match="exit of a bracket"):
-            broker.submit(replace(order("three"), intent=replace(order("three").intent, **bracket)))
+        assert held(broker) == {}
+
+    def test_the_exit_of_a_bracket_is_told_as_an_order_of_its_own(
+        self, broker: PaperBroker, next_bar: Callable[[], None]
+    ) -> None:
+        bracket = {"type": OrderType.BRACKET, "stop_loss": Decimal(9), "take_profit": Decimal("11.50")}
+        broker.submit(replace(order("one"), intent=replace(order("one").intent, **bracket)))
+        next_bar()  # 11: bought
+        (leg,) = broker.orders()
+        assert (leg.client_id, leg.parent, leg.status) == ("one/exit", "one", OrderStatus.ACCEPTED)
+        assert leg.intent is not None and (leg.intent.side, leg.intent.quantity) == (Side.SELL, 10)
+        next_bar()  # 12: above its profit
+        assert broker.orders() == [] and held(broker) == {}
+        assert [fill.client_id for _, fill in broker.fills()] == ["one", "one/exit"]
+
+    def test_a_replaced_order_gives_its_place_to_another_and_says_to_which(
+        self, broker: PaperBroker, next_bar: Callable[[], None]
+    ) -> None:
+        waits = {"type": OrderType.LIMIT, "limit_price": Decimal(5), "time_in_force": TimeInForce.GTC}
+        old = replace(order("one"), intent=replace(order("one").intent, **waits))
+        new = replace(
+            order("two", quantity=4), intent=replace(old.intent, quantity=Decimal(4), limit_price=Decimal(20))
+        )
+        broker.submit(old)
+        assert broker.replace(old, new).status is OrderStatus.ACCEPTED
+        gone = broker.find("one")
+        assert gone is not None and (gone.status, gone.replaced_by) == (OrderStatus.REPLACED, "two")
+        next_bar()
+        assert held(broker) == {"AAA": 4}
+        for again in (old, new):
+            with pytest.raises(BrokerRejected):
+                broker.replace(again, replace(new, client_id="three"))
+        assert broker.find("three") is None
 
 
 def test_every_adapter_has_its_contract_test() -> None:

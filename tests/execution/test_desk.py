@@ -17,13 +17,16 @@ from aura_lib.core import (
     BrokerRejected,
     BrokerUnavailable,
     Fill,
+    Holding,
     InputError,
+    Instrument,
     LedgerError,
     Mode,
     Order,
     OrderStatus,
     OutcomeUnknown,
     PermissionDenied,
+    Snapshot,
 )
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.desk import client_id
@@ -209,8 +212,8 @@ def test_an_order_nobody_can_tell_about_stays_unknown_and_holds_the_clock(floor:
 
 def test_fills_told_twice_are_booked_once(floor: Any) -> None:
     class Stutters(Wrapped):
-        def fills(self, after: int = 0) -> Sequence[tuple[int, Fill]]:
-            return [*self.venue.fills(0), *self.venue.fills(0)]
+        def fills(self, after: str = "") -> Sequence[tuple[str, Fill]]:
+            return [*self.venue.fills(), *self.venue.fills()]
 
     desk = floor.desk(3, wrap=Stutters)
     floor.propose(3, ("AAA", "buy", 10))
@@ -222,8 +225,9 @@ def test_fills_told_twice_are_booked_once(floor: Any) -> None:
 
 def test_drift_halts_new_orders_and_says_what_differs(floor: Any) -> None:
     class Leaks(Wrapped):
-        def positions(self) -> dict[str, Decimal]:
-            return {**self.venue.positions(), "ZZZ": Decimal(7)}
+        def snapshot(self) -> Snapshot:
+            told = self.venue.snapshot()
+            return replace(told, holdings={**told.holdings, "ZZZ": Holding(Instrument("ZZZ"), Decimal(7))})
 
     desk = floor.desk(3, wrap=Leaks)
     floor.propose(3, ("AAA", "buy", 10))

@@ -1,0 +1,142 @@
+"""What the rules look at: the context with its sums made once, and what the legs approved so far would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+from aura_lib.core import Account, AssetClass, DataError, Instrument, Intent, Side, rate
+from aura_lib.risk.pretrade.context import Context
+from aura_lib.risk.pretrade.limits import TradeLimits
+from aura_lib.risk.pretrade.reserved import Reserved, reserved
+
+ZERO, ONE = Decimal(0), Decimal(1)
+UNKNOWN = "unknown"
+AHEAD = timedelta(seconds=5)  # that a feed's clock may be before ours
+MINUTE = timedelta(minutes=1)
+ALWAYS_OPEN = frozenset({AssetClass.CRYPTO, AssetClass.FX})
+
+
+@dataclass(eq=False)
+class Scene:
+    """A context under limits. Feed it the legs that were approved with `take`."""
+
+    context: Context
+    limits: TradeLimits
+    taken: list[Intent] = field(default_factory=list)
+    spent: Decimal = ZERO
+
+    # ---- prices ----------------------------------------------------------------------------------------------------
+    @cached_property
+    def prices(self) -> Mapping[str, Decimal]:
+        """Symbol → price, of those that are positive numbers and fresh."""
+        return {s: p.value for s, p in self.context.prices.items() if not self.why_no_price(s)}
+
+    def why_no_price(self, symbol: str) -> str:
+        """Why a symbol has no price; empty when it has a fresh one."""
+        price = self.context.prices.get(symbol)
+        if price is None:
+            return "none"
+        if not price.value.is_finite() or price.value <= 0:
+            return str(price.value)
+        if price.time is None:
+            return "without a time"
+        if price.time > self.context.now + AHEAD:
+            return f"of {price.time:%Y-%m-%d %H:%M:%S}, which is yet to come"
+        return "" if price.time >= self.freshest else f"of {price.time:%Y-%m-%d %H:%M:%S}"
+
+    @cached_property
+    def freshest(self) -> datetime:
+        """Prices of before this moment are none. The time that the market was closed does not age them."""
+        age, trading, now = self.limits.max_price_age, self.context.trading, self.context.now
+        if age is None:
+            return trading.last_open if trading else datetime.min.replace(tzinfo=UTC)
+        on = trading is None or trading.state in ("open", "break")
+        until = now if trading is None or on else trading.last_close
+        return until - timedelta(seconds=age)
+
+    def worth(self, instrument: Instrument, quantity: Decimal, price: Decimal | None = None) -> Decimal:
+        """Money in the account's currency, at a price (at the fresh one if none is given); DataError without one."""
+        price = price if price is not None else self.prices.get(instrument.symbol)
+        if price is None:
+            raise DataError(f"no fresh price of {instrument.symbol}")
+        value = quantity * price * instrument.multiplier
+        own = self.context.account.currency
+        return value if instrument.currency == own else value * rate(self.prices, instrument.currency, own)
+
+    def equity(self, account: Account) -> Decimal:
+        """What an account is worth at fresh prices; DataError where one is missing."""
+        return account.equity(self.prices)
+
+    # ---- holdings --------------------------------------------------------------------------------------------------
+    @cached_property
+    def at_work(self) -> Reserved:
+        """What the account's orders may still trade."""
+        return reserved(self.context.orders)
+
+    @cached_property
+    def at_work_here(self) -> Reserved:
+        """What the book's orders may still trade."""
+        return reserved([o for o in self.context.orders if o.book == self.context.book.name])
+
+    def closable(self, account: Account, at_work: Reserved, intent: Intent) -> Decimal:
+        """How much an order of this side can close of a holding, once what is at work has done its part."""
+        held = account.quantity(intent.symbol) * -intent.side.sign  # positive: there is something to close
+        earlier = sum((t.quantity for t in self.taken if _alike(t, intent)), ZERO)
+        return max(held - at_work.get((intent.symbol, intent.side), ZERO) - earlier, ZERO)
+
+    def opens(self, intent: Intent) -> Decimal:
+        """How much of an order closes nothing in its book, in units."""
+        return max(intent.quantity - self.closable(self.context.book, self.at_work_here, intent), ZERO)
+
+    # ---- sectors ---------------------------------------------------------------------------------------------------
+    def sector(self, symbol: str) -> str:
+        """The sector of a symbol; an option belongs to that of its underlying."""
+        return self.context.sectors.get(symbol) or UNKNOWN
+
+    @cached_property
+    def sectors(self) -> dict[str, Decimal]:
+        """Sector → exposure of the book, with what is on its way and the legs taken so far."""
+        book, total = self.context.book, dict[str, Decimal]()
+        held = {s: (p.instrument, p.quantity) for s, p in book.positions.items() if p.quantity}
+        for order in self.context.orders:
+            if order.book == book.name:
+                held.setdefault(order.intent.symbol, (order.intent.instrument, ZERO))
+        for symbol, (instrument, quantity) in held.items():
+            coming = quantity + self.at_work_here.get((symbol, Side.BUY), ZERO)
+            going = quantity - self.at_work_here.get((symbol, Side.SELL), ZERO)
+            most = max(abs(coming), abs(quantity), abs(going) if going < 0 else ZERO)
+            name = self.sector(instrument.underlying or symbol)
+            total[name] = total.get(name, ZERO) + self.worth(instrument, most)
+        return total
+
+    # ---- legs ------------------------------------------------------------------------------------------------------
+    def reference(self, intent: Intent) -> Decimal:
+        """What an order may have to pay: its own limit where that is above the last price. DataError without one."""
+        last = self.prices.get(intent.symbol)
+        if last is None:
+            raise DataError(f"no fresh price of {intent.symbol}")
+        dear = max((p for p in (intent.limit_price, intent.stop_price) if p is not None), default=last)
+        return max(last, dear) if intent.side is Side.BUY else last
+
+    def take(self, intent: Intent) -> None:
+        """Let an approved leg count."""
+        opened = self.opens(intent)
+        if opened:
+            value = self.worth(intent.instrument, opened, self.reference(intent))
+            self.spent += value
+            if self._capped:
+                name = self.sector(intent.instrument.underlying or intent.symbol)
+                self.sectors[name] = self.sectors.get(name, ZERO) + value
+        self.taken.append(intent)
+
+    @property
+    def _capped(self) -> bool:
+        return self.limits.max_sector_weight is not None or bool(self.limits.sector_caps)
+
+
+def _alike(one: Intent, other: Intent) -> bool:
+    return one.symbol == other.symbol and one.side is other.side
