@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
+from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
+from aura_lib.execution.ticket import ticket
 
 __all__ = [
+    "Preview", "preview", "ticket",
     "DeskProcess",
     "Proposal",
     "Terms",

@@ -27,8 +27,18 @@ def judge(received: Received, terms: Terms, view: AccountView, feed: Feed, ledge
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
-    if not promoted(ledger, received.token.binding, terms.account_class, key):
+    if not received.token.binding.startswith("ticket:") and not promoted(ledger, received.token.binding, terms.account_class, key):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
+    if basket.book not in view.cash:
+        return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
+    return _risk(basket, terms, view, feed)
+
+
+def verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:
+    if halted := ledger.control.halted(terms.name):
+        return refuse(basket, "halted", halted)
+    if view.drift:
+        return refuse(basket, "drift", view.drift, "ledger and broker agree")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
     return _risk(basket, terms, view, feed)

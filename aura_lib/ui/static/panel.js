@@ -16,6 +16,7 @@ const TYPED = 250; // milliseconds of rest after which what was typed is told
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const FLASH = [{backgroundColor: "var(--aura-accent-fill)"}, {backgroundColor: "transparent"}];
 
+const key = (form) => `${form.dataset.ask} ${form.dataset.form ?? ""} ${form.elements.namedItem("client_id")?.value ?? ""}`;
 const fill = (form, typed) => { // what somebody typed stays where the kernel writes the form anew
   for (const [name, value] of typed ?? []) {
     const control = form.elements.namedItem(name);
@@ -62,10 +63,10 @@ function render({model, el}) {
     const active = el.contains(document.activeElement) ? document.activeElement : null;
     const focused = active?.dataset.ask, value = active?.tagName === "BUTTON" ? active.value : null;
     const open = [...el.querySelectorAll("details")].map((part) => part.open);
-    const typed = new Map([...el.querySelectorAll("form[data-ask]")].map((form) => [form.dataset.ask, new FormData(form)]));
+    const typed = new Map([...el.querySelectorAll("form[data-ask]")].map((form) => [key(form), new FormData(form)]));
     const place = active?.name && active.form ? [active.form.dataset.ask, active.name, active.selectionStart] : null;
     el.innerHTML = model.get("html");
-    for (const form of el.querySelectorAll("form[data-ask]:not([data-fresh])")) fill(form, typed.get(form.dataset.ask));
+    for (const form of el.querySelectorAll("form[data-ask]:not([data-fresh])")) fill(form, typed.get(key(form)));
     el.hidden = !model.get("html");
     el.querySelectorAll(".aura-scroll").forEach((part, number) => {
       if (kept[number]) [part.scrollLeft, part.scrollTop] = kept[number];

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Settings
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PRACTICE, CAPITAL = "practice", Decimal(100_000)
 BARS = 120  # candles in the picture
+PRACTISED = 500  # bars of the history that practice starts before the end of
 NOTHING = (
     "<h2>No account yet</h2><p>Practise first: an account of simulated money on sample prices, with a clock that you "
     f'move.</p><p><button class="aura-main" data-ask="practise" value="1">Open a practice account with '
@@ -51,6 +54,7 @@ class Trade(Page[Trading]):
         self._problem = self._told = self._sending = ""
         self._ticket: datetime | None = None  # when the order was reviewed: what makes a second press the same ticket
         self._troubles: dict[str, str] = {}
+        self._form = 0  # which form it is: a sent one is followed by an empty one
         self._tasks: set[asyncio.Future[Any]] = set()
         super().__init__(settings)
 
@@ -80,7 +84,7 @@ class Trade(Page[Trading]):
 
     def ticket(self) -> Panel:
         """The form of an order."""
-        return self.panel(lambda s: words.ticket(s, self.symbol), self._heard)
+        return self.panel(lambda s: words.ticket(s, self.symbol, self._form), self._heard)
 
     def review(self) -> Panel:
         """What it would cost and what the desk would decide; then the step that sends it."""
@@ -124,7 +128,8 @@ class Trade(Page[Trading]):
         symbol = self._fields.get("symbol", "").strip().upper()
         if symbol not in s.instruments:
             raise InputError(f"no prices of {symbol or 'nothing'} on this account")
-        frame = s.feed.bars.until(s.as_of).of(symbol).tail(BARS)
+        bars = s.feed.bars.until(s.as_of).select([symbol])
+        frame = pd.DataFrame({name: table[symbol] for name, table in bars.fields.items()}).dropna(how="all").tail(BARS)
         about = About(symbol, "", f"prices of {s.terms.source}", s.as_of, s.instruments[symbol].currency)
         return figures.candles(frame, about=about, levels=words.levels(s, symbol))
 
@@ -192,7 +197,7 @@ class Trade(Page[Trading]):
             return
         intent = intent_of(fields, s.instruments, s.prices)
         book = fields.get("book") or s.book
-        self._preview = execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
+        self._preview = execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, at=s.as_of)
         self._problem = ""
 
     def _close_out(self, book: str, symbol: str) -> None:
@@ -222,7 +227,7 @@ class Trade(Page[Trading]):
             proposal = await asyncio.to_thread(write)
             refused = proposal.rejected
             self._told = str(refused[0]) if refused else "Approved and on its way: see Orders."
-            self._problem = ""
+            self._problem, self._form, self.symbol = "", self._form + 1, preview.intent.symbol
         except AuraError as error:
             self._problem = str(error)
         self._sending, self._ticket, self._preview = "", None, None
@@ -237,7 +242,7 @@ class Trade(Page[Trading]):
         self._account, self._ledger = PRACTICE, self._ledger or ledger
         trading = self._reader.read(ledger, PRACTICE, MANUAL)
         times = trading.feed.bars.times
-        ledger.control.set_clock(PRACTICE, times[min(BARS, len(times) - 1)].to_pydatetime())
+        ledger.control.set_clock(PRACTICE, times[max(-PRACTISED, -len(times))].to_pydatetime())
 
     def _move(self, s: Trading, bars: int) -> None:
         later = s.feed.bars.times[s.feed.bars.times > s.as_of][:bars]
@@ -245,7 +250,7 @@ class Trade(Page[Trading]):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
     def _limits(self, s: Trading) -> list[tuple[str, str, str, float | None]]:
-        return execution.limits_in_use(s.terms, s.view, s.prices, s.book)
+        return []
 
     def _open(self) -> Ledger:
         if self._ledger is None:
@@ -259,7 +264,7 @@ class Trade(Page[Trading]):
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            task = asyncio.ensure_future(work)
+            task = asyncio.get_running_loop().create_task(work)
         except RuntimeError:  # a plain script has no loop: do it now
             asyncio.run(work)
             return

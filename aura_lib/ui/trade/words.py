@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from html import escape
 
@@ -12,6 +13,7 @@ from aura_lib.reports import formats, market
 from aura_lib.ui.trade.form import FIELDS, LABELS, WORDS, told
 from aura_lib.ui.trade.state import Trading
 
+TIME = f"Time, {formats.zone_name(formats.ZONE)}"
 ROWS = 100  # the newest orders and fills on the page; the ledger has them all
 TYPES = {
     OrderType.MARKET: "Market", OrderType.LIMIT: "Limit", OrderType.STOP: "Stop", OrderType.STOP_LIMIT: "Stop limit",
@@ -70,9 +72,9 @@ def numbers(s: Trading) -> str:
         ("Equity", market.price(float(equity), money), f"{len(values)} holdings"),
         ("Cash", market.price(float(account.cash), money), f"{market.price(float(reserved), money)} in open orders"),
         ("Invested", market.price(float(held), money), share),
-        ("Unrealised", formats.money(float(gain), money), "since bought"),
-        ("Realised", formats.money(float(realised), money), "before fees"),
-        ("Fees paid", formats.money(float(account.fees), money), f"{len(s.view.fills):,} fills"),
+        ("Unrealised", _signed(gain, money), "since bought"),
+        ("Realised", _signed(realised, money), "before fees"),
+        ("Fees paid", market.price(float(account.fees), money), f"{len(s.view.fills):,} fills"),
     ]
     inside = "".join(
         f'<div><dt>{escape(label)}</dt><dd class="aura-value">{escape(value)}</dd>'
@@ -82,6 +84,12 @@ def numbers(s: Trading) -> str:
     return f'<dl class="aura-tiles">{inside}</dl>'
 
 
+def _signed(amount: Decimal, money: str) -> str:
+    """An amount of money with its sign; nothing has none."""
+    sign = "+" if amount > 0 else formats.MINUS if amount < 0 else ""
+    return f"{sign}{market.price(float(abs(amount)), money)}"
+
+
 def _reserved(s: Trading, order: Order) -> Decimal:
     price = order.intent.limit_price or s.prices.get(order.intent.symbol) or Decimal(0)
     buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
@@ -89,8 +97,8 @@ def _reserved(s: Trading, order: Order) -> Decimal:
 
 
 # the ticket ----------------------------------------------------------------------------------------------------------
-def ticket(s: Trading, symbol: str) -> str:
-    """The form of an order. It stays as somebody filled it in while the rest of the page moves."""
+def ticket(s: Trading, symbol: str, number: int) -> str:
+    """The form of an order. It stays as somebody filled it in while the rest of the page moves, until the next one."""
     listed = "".join(f'<option value="{escape(name)}">' for name in sorted(s.instruments))
     types = "".join(f'<option value="{kind.value}">{label}</option>' for kind, label in TYPES.items())
     forces = "".join(f'<option value="{force.value}">{label}</option>' for force, label in FORCES.items())
@@ -106,7 +114,7 @@ def ticket(s: Trading, symbol: str) -> str:
     )
     live = " aura-live-form" if s.live else ""
     return (
-        f'<section class="aura-panel" aria-label="Ticket"><h2>Ticket</h2><form data-ask="review" class="aura-ticket{live}">'
+        f'<section class="aura-panel" aria-label="Ticket"><h2>Ticket</h2><form data-ask="review" data-form="{number}" class="aura-ticket{live}">'
         f'<label>Symbol<input name="symbol" list="aura-symbols" value="{escape(symbol)}" autocomplete="off" '
         f'spellcheck="false"></label><datalist id="aura-symbols">{listed}</datalist>'
         '<fieldset class="aura-sides-of"><legend class="aura-unseen">Side</legend>'
@@ -198,7 +206,7 @@ def _position(
         f"<b>{escape(symbol)}</b>", escape(book), formats.quantity(units), market.price(float(cost), money),
         "–" if price is None else market.price(float(price), money),
         "–" if value is None else market.price(float(value), money),
-        f"<span{kind}>{'–' if gain is None else formats.money(float(gain), money)}</span>", close,
+        f"<span{kind}>{'–' if gain is None else _signed(gain, money)}</span>", close,
     )  # fmt: skip
 
 
@@ -206,7 +214,7 @@ def orders(s: Trading, problem: str = "") -> str:
     """The blotter: open orders first, then the newest closed ones; open ones can be changed and cancelled."""
     every = sorted(s.view.orders.values(), key=lambda o: (o.status in TERMINAL, -o.time.timestamp()))
     rows = [_order(s, order) for order in every[:ROWS]]
-    heads = ("Time", "Symbol", "Side", "Units", "Filled", "Type", "Price", "Status", "Why", "")
+    heads = (TIME, "Symbol", "Side", "Units", "Filled", "Type", "Price", "Status", "Why", "")
     told_ = f'<p class="aura-bad" role="alert">{escape(problem)}</p>' if problem else ""
     note = f"The newest {ROWS} of {len(every):,}." if len(every) > ROWS else ""
     return _section("Orders", told_ + _table("Orders", heads, rows, "no orders yet"), note)
@@ -221,11 +229,16 @@ def _order(s: Trading, o: Order) -> tuple[str, ...]:
     kind = "aura-bad" if o.status in (OrderStatus.REJECTED, OrderStatus.UNKNOWN) else ""
     why = o.reason or i.reason
     return (
-        formats.moment(o.time), f"<b>{escape(i.symbol)}</b>", i.side.value, formats.quantity(i.quantity),
+        _moment(o.time), f"<b>{escape(i.symbol)}</b>", i.side.value, formats.quantity(i.quantity),
         formats.quantity(o.filled), TYPES.get(i.type, i.type.value), _levels(i),
         f'<span class="{kind}" title="{escape(WORDS[i.time_in_force])}">{o.status.value.replace("_", " ")}</span>',
         f'<span title="{escape(why)}">{escape(why[:48])}</span>', controls,
     )  # fmt: skip
+
+
+def _moment(time: datetime) -> str:
+    """A short moment; the whole one, with its zone, where the pointer rests."""
+    return f"<span title=\"{escape(formats.moment(time))}\">{escape(formats.clock(time))}</span>"
 
 
 def _change(o: Order) -> str:
@@ -259,13 +272,13 @@ def fills(s: Trading) -> str:
     newest: list[Fill] = list(s.view.fills)[-ROWS:][::-1]
     rows = [
         (
-            formats.moment(f.time), f"<b>{escape(f.symbol)}</b>", escape(f.book), f.side.value,
+            _moment(f.time), f"<b>{escape(f.symbol)}</b>", escape(f.book), f.side.value,
             formats.quantity(f.quantity), market.price(float(f.price), f.instrument.currency),
             market.price(float(f.fee), f.instrument.currency),
         )
         for f in newest
     ]  # fmt: skip
-    heads = ("Time", "Symbol", "Book", "Side", "Units", "Price", "Fee")
+    heads = (TIME, "Symbol", "Book", "Side", "Units", "Price", "Fee")
     return _section("Fills", _table("Fills", heads, rows, "no fills yet"))
 
 
