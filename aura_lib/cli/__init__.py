@@ -16,6 +16,7 @@ from aura_lib.cli import (
     doctor,
     jobs,
     ledger,
+    limits,
     new,
     research,
     service,
@@ -39,7 +40,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (demo, up, new, data, universe, research, trials, check, jobs, accounts, ledger, backup, service, doctor):
+for room in (
+    demo,
+    up,
+    new,
+    data,
+    universe,
+    research,
+    trials,
+    check,
+    jobs,
+    accounts,
+    limits,
+    ledger,
+    backup,
+    service,
+    doctor,
+):
     room.register(app)
 
 

@@ -295,6 +295,18 @@ def signing_key(patient: Patient) -> Finding:
     return Finding(Status.OK, f"there, for its owner only; signed {len(signed)} promotions")
 
 
+def permissions(patient: Patient) -> Finding:
+    """Whether the file of permissions says something clear, and for whom."""
+    from aura_lib.access import Permissions
+
+    known = Permissions.of(patient.settings.home)  # what it cannot read is an error with its line
+    if known.grants is None:
+        return Finding(
+            Status.OK, f"no permissions.yaml: {known.owner} may do all on simulated accounts, others nothing"
+        )
+    return Finding(Status.OK, f"permissions.yaml names {', '.join(sorted(known.grants)) or 'nobody'}")
+
+
 def sources(patient: Patient) -> Finding:
     """Where data can come from: the package of each source, and its keys by name, never their values."""
     from aura_lib.data import sources as room
@@ -341,7 +353,7 @@ def _of_jobs(patient: Patient) -> set[str]:
 
 CHECKS: tuple[Check, ...] = (
     python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, cluster, clock, signing_key,
-    sources, keys,
+    permissions, sources, keys,
 )  # fmt: skip
 
 
@@ -404,7 +416,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app)
     def doctor() -> Answer:
-        """Check Python, packages, disk, ledger, data, calendar, desks, scheduler, port, clock, sources and keys."""
+        """Check Python, packages, disk, ledger, data, calendar, desks, scheduler, port, clock, permissions and keys."""
         with admitted() as patient:
             return told(examine(patient))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import Booking, BookingKind
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -25,7 +25,7 @@ from aura_lib.core.errors import (
     exit_code,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
-from aura_lib.core.instrument import AssetClass, Instrument, Right
+from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -80,7 +80,9 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "FREQUENCIES",
+    "INCOME",
     "LIVE",
+    "OCC",
     "TERMINAL",
     "TRANSITIONS",
     "UNSETTLED",
@@ -147,6 +149,7 @@ __all__ = [
     "TargetWeights",
     "Tick",
     "TimeInForce",
+    "Transfer",
     "WallClock",
     "canonical",
     "day_or_moment",
@@ -156,6 +159,7 @@ __all__ = [
     "exit_code",
     "fold",
     "iso",
+    "option_of",
     "project_root",
     "rate",
     "step",

@@ -27,6 +27,11 @@ class BookingKind(StrEnum):
     EXERCISE = "exercise"
     ASSIGNMENT = "assignment"
     EXPIRY = "expiry"
+    FEE = "fee"  # of the broker or an exchange, apart from trades; positive when one is paid back
+    SYMBOL_CHANGE = "symbol_change"  # the units go, as many of another instrument come at what they cost
+    MERGER = "merger"  # the units go, others come at what they cost less the cash, or cash alone
+    IMPORT = "import"  # units an account had before Aura kept it
+    TRANSFER = "transfer"  # from or to another book of the account
 
 
 INCOME = frozenset({BookingKind.DIVIDEND, BookingKind.INTEREST, BookingKind.BORROW})
@@ -38,8 +43,15 @@ _HOLDS = frozenset(
         BookingKind.EXERCISE,
         BookingKind.ASSIGNMENT,
         BookingKind.EXPIRY,
+        BookingKind.SYMBOL_CHANGE,
+        BookingKind.MERGER,
+        BookingKind.IMPORT,
     }
 )  # these change what is held
+_DELIVERS = frozenset(
+    {BookingKind.EXERCISE, BookingKind.ASSIGNMENT, BookingKind.SYMBOL_CHANGE, BookingKind.MERGER}
+)  # these may bring another instrument
+_AT_COST = frozenset({BookingKind.IMPORT, BookingKind.TRANSFER})  # units come or go at a price that nobody paid now
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Booking:
     `cash` is what it did to the balance in `currency`, `quantity` the signed change of what is held in `instrument`
     (for a split the units gained or, negative, lost; for a conversion the amount of the pair's base currency). An
     option that is settled in shares brings or takes `units` of `delivered` for that cash; one settled in cash has none.
+    What a merger or a new symbol brings is `delivered` too. Units that are imported or transferred have `price`, what
+    one cost, and `acquired`, since when they are held.
     """
 
     id: str
@@ -63,6 +77,8 @@ class Booking:
     units: Decimal = ZERO
     account: str = ""
     book: str = ""
+    price: Decimal | None = None
+    acquired: datetime | None = None
 
     def __post_init__(self) -> None:
         if type(self.time) is not datetime or self.time.tzinfo is not UTC:
@@ -71,22 +87,71 @@ class Booking:
             value = getattr(self, name)
             if not isinstance(value, Decimal) or not value.is_finite():
                 raise InputError(f"{name} of a booking must be a finite Decimal, not {value!r}")
+        if self.acquired is not None:
+            object.__setattr__(self, "acquired", utc(self.acquired, "acquired"))
         self._check_holdings()
+        self._check_price()
 
     def _check_holdings(self) -> None:
         if self.kind in _HOLDS and (self.instrument is None or not self.quantity):
             raise InputError(f"a {self.kind.value} needs an instrument and a quantity: {self.id}")
-        if self.kind not in _HOLDS and self.quantity:
+        if self.kind not in _HOLDS and self.quantity and self.kind is not BookingKind.TRANSFER:
             raise InputError(f"a {self.kind.value} changes cash only, not a holding: {self.id}")
         if (self.delivered is None) != (not self.units):
             raise InputError(f"what is delivered needs both an instrument and units: {self.id}")
-        if self.delivered is not None and self.kind not in (BookingKind.EXERCISE, BookingKind.ASSIGNMENT):
+        if self.delivered is not None and self.kind not in _DELIVERS:
             raise InputError(f"only an exercise or assignment delivers, not a {self.kind.value}: {self.id}")
+        if self.delivered is None and self.kind is BookingKind.SYMBOL_CHANGE:
+            raise InputError(f"a symbol_change needs what is delivered, and its units: {self.id}")
         pair = self.instrument is not None and self.instrument.asset_class is AssetClass.FX
         if self.kind is BookingKind.CONVERSION and not pair:
             raise InputError(f"a conversion needs a currency pair as its instrument: {self.id}")
 
+    def _check_price(self) -> None:
+        units = self.kind in _AT_COST and bool(self.quantity)
+        if units and (not isinstance(self.price, Decimal) or not self.price.is_finite() or self.price < 0):
+            raise InputError(f"units of a {self.kind.value} need what one cost, not {self.price!r}: {self.id}")
+        if units and self.cash:
+            raise InputError(f"units of a {self.kind.value} come without cash: {self.id}")
+        if not units and self.price is not None:
+            raise InputError(f"a {self.kind.value} has no price of its own: {self.id}")
+
     @property
     def symbol(self) -> str:
         """Symbol of the instrument; empty when it is about money alone."""
+        return self.instrument.symbol if self.instrument else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Units or money that went from one book of an account to another. The account as a whole does not change.
+
+    Units take what they cost, and since when they are held, with them; `price` is what one was worth at `time`. Money
+    is `cash` in `currency`. `lots` names the tax lots that go, by id and quantity; those that its method sells first
+    when there are none.
+    """
+
+    id: str
+    source: str
+    target: str
+    time: datetime
+    cash: Decimal = ZERO
+    currency: str = "USD"
+    instrument: Instrument | None = None
+    quantity: Decimal = ZERO
+    price: Decimal | None = None
+    lots: tuple[tuple[str, Decimal], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", utc(self.time, "transfer time"))
+        if self.source == self.target:
+            raise InputError(f"a transfer needs two books, not {self.source!r} twice")
+        if (self.instrument is None) != (not self.quantity) or (self.instrument is None) == (not self.cash):
+            raise InputError(f"a transfer moves either money or units of an instrument: {self.id}")
+        if self.instrument is None and self.cash < 0:
+            raise InputError(f"a transfer moves a positive amount, from {self.source} to {self.target}: {self.id}")
+
+    @property
+    def symbol(self) -> str:
+        """Symbol of the instrument; empty when it is money."""
         return self.instrument.symbol if self.instrument else ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from aura_lib.core.errors import InputError
+
+OCC = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")  # root, expiry, right, strike in thousandths: 21 signs at most
 
 
 class AssetClass(StrEnum):
@@ -66,3 +69,24 @@ class Instrument:
         if self.asset_class is not AssetClass.FX or len(self.symbol) < 6:
             raise InputError(f"{self.symbol} is no currency pair such as EURUSD: it has no base currency")
         return self.symbol[:3]
+
+
+def option_of(symbol: str) -> Instrument:
+    """The listed option that an OCC symbol names; a root that ends in a digit stands for an adjusted contract.
+
+    Example:
+        >>> option_of("AAPL240119C00190000").strike
+        Decimal('190')
+    """
+    match = OCC.fullmatch(symbol)
+    try:
+        if match is None:
+            raise ValueError
+        root, day, right, strike = match.groups()
+        expiry = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
+    except ValueError:
+        raise InputError(f"{symbol!r} is no option symbol such as AAPL240119C00190000") from None
+    return Instrument(
+        symbol, AssetClass.OPTION, multiplier=Decimal(100), underlying=root, expiry=expiry,
+        strike=(Decimal(strike) / 1000).normalize() + 0, right=Right.CALL if right == "C" else Right.PUT,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from aura_lib.core.orders import Fill
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+CARRIED = frozenset({BookingKind.SYMBOL_CHANGE, BookingKind.MERGER})  # what comes costs what went
 NOTHING: Mapping[str, Decimal] = MappingProxyType({})
 
 
@@ -242,12 +243,16 @@ class Books:
     def _booking(self, booking: Booking) -> None:
         if booking.instrument is not None and booking.quantity:
             self._hold(booking, booking.instrument)
-        if booking.delivered is not None:
+        if booking.delivered is not None and booking.kind in CARRIED:
+            self._deliver_at_cost(booking, booking.delivered)
+        elif booking.delivered is not None:
             price = abs(booking.cash / (booking.units * booking.delivered.multiplier))
             self._trade(booking.delivered, booking.units, price)
         self._pay(booking.currency, booking.cash)
         if booking.kind in INCOME and booking.currency == self.currency:
             self.income += booking.cash
+        if booking.kind is BookingKind.FEE and booking.currency == self.currency:
+            self.fees -= booking.cash
 
     def _hold(self, booking: Booking, instrument: Instrument) -> None:
         if booking.kind is BookingKind.CONVERSION:
@@ -255,9 +260,26 @@ class Books:
         elif booking.kind is BookingKind.SPLIT:
             held = self.positions.get(instrument.symbol, Position(instrument))
             self.positions[instrument.symbol] = held.split(booking.quantity)
+        elif booking.price is not None:
+            self._trade(instrument, booking.quantity, booking.price)
+        elif booking.delivered is not None and booking.kind in CARRIED:
+            return  # with what it brings: see _deliver_at_cost
         else:
             paid = ZERO if booking.delivered is not None else booking.cash
             self._trade(instrument, booking.quantity, abs(paid / (booking.quantity * instrument.multiplier)))
+
+    def _deliver_at_cost(self, booking: Booking, delivered: Instrument) -> None:
+        """Units go, and others come at what they cost less the cash that came too; what that is too much is a gain."""
+        assert booking.instrument is not None
+        held = self.positions.get(booking.symbol) or Position(booking.instrument)
+        gone = -booking.quantity * held.average_cost * booking.instrument.multiplier
+        kept = gone - booking.cash
+        over = kept < 0 if booking.quantity < 0 else kept > 0
+        gain = -kept if over else ZERO
+        left = held.traded(booking.quantity, held.average_cost)
+        self.positions[booking.symbol] = replace(left, realised=left.realised + gain)
+        cost = ZERO if over else kept
+        self._trade(delivered, booking.units, abs(cost / (booking.units * delivered.multiplier)))
 
     def _trade(self, instrument: Instrument, change: Decimal, price: Decimal) -> None:
         held = self.positions.get(instrument.symbol) or Position(instrument)

@@ -157,7 +157,8 @@ class Floor:
         del self.working[client_id]
         if not w.plain:
             self.special -= 1
-        self.closed[client_id] = answer(client_id, status, w.filled, reason)
+        self.closed[client_id] = told = answer(client_id, status, w.filled, reason)
+        object.__setattr__(told, "intent", w.order.intent)
         closed = _ClosedDraft()
         closed.client_id, closed.status, closed.reason = client_id, status, reason
         closed.__class__ = Closed

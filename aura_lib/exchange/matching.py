@@ -120,6 +120,11 @@ class Exchange:
         """Orders that are still working, in the order of submission."""
         return tuple(working.now for working in self._floor.working.values())
 
+    def open_order(self, client_id: str) -> Order | None:
+        """The open order with this client id."""
+        working = self._floor.working.get(client_id)
+        return None if working is None else working.now
+
     @property
     def idle(self) -> bool:
         """Whether bars can pass without anything happening, until an order comes."""
@@ -279,9 +284,20 @@ class Exchange:
         floor.watch()
         return booked
 
-    def state(self) -> dict[str, Any]:
-        """Everything it knows, as plain JSON values."""
-        return state.told(self._floor)
+    def state(self, *, orders: bool = True) -> dict[str, Any]:
+        """Everything it knows, as plain JSON values; without its orders for who keeps them one by one."""
+        return state.told(self._floor) if orders else state.without_orders(self._floor)
+
+    def kept(self, client_id: str) -> dict[str, Any] | None:
+        """An open order as `state` tells it among its "working", with its place in time; None when there is none."""
+        working = self._floor.working.get(client_id)
+        return None if working is None else {**working.told(), "sequence": working.sequence}
+
+    def part(self) -> list[BrokerOrder]:
+        """Hand over the closed orders and forget them: who keeps them refuses their ids from then on."""
+        closed = list(self._floor.closed.values())
+        self._floor.closed.clear()
+        return closed
 
     @staticmethod
     def restore(kept: Mapping[str, Any]) -> Exchange:

@@ -18,8 +18,14 @@ _NEEDED = {"account", "costs", "matched", "working", "closed"}  # what a state h
 
 def told(floor: Floor) -> dict[str, Any]:
     """Everything a venue knows."""
-    listed = floor.instruments
     in_time = sorted(floor.working.values(), key=lambda w: w.sequence)
+    orders = {"working": [w.told() for w in in_time], "closed": [encode(order) for order in floor.closed.values()]}
+    return without_orders(floor) | orders
+
+
+def without_orders(floor: Floor) -> dict[str, Any]:
+    """Everything it knows but its orders."""
+    listed = floor.instruments
     return {
         "account": encode(floor.books.account),
         "costs": encode(floor.costs),
@@ -30,8 +36,6 @@ def told(floor: Floor) -> dict[str, Any]:
         "opening": floor.opening,
         "standing": floor.standing.value,
         "marks": {symbol: str(mark) for symbol, mark in floor.purse.marks.items()},
-        "working": [w.told() for w in in_time],
-        "closed": [encode(order) for order in floor.closed.values()],
     }
 
 
@@ -52,7 +56,9 @@ def restored(state: Mapping[str, Any]) -> Floor:
     floor.opening, floor.standing = state.get("opening", True), Standing(state.get("standing", Standing.OPEN))
     floor.purse.marks.update({symbol: Decimal(mark) for symbol, mark in state.get("marks", {}).items()})
     for kept in state["working"]:
-        floor.add(Working.of(kept, floor.next()))
+        working = Working.of(kept, floor.next())
+        floor.sequence = max(floor.sequence, working.sequence)
+        floor.add(working)
     for kept in state["closed"]:
         closed = decode(BrokerOrder, kept)
         floor.closed[closed.client_id] = closed

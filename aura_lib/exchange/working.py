@@ -134,9 +134,9 @@ class Working:
 
     @staticmethod
     def of(kept: Any, sequence: int) -> Working:
-        """The order that `told` told."""
+        """The order that `told` told; `sequence` is its place in time, unless that was kept too."""
         order = decode(Order, kept["order"])
-        working = Working(order, utc(kept["since"], "since"), sequence)
+        working = Working(order, utc(kept["since"], "since"), kept.get("sequence", sequence))
         working.filled, working.executions = order.filled, kept["executions"]
         working.triggered, working.reduces = kept.get("triggered", False), kept.get("reduces", False)
         extreme = kept.get("extreme")

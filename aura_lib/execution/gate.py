@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from aura_lib import risk
-from aura_lib.access import verify
-from aura_lib.core import Basket, DataError, Decision, Mode, Promotion, decode
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from aura_lib.access import may, trading, verify
+from aura_lib.core import Basket, DataError, Decision, Mode, Order, PermissionDenied, Promotion, decode
 from aura_lib.execution.accounts import Terms
+from aura_lib.execution.context import context
 from aura_lib.execution.feed import Feed
+from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import SYSTEM, AccountView, Ledger, Received
+from aura_lib.risk import pretrade
+
+if TYPE_CHECKING:
+    from aura_lib.execution.desk.seat import Seat
+
+TICKET = "ticket:"  # what the origin of people's own orders begins with
 
 
 def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decision]:
@@ -15,42 +27,96 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
     return [Decision(leg, i.symbol, False, rule, value, limit) for leg, i in enumerate(basket.intents)]
 
 
-def judge(received: Received, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger, key: str) -> list[Decision]:
-    """Kill switch, permission, promotion, then risk: the first that says no decides for the whole basket.
-
-    `key` is the public key whose signature on a promotion counts.
-    """
-    basket = received.basket
-    if halted := ledger.control.halted(terms.name):
+def judge(received: Received, seat: Seat) -> list[Decision]:
+    """Kill switch, permission, promotion, the checks before a trade, what the broker can take: the first no decides."""
+    basket, terms, view = received.basket, seat.terms, seat.view
+    seat.look(now=True)
+    if halted := seat.halted(basket.book):
         return refuse(basket, "halted", halted)
     if view.drift:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
-    if not received.token.binding.startswith("ticket:") and not promoted(ledger, received.token.binding, terms.account_class, key):
+    if person := user(basket.origin):
+        if why := _denied(seat, person):
+            return refuse(basket, "permission", why)
+    elif not _promoted(seat, received.token.binding):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    return _risk(basket, terms, view, feed)
+    verdict = checked(basket, terms, view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    return [_capable(decision, basket, seat) for decision in verdict]
 
 
-def verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:
-    if halted := ledger.control.halted(terms.name):
-        return refuse(basket, "halted", halted)
-    if view.drift:
-        return refuse(basket, "drift", view.drift, "ledger and broker agree")
-    if basket.book not in view.cash:
-        return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    return _risk(basket, terms, view, feed)
-
-
-def _risk(basket: Basket, terms: Terms, view: AccountView, feed: Feed) -> list[Decision]:
-    account = view.account(basket.book, basket.as_of)
+def _denied(seat: Seat, person: str) -> str:
+    """Why somebody may not trade on the account; empty when he may. Asked again here: a ticket may have waited."""
+    if seat.home is None:
+        return "this desk knows no permissions"
     try:
-        prices = feed.prices(basket.as_of)
-        return risk.check(basket.intents, account, prices, terms.limits, working=view.working(basket.book))
+        may(seat.home, person, trading(seat.terms.account_class), seat.terms.account_class, seat.terms.name)
+    except PermissionDenied as error:
+        return str(error)
+    return ""
+
+
+def _capable(decision: Decision, basket: Basket, seat: Seat) -> Decision:
+    """The decision, or the refusal of what the broker could not take."""
+    why = seat.broker.capabilities.refusal(basket.intents[decision.leg]) if decision.approved else ""
+    return replace(decision, approved=False, rule="broker", value=why, limit=seat.broker.name) if why else decision
+
+
+def checked(
+    basket: Basket,
+    terms: Terms,
+    view: AccountView,
+    feed: Feed,
+    rules: Rulebook,
+    now: datetime | None = None,
+    buying_power: Decimal | None = None,
+) -> list[Decision]:
+    """The verdict of the checks before a trade (`risk.pretrade`) under the limits of account, book and user."""
+    limits = rules.effective(basket.book, user(basket.origin))
+    at = now if now is not None and terms.clock == "wall" else basket.as_of
+    try:
+        known = context(
+            view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power
+        )
+        return pretrade.check(basket.intents, known, limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
+
+
+def objection(order: Order, seat: Seat) -> str:
+    """Why an order may not take the place of another; empty when it may. It is checked as if the old one were gone."""
+    old, origin, now = seat.view.orders[order.parent], order.basket.partition("@")[0], seat.clock.now()
+    seat.look(now=True)
+    if why := seat.halted(order.book) or seat.broker.capabilities.refusal(order.intent):
+        return why
+    if not seat.broker.capabilities.replace:
+        return f"{seat.broker.name} cannot replace an order: cancel it and place another"
+    limits = seat.rules.effective(order.book, user(origin))
+    try:
+        known = context(
+            seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
+            buying_power=seat.buying_power,
+        )  # fmt: skip
+        rest = {n: [o for o in getattr(known, n) if o.client_id != old.client_id] for n in ("orders", "recent")}
+        decision = pretrade.check([order.intent], replace(known, **rest), limits)[0]
+    except DataError as error:
+        return str(error)
+    return "" if decision.approved else str(decision)
+
+
+def user(origin: str) -> str:
+    """Who sent it, where a person did: `ticket:ada` is ada's."""
+    return origin.removeprefix(TICKET) if origin.startswith(TICKET) else ""
+
+
+def _promoted(seat: Seat, binding: str) -> bool:
+    """Whether the promotion stands; one that was found good is not looked for again."""
+    if binding not in seat.known and promoted(seat.ledger, binding, seat.terms.account_class, seat.key):
+        seat.known.add(binding)
+    return binding in seat.known
 
 
 def promoted(ledger: Ledger, binding: str, account_class: Mode, key: str) -> bool:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from aura_lib.core import Basket, Decision, Intent, Side
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
-from aura_lib.execution.gate import verdict
+from aura_lib.execution.gate import TICKET, checked, refuse
+from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import AccountView, Ledger
 
 
@@ -34,11 +35,14 @@ class Preview:
 
 
 def preview(
-    ledger: Ledger, terms: Terms, view: AccountView, feed: Feed, intent: Intent, *, book: str, at: datetime
+    ledger: Ledger, terms: Terms, view: AccountView, feed: Feed, intent: Intent, *, book: str, who: str, at: datetime
 ) -> Preview:
-    """What the desk of an account would say to an intent at a moment; nothing is written."""
-    basket = Basket("preview", at, terms.name, book, at, (intent,))
-    decision = verdict(basket, terms, view, feed, ledger)[0]
+    """What the desk of an account would say to somebody's intent at a moment; nothing is written.
+
+    Permissions and what the broker can take are asked when it is sent.
+    """
+    basket = Basket(f"{TICKET}{who}", at, terms.name, book, at, (intent,))
+    decision = _verdict(basket, terms, view, feed, ledger)[0]
     account = view.account(book, at)
     price = intent.limit_price or feed.prices(at).get(intent.symbol)
     held = account.quantity(intent.symbol)
@@ -47,6 +51,16 @@ def preview(
     sign = 1 if intent.side is Side.SELL else -1
     after = None if value is None else account.cash + sign * value - fee
     return Preview(intent, book, decision, price, value, fee, account.cash, after, held, held + intent.signed)
+
+
+def _verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:
+    if halted := ledger.control.halted(terms.name):
+        return refuse(basket, "halted", halted)
+    if view.drift:
+        return refuse(basket, "drift", view.drift, "ledger and broker agree")
+    if basket.book not in view.cash:
+        return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
+    return checked(basket, terms, view, feed, Rulebook(ledger, terms))
 
 
 def _fee(terms: Terms, quantity: Decimal, value: Decimal) -> Decimal:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 from aura_lib.core import InputError
+from aura_lib.execution import asked
 from aura_lib.execution.accounts import Terms
+from aura_lib.execution.lines import Handler, Line
 from aura_lib.ledger import AccountView, Request
 
-
-class Line(NamedTuple):
-    """An entry to be written: its kind and body, and the key that may be written once only."""
-
-    kind: str
-    body: Mapping[str, Any]
-    key: str | None = None
-
-
-# What a handler gets besides the request is the account as it stands; an InputError is the refusal. The desk puts
-# `request` (its place in the inbox) and `key` into every body.
-Handler = Callable[[AccountView, Terms, Request], Sequence[Line]]
+__all__ = ["HANDLERS", "Handler", "Line", "answer"]
 
 
 def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:
@@ -33,8 +23,13 @@ def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:
             raise InputError(f"unknown request {request.kind!r}; a desk answers {', '.join(sorted(HANDLERS))}")
         lines = handler(view, terms, request)
     except InputError as error:
-        return [Line("request.refused", {**named, "why": str(error)}, request.key)]
+        return [refused(request, str(error))]
     return [Line(kind, {**body, **named}, key) for kind, body, key in lines]
+
+
+def refused(request: Request, why: str) -> Line:
+    """The entry that says that a request is not met, and why."""
+    return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
 
 
 def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
@@ -46,4 +41,17 @@ def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     return [Line("cash", request.body, request.key)]
 
 
-HANDLERS: dict[str, Handler] = {"cash": cash}
+def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
+    """What a person wants written where ledger and broker differ."""
+    from aura_lib.execution.reconcile.mending import mend
+
+    return mend(view, terms, request)
+
+
+HANDLERS: dict[str, Handler] = {
+    "cash": cash,
+    "cancel": asked.cancel,
+    "replace": asked.change,
+    "halt": asked.halt,
+    "mend": mend,
+}

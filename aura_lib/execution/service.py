@@ -58,7 +58,7 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
     clock.advance(max(clock.now(), broker.time()))
     try:
-        desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key)
+        desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
         while going():
             if not desk.cycle():

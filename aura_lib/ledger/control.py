@@ -169,6 +169,14 @@ class Control:
         with self._database.read() as connection:
             self.hold(connection, lease)
 
+    def look(self, lease: Lease) -> dict[str, str]:
+        """Before a send, of one moment: LeaseLost unless the lease is ours, and all that is halted (scope → why)."""
+        table = schema.switches
+        with self._database.read() as connection:
+            self.hold(connection, lease)
+            rows = connection.execute(sa.select(table).where(table.c.halted.is_(True))).all()
+        return {row.scope: f"{row.scope} halted: {row.reason}" for row in rows}
+
     def release(self, lease: Lease) -> None:
         """Give a lease back at once, if it is still ours."""
         table = schema.leases

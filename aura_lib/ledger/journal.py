@@ -113,6 +113,14 @@ class Journal:
         with self._database.read() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
+    def each(self, chain: str, *, after: int = 0) -> Iterator[Entry]:
+        """The entries of a chain with n > `after`, in order; a few thousand at a time in memory, all of one moment."""
+        table = schema.journal
+        query = sa.select(table).where(table.c.chain == chain, table.c.n > after).order_by(table.c.n)
+        with self._database.read() as connection:
+            for some in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield from map(_entry, some)
+
     def last(self) -> int:
         """The highest `seq` so far; 0 for an empty journal."""
         with self._database.read() as connection:

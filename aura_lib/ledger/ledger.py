@@ -64,7 +64,7 @@ class Ledger:
     def account(self, name: str, into: AccountView | None = None) -> AccountView:
         """The view of an account: all of it, or what is new since `into` was last fed."""
         view = into or AccountView(name)
-        return view.apply(self.journal.entries(name, after=view.n))
+        return view.apply(self.journal.each(name, after=view.n))
 
     def waiting(self, account: str) -> bool:
         """Whether anything in the inbox of an account has no answer of its desk yet."""

@@ -345,3 +345,15 @@ def test_a_cluster_that_is_not_named_is_not_asked_for_and_one_that_is_silent_is_
         and "no Dask scheduler answers at AURA_DASK_ADDRESS=tcp://127.0.0.1:9" in silent.found
     )
     assert "dask scheduler" in silent.todo
+
+
+def test_permissions_are_read_and_a_bad_file_is_named_with_its_line(patient: Patient) -> None:
+    assert doctor.permissions(patient).found.startswith("no permissions.yaml: ")
+    file = patient.settings.home / "permissions.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("users:\n  ada:\n    - {do: view, on: all}\n")
+    file.chmod(0o600)
+    assert doctor.permissions(patient) == Finding(Status.OK, "permissions.yaml names ada")
+    file.write_text("users:\n  ada: all\n")
+    found = doctor.examine(patient)["permissions"]
+    assert found.status is Status.FIX and found.found.startswith("permissions.yaml, line 2: ")

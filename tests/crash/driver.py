@@ -370,9 +370,9 @@ def venue_of(world: World) -> dict[str, Any]:
     with sqlite3.connect(world.folder / "home" / "brokers" / "paper.db") as database:
         state = json.loads(database.execute("SELECT state FROM venue").fetchone()[0])
         fills = sorted(row[0] for row in database.execute("SELECT execution_id FROM fills"))
+        known = sorted(row[0] for row in database.execute("SELECT client_id FROM orders"))
     database.close()
-    known = [o["client_id"] for o in state["closed"]] + [o["order"]["client_id"] for o in state["working"]]
-    return {"venue orders": sorted(known), "venue fills": fills, "venue cash": state["account"]["cash"]}
+    return {"venue orders": known, "venue fills": fills, "venue cash": state["account"]["cash"]}
 
 
 def finish(pid: int, seconds: float = 90) -> int:

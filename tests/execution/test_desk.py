@@ -30,6 +30,7 @@ from aura_lib.core import (
 )
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.desk import client_id
+from aura_lib.execution.desk.take import take_baskets
 from aura_lib.execution.gate import promoted
 from aura_lib.ledger import ALL, LeaseLost
 
@@ -67,7 +68,7 @@ def test_a_basket_becomes_decisions_orders_and_fills_that_pay_for_themselves(flo
     floor.settle(desk, 4)
     view = floor.view()
     assert [o.status for o in view.orders.values()] == [OrderStatus.FILLED] * 2
-    assert statuses(floor) == ["sending", "accepted"] * 2 + ["filled"] * 2
+    assert statuses(floor) == ["sending"] * 2 + ["accepted"] * 2 + ["filled"] * 2
     paid = sum(f.quantity * f.price + f.fee for f in view.fills)
     assert view.account("m").cash == Decimal(100_000) - paid
     assert view.account("m").holdings == {"AAA": 10, "BBB": 20}
@@ -114,7 +115,7 @@ def test_the_kill_switch_refuses_baskets_and_stops_orders_that_were_not_sent(flo
     desk = floor.desk(3)
     desk.cycle()
     floor.propose(3, ("AAA", "buy", 10))
-    desk._take()  # decided and approved, not yet sent
+    take_baskets(desk.seat)  # decided and approved, not yet sent
     floor.ledger.control.switch(ALL, True, "storm", "me")
     floor.settle(desk, 4)
     floor.propose(4, ("BBB", "buy", 10))
@@ -203,7 +204,7 @@ def test_an_order_nobody_can_tell_about_stays_unknown_and_holds_the_clock(floor:
     assert [o.status for o in floor.view().orders.values()] == [OrderStatus.UNKNOWN], "silence proves nothing"
     assert floor.ledger.control.clock("paper")[1] is None, "the clock waits for the answer"
     seen[0].down = False
-    desk._ask_after.clear()
+    desk.seat.ask_after.clear()
     floor.settle(desk, 4)
     order = next(iter(floor.view().orders.values()))
     assert (order.status, order.reason) == (OrderStatus.REJECTED, "margin")
@@ -255,10 +256,10 @@ def test_a_desk_that_lost_its_lease_can_neither_write_nor_send(floor: Any) -> No
     seen: list[Wrapped] = []
     frozen = floor.desk(3, wrap=lambda venue: seen.append(Wrapped(venue)) or seen[-1])
     floor.propose(3, ("AAA", "buy", 10))
-    frozen._take()
-    floor.ledger.control.release(frozen._lease)
+    take_baskets(frozen.seat)
+    floor.ledger.control.release(frozen.seat.lease)
     other = floor.ledger.control.acquire("paper", 60, holder="elsewhere:1:1")
-    assert other is not None and other.epoch == frozen._lease.epoch + 1
+    assert other is not None and other.epoch == frozen.seat.lease.epoch + 1
     with pytest.raises(LeaseLost):
         frozen.cycle()
     assert seen[0].submits == 0
@@ -337,7 +338,7 @@ def test_on_a_full_disk_nothing_is_sent_and_nothing_is_lost(floor: Any) -> None:
     assert seen[0].submits == 0
     pages["limit"] = 1_000_000
     engine.dispose()
-    floor.ledger.control.release(desk._lease)
+    floor.ledger.control.release(desk.seat.lease)
     again = floor.desk(3)
     floor.settle(again, 4)
     assert floor.view().account("m").holdings == {"AAA": 1, "BBB": 1, "CCC": 1}

@@ -18,7 +18,7 @@ def test_a_desk_fills_at_a_bar_that_came_after_it_started(floor: Any) -> None:
     feed = Feed(newer(), newer)
     floor.broker_of = lambda clock: PaperBroker(floor.home / "brokers" / "paper.db", feed, clock, floor.terms.costs)
     desk = floor.desk(3)
-    desk._feed = feed
+    desk.seat.feed = feed
     floor.propose(3, ("AAA", "buy", 10))
     floor.settle(desk, 3)
     assert [o.status.value for o in floor.view().orders.values()] == ["accepted"]

@@ -2,6 +2,9 @@
 
 It stands apart from the ledger on purpose: a desk may die between the venue's answer and its own book,
 and then has to ask, as it would ask a real broker. Client ids are enforced for the life of the account.
+
+The exchange is kept in memory as long as nobody else wrote to the file; of each call only what it changed is written,
+so that a call costs the same with a thousand open orders as with one.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_lib.core import (
+    TERMINAL,
     Booking,
     BrokerOrder,
     BrokerRejected,
@@ -40,6 +44,9 @@ from aura_lib.execution.feed import Feed
 EXIT = "/exit"  # what the exchange puts behind the client id of a bracket, to name the order that closes it
 _TABLES = """
 CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), time TEXT NOT NULL, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS version (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL, time TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (client_id TEXT PRIMARY KEY, open INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS open_orders ON orders (client_id) WHERE open = 1;
 CREATE TABLE IF NOT EXISTS fills (n INTEGER PRIMARY KEY AUTOINCREMENT, execution_id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bookings (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deposits (key TEXT PRIMARY KEY, amount TEXT NOT NULL);
@@ -57,32 +64,98 @@ class PaperBroker:
         self._feed, self._clock = feed, clock
         self._database = sqlite3.connect(file, timeout=30, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
-        fresh = Exchange(Decimal(0), costs).state()
-        self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), canonical(fresh)))
+        fresh = canonical(Exchange(Decimal(0), costs).state())
+        self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), fresh))
+        self._database.execute("INSERT OR IGNORE INTO version SELECT 1, 0, time FROM venue")
+        self._exchange: Exchange | None = None
+        self._version = -1  # of the file, that `_exchange` is the state of
+        self._time = ""
+        self._texts: dict[str, str] = {}  # open orders as they are on file
+        self._inside = False
+        self._changed: set[str] = set()  # orders that the present transaction touched
+        self._all = False  # whether it may have touched anything
 
+    # ---- one transaction -------------------------------------------------------------------------------------------
     @contextmanager
     def _session(self) -> Iterator[Exchange]:
         """The exchange, caught up with the clock; what happens inside is kept whole or not at all."""
+        if self._inside and self._exchange is not None:
+            yield self._exchange
+            return
         try:
             self._database.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise BrokerUnavailable(f"the paper venue cannot be written: {error}") from error
-        try:
-            time, state = self._database.execute("SELECT time, state FROM venue").fetchone()
-            exchange = Exchange.restore(json.loads(state))
-            now = max(self._clock.now(), utc(time))
-            for moment in self._feed.moments(utc(time), now):
-                if exchange.idle:
-                    break  # nothing can happen at the bars that are left
-                self._book(exchange.match(moment, self._feed.prices(moment)))
+            exchange = self._caught_up()
+            self._inside = True
             yield exchange
-            after = (iso(now), canonical(exchange.state()))
-            if after != (time, state):  # a question writes nothing
-                self._database.execute("UPDATE venue SET time = ?, state = ?", after)
+            self._keep(exchange)
             self._database.execute("COMMIT")
-        except BaseException:
-            self._database.execute("ROLLBACK")
+        except BaseException as error:
+            self._exchange = None  # what is in memory may be ahead of what is kept
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise BrokerUnavailable(f"the paper venue cannot be written: {error}") from error
             raise
+        finally:
+            self._inside = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Several calls in one transaction: all that they did is kept, or (BrokerUnavailable) none of it."""
+        with self._session():
+            yield
+
+    def _caught_up(self) -> Exchange:
+        version, moment = self._database.execute("SELECT n, time FROM version").fetchone()
+        self._changed, self._all = set(), False
+        if self._exchange is None or version != self._version:
+            self._load()
+            self._version, self._time = version, moment
+        assert self._exchange is not None
+        since, now = utc(self._time), max(self._clock.now(), utc(self._time))
+        for moment in self._feed.moments(since, now):
+            if self._exchange.idle:
+                break  # nothing can happen at the bars that are left
+            self._book(self._exchange.match(moment, self._feed.prices(moment)))
+            self._all = True
+        self._time = iso(now)
+        return self._exchange
+
+    def _load(self) -> None:
+        (text,) = self._database.execute("SELECT state FROM venue").fetchone()
+        rows = self._database.execute("SELECT client_id, body FROM orders WHERE open = 1").fetchall()
+        state = {"working": [], "closed": [], **json.loads(text)}
+        self._all = bool(state["working"] or state["closed"])  # of a file from before orders were kept one by one
+        state["working"] += sorted((json.loads(body) for _, body in rows), key=lambda kept: int(kept["sequence"]))
+        self._exchange, self._texts = Exchange.restore(state), dict(rows)
+
+    def _keep(self, exchange: Exchange) -> None:
+        """Write what changed; a question writes nothing."""
+        changed = [client_id for client_id in self._open(exchange) if self._write(exchange, client_id)]
+        closed = exchange.part()
+        for order in closed:
+            told = replace(order, parent=_parent(order.client_id))
+            line = (order.client_id, canonical(encode(told)))
+            self._database.execute("INSERT OR REPLACE INTO orders VALUES (?, 0, ?)", line)
+            self._texts.pop(order.client_id, None)
+        if self._all:
+            state = canonical(exchange.state(orders=False))
+            self._database.execute("UPDATE venue SET state = ?", (state,))
+        if changed or closed or self._all:
+            self._version += 1
+            self._database.execute("UPDATE version SET n = ?, time = ?", (self._version, self._time))
+
+    def _open(self, exchange: Exchange) -> list[str]:
+        return [order.client_id for order in exchange.open_orders] if self._all else sorted(self._changed)
+
+    def _write(self, exchange: Exchange, client_id: str) -> bool:
+        kept = exchange.kept(client_id)
+        text = None if kept is None else canonical(kept)
+        if text is None or text == self._texts.get(client_id):
+            return False
+        self._database.execute("INSERT OR REPLACE INTO orders VALUES (?, 1, ?)", (client_id, text))
+        self._texts[client_id] = text
+        return True
 
     def _book(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -90,33 +163,58 @@ class PaperBroker:
                 line = (event.execution_id, canonical(encode(event)))
                 self._database.execute("INSERT INTO fills (execution_id, body) VALUES (?, ?)", line)
             elif isinstance(event, Booking):
-                self._database.execute(
-                    "INSERT INTO bookings (id, body) VALUES (?, ?)", (event.id, canonical(encode(event)))
-                )
+                line = (event.id, canonical(encode(event)))
+                self._database.execute("INSERT INTO bookings (id, body) VALUES (?, ?)", line)
 
+    # ---- commands --------------------------------------------------------------------------------------------------
     def submit(self, order: Order) -> BrokerOrder:
         """Accept an order, or raise BrokerRejected; a client id that was used before is rejected."""
         with self._session() as exchange, _refusing():
-            return exchange.submit(order, self._clock.now())
+            self._unique(order.client_id)
+            told = exchange.submit(order, self._clock.now())
+            self._changed.add(order.client_id)
+        return told
 
     def replace(self, old: Order, new: Order) -> BrokerOrder:
         """Put an order in the place of an open one, or raise BrokerRejected and change nothing."""
         with self._session() as exchange, _refusing():
+            self._unique(new.client_id)
+            self._stands(old.client_id, "replace")
             stands = exchange.find(old.client_id)
             if stands is not None and stands.filled != old.filled:
                 raise BrokerRejected(f"cannot replace {old.client_id}: {stands.filled} of it are filled by now")
-            return exchange.succeed(old.client_id, new, self._clock.now())
+            told = exchange.succeed(old.client_id, new, self._clock.now())
+            self._changed |= {old.client_id, new.client_id}
+        return told
 
     def cancel(self, client_id: str) -> None:
         """Cancel an open order; one that is closed or unknown raises BrokerRejected."""
         with self._session() as exchange:
+            self._stands(client_id, "cancel")
             exchange.cancel(client_id)
+            self._changed.add(client_id)
 
+    def _unique(self, client_id: str) -> None:
+        if self._closed(client_id) is not None:
+            raise BrokerRejected(f"client id must be unique: {client_id} is known here, it was not placed again")
+
+    def _stands(self, client_id: str, wish: str) -> None:
+        if (told := self._closed(client_id)) is not None:
+            raise BrokerRejected(f"cannot {wish} {client_id}: it is {told.status.value}")
+
+    def _closed(self, client_id: str) -> BrokerOrder | None:
+        if self._exchange is not None and (told := self._exchange.find(client_id)) and told.status in TERMINAL:
+            return replace(told, parent=_parent(client_id))  # closed in this very transaction
+        query = "SELECT body FROM orders WHERE client_id = ? AND open = 0"
+        row = self._database.execute(query, (client_id,)).fetchone()
+        return decode(BrokerOrder, json.loads(row[0])) if row else None
+
+    # ---- questions -------------------------------------------------------------------------------------------------
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order with this client id, open or closed; None when the venue never had it."""
         with self._session() as exchange:
-            found = exchange.find(client_id)
-            return None if found is None else replace(found, parent=_parent(client_id))
+            order = exchange.open_order(client_id)
+            return self._closed(client_id) if order is None else _told(order)
 
     def orders(self) -> list[BrokerOrder]:
         """Every open order, exits of brackets too."""
@@ -145,16 +243,18 @@ class PaperBroker:
         holdings = {s: Holding(p.instrument, p.quantity, p.average_cost) for s, p in held.items()}
         return Snapshot(self._clock.now(), account.cash, account.currency, holdings, account.balances)
 
+    # ---- the account -----------------------------------------------------------------------------------------------
     def deposit(self, key: str, amount: Decimal) -> None:
         """Pay money in (or, negative, out) once for each key."""
         with self._session() as exchange:
             done = self._database.execute("INSERT OR IGNORE INTO deposits VALUES (?, ?)", (key, str(amount)))
             if done.rowcount:
                 exchange.deposit(amount)
+                self._all = True
 
     def time(self) -> datetime:
         """Up to where the venue has matched."""
-        (time,) = self._database.execute("SELECT time FROM venue").fetchone()
+        (time,) = self._database.execute("SELECT time FROM version").fetchone()
         return utc(time)
 
     def close(self) -> None:

@@ -26,7 +26,8 @@ class Trading:
     """The hours of a market around a moment.
 
     `state` is open, break, pre, post or closed; `session` the one that is on or comes next, `opens` and `closes` its
-    hours; `last_open` and `last_close` those of the session that ended last. UTC.
+    hours; `last_open` and `last_close` those of the session that ended last; `day_start` is the close that gains and
+    losses of the day are counted from: the one before the session that is on, or ended last. UTC.
     """
 
     state: str
@@ -35,6 +36,7 @@ class Trading:
     closes: datetime
     last_open: datetime
     last_close: datetime
+    day_start: datetime
 
     @staticmethod
     def at(calendar: Calendar, moment: datetime) -> Trading:
@@ -45,7 +47,8 @@ class Trading:
         opens, closes = utc(calendar.opens[place]), utc(calendar.closes[place])
         before, ended = (utc(moments[max(place - 1, 0)]) for moments in (calendar.opens, calendar.closes))
         state = _outside(calendar.name, now, ended, opens) if status.state == "closed" else status.state
-        return Trading(state, calendar.sessions[place].date(), opens, closes, before, ended)
+        start = ended if status.state in ("open", "break") else utc(calendar.closes[max(place - 2, 0)])
+        return Trading(state, calendar.sessions[place].date(), opens, closes, before, ended, start)
 
 
 def _outside(calendar: str, now: datetime, ended: datetime, opens: datetime) -> str:
@@ -60,11 +63,12 @@ class Context:
     """All that the checks know. Nothing is asked for: what is not handed in is not known.
 
     `account` is the whole account, `book` the one that trades. `orders` are the live orders of the account, of all
-    books; `recent` those of the last minutes, whatever became of them. `prices` have the time they were made.
+    books, and `legs` the client ids of the exits of brackets and pairs among them; `recent` are the orders of the last
+    minutes, whatever became of them. `prices` have the time they were made.
     `trading` None: the hours mean nothing (a clock that jumps from close to close), so they are not checked, and
     prices are fresh at any age that `max_price_age` allows. `instruments` (symbol → as the venue knows it) None: not
     told; else what is missing in it is unknown. `halted` are symbols that do not trade now. `opening` and
-    `account_opening` are equity at the last close, of the book and the account; None: unknown. `buying_power` is the
+    `account_opening` are equity when the day began, of the book and the account; None: unknown. `buying_power` is the
     broker's own figure where it tells one. `account_short`: whether another book of the account may be short.
     """
 
@@ -74,6 +78,7 @@ class Context:
     book: Account
     prices: Mapping[str, Price]
     orders: Sequence[Order] = ()
+    legs: frozenset[str] = frozenset()
     recent: Sequence[Order] = ()
     trading: Trading | None = None
     instruments: Mapping[str, Instrument] | None = None

@@ -89,7 +89,12 @@ def _extended_hours(intent: Intent, scene: Scene) -> Refused | None:
 
 
 # ---- the price -----------------------------------------------------------------------------------------------------
-def _price(intent: Intent, scene: Scene) -> Refused | None:
+def _no_price(intent: Intent, scene: Scene) -> Refused | None:
+    there = intent.symbol in scene.context.prices
+    return None if there else (intent.symbol, "a price at the moment of decision")
+
+
+def _stale_price(intent: Intent, scene: Scene) -> Refused | None:
     why = scene.why_no_price(intent.symbol)
     return (f"{intent.symbol}: {why}", _wanted(scene)) if why else None
 
@@ -146,7 +151,7 @@ def _max_order_value(intent: Intent, scene: Scene) -> Refused | None:
     return _over(value, limit, f"{value:.2f}")
 
 
-def _holdings(intent: Intent, scene: Scene) -> Refused | None:
+def _no_short(intent: Intent, scene: Scene) -> Refused | None:
     """No accidental short: the sells at work never add up to more than there is, in the book and in the account."""
     if intent.side is Side.BUY:
         return None
@@ -202,12 +207,8 @@ def _crossing(intent: Intent, scene: Scene) -> Refused | None:
         return None
     for order in scene.context.orders:
         other = order.intent
-        if (
-            other.symbol == intent.symbol
-            and other.side is not intent.side
-            and not order.parent
-            and _meet(intent, other)
-        ):
+        opposite = other.symbol == intent.symbol and other.side is not intent.side
+        if opposite and order.client_id not in scene.context.legs and _meet(intent, other):
             return f"{intent.side.value} against {other.side.value} {order.client_id}", "nothing opposite at work"
     return None
 
@@ -234,7 +235,7 @@ def _daily_loss(intent: Intent, scene: Scene) -> Refused | None:
         if limit is None:
             continue
         if opening is None or not opening.is_finite() or opening <= 0:
-            return f"equity of {account.name} at the last close: {opening}", "a positive number"
+            return f"equity of {account.name} when the day began: {opening}", "a positive number"
         loss = (opening - scene.equity(account)) / opening
         if loss >= Decimal(repr(limit)) and loss > 0:
             return f"{loss:.6f}", f"{limit:g}"
@@ -265,10 +266,11 @@ BEFORE: Mapping[str, Test] = {
     "halted_symbol": _halted,
     "hours": _hours,
     "extended_hours": _extended_hours,
-    "stale_price": _price,
+    "no_price": _no_price,
+    "stale_price": _stale_price,
     "collar": _collar,
     "wrong_side": _wrong_side,
-    "holdings": _holdings,
+    "no_short": _no_short,
     "max_order_quantity": _max_order_quantity,
     "max_order_value": _max_order_value,
     "duplicate_intent": _duplicate_intent,

@@ -197,7 +197,7 @@ class Trade(Page[Trading]):
             return
         intent = intent_of(fields, s.instruments, s.prices)
         book = fields.get("book") or s.book
-        self._preview = execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, at=s.as_of)
+        self._preview = execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
         self._problem = ""
 
     def _close_out(self, book: str, symbol: str) -> None:

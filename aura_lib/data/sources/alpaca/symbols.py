@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
-from aura_lib.core import AssetClass, InputError, Instrument, Right
+from aura_lib.core import OCC, AssetClass, InputError, Instrument, option_of
 from aura_lib.data.sources.alpaca.door import Door, NotAllowed, NotThere
 
-OCC = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")  # root, expiry, right, strike in thousandths: 21 signs at most
 PAIR = re.compile(r"[A-Z0-9]{1,10}/[A-Z0-9]{2,10}")
 STOCK = re.compile(r"[A-Z][A-Z0-9]{0,7}(\.[A-Z0-9]{1,4})?")
 FEW = 20  # so many assets are asked for one by one; more of them come with all others, in one answer of megabytes
@@ -72,32 +70,11 @@ def calendar_of(symbols: Sequence[str]) -> str:
     return "24/7" if Kind.CRYPTO in kinds else "XNYS"
 
 
-def contract(symbol: str) -> Instrument:
-    """The option that an OCC symbol names; a root that ends in a digit stands for an adjusted contract.
-
-    Example:
-        >>> contract("AAPL240119C00190000").strike
-        Decimal('190')
-    """
-    match = OCC.fullmatch(symbol)
-    try:
-        if match is None:
-            raise ValueError
-        root, day, right, strike = match.groups()
-        expiry = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
-    except ValueError:
-        raise InputError(f"alpaca: {symbol!r} is no option symbol such as AAPL240119C00190000") from None
-    return Instrument(
-        symbol, AssetClass.OPTION, multiplier=Decimal(100), underlying=root, expiry=expiry,
-        strike=(Decimal(strike) / 1000).normalize() + 0, right=Right.CALL if right == "C" else Right.PUT,
-    )  # fmt: skip
-
-
 def instrument(symbol: str, asset: Mapping[str, Any] | None) -> Instrument:
     """The instrument, from how its symbol is written and what Alpaca says of it (None: nothing)."""
     kind, known = kind_of(symbol), asset or {}
     if kind is Kind.OPTION:
-        return contract(symbol)
+        return option_of(symbol)
     if kind is Kind.CRYPTO:
         tick = _number(known.get("price_increment"), "0.000000001")
         lot = _number(known.get("min_trade_increment"), "0.000000001")

@@ -1,0 +1,280 @@
+"""An account at Alpaca, behind the port that every broker has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Any, TypeVar
+
+from aura_lib.core import (
+    TERMINAL,
+    Booking,
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    Clock,
+    Fill,
+    Holding,
+    Order,
+    OutcomeUnknown,
+    Snapshot,
+    WallClock,
+)
+from aura_lib.execution.brokers.alpaca import activities, words
+from aura_lib.execution.brokers.alpaca.door import Door, NotFound
+from aura_lib.execution.brokers.alpaca.keys import Keys
+from aura_lib.execution.brokers.alpaca.listener import Line
+
+GRACE = 10.0  # seconds after a submission in which "not found" proves nothing: the order may still be on its way
+LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
+PAGE = 500
+MOVING = 3  # looks at an account that changes while it is looked at
+
+T = TypeVar("T")
+
+
+class AlpacaBroker:
+    """A paper or live account at Alpaca. For one thread, except `listen`, which has a connection of its own.
+
+    Args:
+        keys: whose account, and where.
+        account: its name in the ledger, which fills and bookings bear.
+        since: what happened before is not told: the account was kept elsewhere then.
+        grace: seconds in which an order that was sent may be on its way, and "not found" proves nothing.
+        door: how Alpaca is asked.
+        clock: what time it is.
+        now: a clock that counts seconds.
+    """
+
+    name = "alpaca"
+    capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
+
+    def __init__(
+        self,
+        keys: Keys,
+        account: str = "",
+        *,
+        since: datetime | None = None,
+        grace: float = GRACE,
+        door: Door | None = None,
+        clock: Clock | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys, self._account, self._since = keys, account, since
+        self._door, self._clock, self._now, self._grace = door or Door(keys), clock or WallClock(), now, grace
+        self._born = now()
+        self._sent: dict[str, float] = {}  # client id → when it was last put on the wire
+        self._names: dict[str, str] = {}  # Alpaca's id → client id
+        self._ids: dict[str, str] = {}  # client id → Alpaca's id
+        self._parents: dict[str, str] = {}  # client id of a leg → of its order
+        self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
+
+    # ---- commands --------------------------------------------------------------------------------------------------
+    def submit(self, order: Order) -> BrokerOrder:
+        """Place an order, once. BrokerRejected when its client id is taken: then look that one up."""
+        if refusal := self.capabilities.refusal(order.intent):
+            raise BrokerRejected(f"alpaca: {refusal}")
+        return self._command(order, lambda: self._door.post("/orders", words.fields(order)))
+
+    def replace(self, old: Order, new: Order) -> BrokerOrder:
+        """Put an order in the place of an open one; its quantity is what is worked from now on."""
+        if refusal := self.capabilities.refusal(new.intent):
+            raise BrokerRejected(f"alpaca: {refusal}")
+        stands = self._told(old.client_id)
+        if stands is None or stands.status in TERMINAL or stands.filled != old.filled:
+            state = "is not there" if stands is None else f"is {stands.status.value} with {stands.filled} filled"
+            raise BrokerRejected(f"cannot replace {old.client_id}: it {state}")
+        path = f"/orders/{stands.broker_id}"
+        return self._command(new, lambda: self._door.patch(path, words.changes(new)), parent=old.client_id)
+
+    def _command(self, order: Order, send: Callable[[], Any], parent: str = "") -> BrokerOrder:
+        """Send, and bind the answer to the order only when it is about this order."""
+        self._sent[order.client_id] = self._now()
+        try:
+            told = send()
+        except BrokerUnavailable:
+            self._sent.pop(order.client_id)  # it never left
+            raise
+        try:
+            answer = self._learn(told, parent)
+            intent = words.intent(told)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise OutcomeUnknown(f"alpaca took {order.client_id} and its answer cannot be read: {error}") from error
+        same = answer.client_id == order.client_id and intent is not None
+        if not same or (intent is not None and not _about(intent, order)):
+            raise OutcomeUnknown(f"alpaca answered for {order.client_id} with another order, {answer.client_id}")
+        return answer
+
+    def cancel(self, client_id: str) -> None:
+        """Ask to cancel. One that is closed or unknown raises BrokerRejected."""
+        name = self._ids.get(client_id)
+        if name is None:
+            stands = self._told(client_id)
+            if stands is None:
+                raise BrokerRejected(f"alpaca has no order {client_id}")
+            name = stands.broker_id
+        self._door.delete(f"/orders/{name}")
+
+    # ---- questions -------------------------------------------------------------------------------------------------
+    def find(self, client_id: str) -> BrokerOrder | None:
+        """The order, open or closed. None only once it had the time to arrive, and Alpaca still has none."""
+        found = self._told(client_id)
+        if found is None:
+            waited = self._now() - self._sent.get(client_id, self._born)
+            if waited < self._grace:
+                raise BrokerUnavailable(f"alpaca has no order {client_id} yet, {waited:.0f} s after it may have left")
+        return found
+
+    def _told(self, client_id: str) -> BrokerOrder | None:
+        try:
+            told = self._door.get("/orders:by_client_order_id", client_order_id=client_id)
+        except NotFound:
+            return None
+        except BrokerRejected as error:
+            raise BrokerUnavailable(f"alpaca does not say what became of {client_id}: {error}") from error
+        return self._readable("an order", lambda: self._learn(told))
+
+    def orders(self) -> list[BrokerOrder]:
+        """Every open order: legs and held ones, and those placed elsewhere. All of them, or BrokerUnavailable."""
+        found: dict[str, BrokerOrder] = {}
+        for nested in ("true", "false"):  # held legs are told with their order only, others of closed ones without it
+            for told, parent in words.flat(self._open(nested)):
+                order = self._readable("the open orders", lambda t=told, p=parent: self._learn(t, p))  # type: ignore[misc]
+                if order.status not in TERMINAL and (parent or order.client_id not in found):
+                    found[order.client_id] = order
+        return list(found.values())
+
+    def _open(self, nested: str) -> list[Mapping[str, Any]]:
+        query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "asc", "nested": nested}
+        found: dict[str, Mapping[str, Any]] = {}
+        while True:
+            page = self._ask("the open orders", "/orders", **query)
+            fresh = [told for told in page if str(told["id"]) not in found]
+            found |= {str(told["id"]): told for told in fresh}
+            if len(page) < PAGE:
+                return list(found.values())
+            if not fresh:
+                raise BrokerUnavailable(f"alpaca: more than {PAGE} open orders of one moment; not all can be told")
+            last = words.moment(page[-1]["submitted_at"])
+            assert last is not None, "an open order was submitted"
+            query["after"] = (last - timedelta(microseconds=1)).isoformat()  # it leaves out those of the moment itself
+
+    def fills(self, after: str = "") -> list[tuple[str, Fill]]:
+        """Executions after a cursor, in order; some are told again now and then, as they may be written down late."""
+        told = self._activities("/account/activities/FILL", after)
+        return self._readable("executions", lambda: [(str(a["id"]), self._fill(a)) for a in told])
+
+    def _fill(self, told: Mapping[str, Any]) -> Fill:
+        name = str(told["order_id"])
+        if name not in self._names:
+            try:
+                self._learn(self._door.get(f"/orders/{name}"))
+            except BrokerRejected as error:
+                raise BrokerUnavailable(f"alpaca does not tell order {name} of an execution: {error}") from error
+        return activities.fill(told, self._names[name], self._account)
+
+    def bookings(self, after: str = "") -> list[tuple[str, Booking]]:
+        """What happened other than trades, after a cursor, in order."""
+        told = self._activities("/account/activities", after, category="non_trade_activity")
+        return self._readable("activities", lambda: activities.bookings(told, self._account))
+
+    def _activities(self, path: str, after: str, **query: Any) -> list[Mapping[str, Any]]:
+        back = self._now() - self._looked.get(path, float("-inf")) >= LOOK_BACK
+        found = self._readable(
+            "activities", lambda: activities.written(self._door, path, after, self._since, back, **query)
+        )
+        if back:
+            self._looked[path] = self._now()
+        return found
+
+    def snapshot(self) -> Snapshot:
+        """Cash and holdings of one moment: the account must say the same before and after the holdings are asked."""
+        for _ in range(MOVING):
+            taken = self._clock.now()
+            before = self._ask("the account", "/account")
+            held = self._ask("the holdings", "/positions")
+            after = self._ask("the account", "/account")
+            if before["cash"] == after["cash"]:
+                return self._readable("the account", lambda a=after, h=held, t=taken: _snapshot(a, h, t))  # type: ignore[misc]
+        raise BrokerUnavailable(f"alpaca: the account changed while it was looked at, {MOVING} times")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._door.close()
+
+    # ---- the stream ------------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None], stopped: Event) -> None:
+        """Wake on any word of the trade updates, and after every connection, until stopped."""
+        Line(self._keys).listen(wake, stopped)
+
+    # ---- inside ----------------------------------------------------------------------------------------------------
+    def _ask(self, what: str, path: str, **query: Any) -> Any:
+        try:
+            return self._door.get(path, **query)
+        except BrokerRejected as error:
+            raise BrokerUnavailable(f"alpaca does not tell {what}: {error}") from error
+
+    def _readable(self, what: str, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except OutcomeUnknown as error:
+            raise BrokerUnavailable(str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            said = self._keys.clean(f"{type(error).__name__}: {str(error)[:200]}")
+            raise BrokerUnavailable(f"alpaca: what it tells of {what} cannot be read ({said})") from error
+
+    def _learn(self, told: Mapping[str, Any], parent: str = "") -> BrokerOrder:
+        """An order as it is told, with the names of those around it; they are remembered."""
+        name, client_id = str(told["id"]), str(told["client_order_id"])
+        self._names[name], self._ids[client_id] = client_id, name
+        for leg, above in words.flat([told]):
+            if above:
+                self._parents[str(leg["client_order_id"])] = above
+                self._names[str(leg["id"])] = str(leg["client_order_id"])
+        parent = parent or self._parents.get(client_id, "") or self._name_of(told.get("replaces"))
+        if parent:
+            self._parents[client_id] = parent
+        return words.broker_order(told, parent, self._name_of(told.get("replaced_by")))
+
+    def _name_of(self, name: Any) -> str:
+        """The client id of an order that is told by Alpaca's id."""
+        if not name:
+            return ""
+        if str(name) not in self._names:
+            self._names[str(name)] = str(self._ask("an order", f"/orders/{name}")["client_order_id"])
+        return self._names[str(name)]
+
+
+def _about(intent: Any, order: Order) -> bool:
+    wished = order.intent
+    return (intent.symbol, intent.side, intent.quantity) == (wished.symbol, wished.side, wished.quantity)
+
+
+def _snapshot(account: Mapping[str, Any], held: Sequence[Mapping[str, Any]], taken: datetime) -> Snapshot:
+    cash = words.number(account["cash"])
+    if cash is None:
+        raise ValueError("the account has no cash")
+    holdings = [_holding(position) for position in held]
+    return Snapshot(
+        taken, cash, str(account["currency"]), {h.instrument.symbol: h for h in holdings if h.quantity},
+        equity=words.number(account.get("equity")), buying_power=words.number(account.get("buying_power")),
+        blocked=_blocked(account),
+    )  # fmt: skip
+
+
+def _holding(told: Mapping[str, Any]) -> Holding:
+    quantity = words.number(told["qty"])
+    if quantity is None:
+        raise ValueError(f"the holding in {told['symbol']} has no quantity")
+    signed = -abs(quantity) if told.get("side") == "short" else quantity
+    what = words.instrument(str(told["symbol"]), str(told.get("asset_class", "")), quantity)
+    average = words.number(told.get("avg_entry_price"))
+    return Holding(what, signed, average if average is None or average > 0 else None)
+
+
+def _blocked(account: Mapping[str, Any]) -> str:
+    why = [name for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user") if account.get(name)]
+    status = str(account.get("status", "ACTIVE"))
+    return ", ".join([*why, *([f"status {status}"] if status != "ACTIVE" else [])])

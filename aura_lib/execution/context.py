@@ -1,0 +1,122 @@
+"""What the checks before a trade are told of an account: its books, orders, prices, hours, and what it was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+
+import pandas as pd
+
+from aura_lib.core import Calendar, DataError, InputError, Order, OrderType, utc
+from aura_lib.execution.accounts import Terms
+from aura_lib.execution.feed import Feed
+from aura_lib.ledger import AccountView
+from aura_lib.risk.pretrade import Context, Price, TradeLimits, Trading
+
+PAIRS = frozenset({OrderType.BRACKET, OrderType.OCO})
+MINUTE = 60.0
+
+
+def context(
+    view: AccountView,
+    terms: Terms,
+    feed: Feed,
+    limits: TradeLimits,
+    *,
+    book: str,
+    origin: str,
+    now: datetime,
+    buying_power: Decimal | None = None,
+    halted: frozenset[str] = frozenset(),
+) -> Context:
+    """The context of an order of a book, of some origin, at a moment.
+
+    On an account whose time is replayed the hours are not checked: it only ever stands at the close of a bar.
+    Raises DataError when the feed has no prices at that moment.
+    """
+    now = utc(now)
+    hours = _hours(terms, now)
+    seconds = max(MINUTE, limits.duplicate_seconds or 0.0)
+    start = _start(view, feed, limits, hours, book)
+    return Context(
+        now=now,
+        origin=origin,
+        account=view.account(as_of=now),
+        book=view.account(book, now),
+        prices=stamped(feed, now),
+        orders=view.live_orders(),
+        legs=_legs(view),
+        recent=_recent(view, now - timedelta(seconds=seconds)),
+        trading=hours if terms.clock == "wall" else None,
+        instruments=feed.bars.instruments,
+        sectors=_sectors(terms.source) if limits.max_sector_weight is not None or limits.sector_caps else {},
+        halted=halted,
+        opening=start[0],
+        account_opening=start[1],
+        buying_power=buying_power,
+        account_short=terms.limits.short,
+    )
+
+
+def stamped(feed: Feed, at: datetime) -> dict[str, Price]:
+    """The prices at a moment, each with the time of the bar that it closes."""
+    times = feed.bars.times
+    last = int(times.searchsorted(pd.Timestamp(at), side="right")) - 1
+    time = utc(times[last]) if last >= 0 else None
+    return {symbol: Price(price, time) for symbol, price in feed.prices(at).items()}
+
+
+def _hours(terms: Terms, now: datetime) -> Trading | None:
+    try:
+        return Trading.at(Calendar.of(terms.calendar), now)
+    except InputError:  # the calendar does not reach: what hangs on it is not known
+        return None
+
+
+def _start(
+    view: AccountView, feed: Feed, limits: TradeLimits, hours: Trading | None, book: str
+) -> tuple[Decimal | None, Decimal | None]:
+    """What the book and the account were worth when the day began, where a limit asks for it."""
+    wanted = (limits.max_daily_loss, limits.max_account_daily_loss)
+    if hours is None or wanted == (None, None):
+        return None, None
+    of_book, of_account = (
+        None if limit is None else _worth(view, feed, name, hours.day_start)
+        for limit, name in zip(wanted, (book, None), strict=True)
+    )
+    return of_book, of_account
+
+
+def _worth(view: AccountView, feed: Feed, book: str | None, at: datetime) -> Decimal | None:
+    try:
+        return view.account(book, at).equity(feed.prices(at))
+    except DataError:
+        return None
+
+
+def _legs(view: AccountView) -> frozenset[str]:
+    return frozenset(o.client_id for o in view.live_orders() if o.parent and _is_pair(view.orders.get(o.parent)))
+
+
+def _is_pair(order: Order | None) -> bool:
+    return order is not None and order.intent.type in PAIRS
+
+
+def _recent(view: AccountView, since: datetime) -> list[Order]:
+    found = []
+    for order in reversed(view.orders.values()):
+        if order.time <= since:
+            break
+        found.append(order)
+    return found
+
+
+@cache
+def _sectors(source: str) -> Mapping[str, str]:
+    """Symbol → sector, as the source lists them; nothing where it lists none."""
+    from aura_lib import data
+
+    listed = data.universe(source).table()
+    return dict(zip(listed["symbol"], listed["sector"], strict=True))

@@ -1,0 +1,99 @@
+"""One account's desk: the order in which its steps come."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Event
+
+from aura_lib.core import Broker, Clock, OrderStatus, SimulatedClock
+from aura_lib.execution.accounts import Terms
+from aura_lib.execution.desk import stop
+from aura_lib.execution.desk.change import cancel_wanted
+from aura_lib.execution.desk.poll import poll
+from aura_lib.execution.desk.reconcile import reconcile
+from aura_lib.execution.desk.seat import Seat
+from aura_lib.execution.desk.send import send
+from aura_lib.execution.desk.settle import settle
+from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
+from aura_lib.execution.feed import Feed
+from aura_lib.execution.lines import Line
+from aura_lib.ledger import Lease, Ledger
+
+POLL_SECONDS = 2.0  # between two questions to a broker that lives by the wall clock, when nothing wakes the desk
+
+
+class Desk:
+    """One account's desk, for as long as it holds the lease. Call `cycle` again and again.
+
+    `key` is the public key whose signature on a promotion counts, `home` where the permissions of people are.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        terms: Terms,
+        lease: Lease,
+        broker: Broker,
+        feed: Feed,
+        clock: Clock,
+        key: str,
+        home: Path | None = None,
+    ) -> None:
+        self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
+        self.woken = Event()  # set by a broker's stream: there is news, ask for it
+        self._polled = time.monotonic()
+
+    def start(self) -> None:
+        """Read what is written, find out what became of it, and reconcile, before anything new."""
+        seat = self.seat
+        seat.read()
+        stop.remember(seat)
+        seat.write([Line("desk.started", {"epoch": seat.lease.epoch, "holder": seat.lease.holder})])
+        fund_again(seat)
+        seat.look(now=True)
+        answer_requests(seat)
+        settle(seat)
+        self._ask()
+        seat.beat()
+
+    def cycle(self) -> bool:
+        """One round of everything that is due; whether anything was."""
+        seat = self.seat
+        seat.keep()
+        worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
+        worked |= stop.carry_on(seat)
+        stop.stop_loops(seat)
+        return self._follow_time() | worked
+
+    def _follow_time(self) -> bool:
+        if isinstance(self.seat.clock, SimulatedClock):
+            return self._follow_clock(self.seat.clock)
+        if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
+            self.woken.clear()
+            return self._ask(always=False)
+        return False
+
+    def _follow_clock(self, clock: SimulatedClock) -> bool:
+        """Move the simulated clock to where it shall be, once nothing is left to send at the present moment."""
+        seat = self.seat
+        asked = seat.ledger.control.clock(seat.terms.name)
+        if asked is None or asked[1] == asked[0] or self._pending():
+            return False
+        seat.feed.reach(asked[0])
+        clock.advance(asked[0])
+        self._ask()
+        with seat.ledger.write() as connection:
+            seat.ledger.control.hold(connection, seat.lease)
+            seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
+        return True
+
+    def _pending(self) -> bool:
+        unsent = self.seat.live(OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
+        return bool(unsent or self.seat.view.stopping or self.seat.view.flattening)
+
+    def _ask(self, *, always: bool = True) -> bool:
+        booked = poll(self.seat)
+        reconcile(self.seat, always=always)
+        self._polled = time.monotonic()
+        return booked

@@ -1,0 +1,87 @@
+"""Send: APPROVED → SENDING is written → the broker is called once → its answer is written. No retry here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from aura_lib.core import WORKING, BrokerOrder, BrokerRejected, BrokerUnavailable, Order, OrderStatus, OutcomeUnknown
+from aura_lib.execution.desk.learn import learn
+from aura_lib.execution.desk.seat import Seat, status
+from aura_lib.execution.lines import Line
+
+BATCH = 100  # orders whose SENDING is written in one transaction
+
+
+def send(seat: Seat) -> bool:
+    """Send what is approved, in batches; whether there was anything."""
+    approved = seat.live(OrderStatus.APPROVED)
+    for start in range(0, len(approved), BATCH):
+        batch = approved[start : start + BATCH]
+        seat.look(now=True)
+        seat.write([_next(seat, order) for order in batch])
+        place(seat, [seat.view.live[o.client_id] for o in batch if o.client_id in seat.view.live])
+    return bool(approved)
+
+
+def _next(seat: Seat, order: Order) -> Line:
+    to, why = obstacle(seat, order)
+    return status(order, to, why)
+
+
+def obstacle(seat: Seat, order: Order) -> tuple[OrderStatus, str]:
+    """How an order ends that shall not be sent any more, and why; SENDING when nothing stands in its way."""
+    if why := seat.held(order) or seat.view.stopping or seat.view.cancelling.get(order.client_id, ""):
+        return OrderStatus.CANCELLED, why
+    if seat.too_late(order):
+        return OrderStatus.EXPIRED, "its session had passed before it was sent"
+    if (old := replaced_by(seat, order)) is not None and old.status not in WORKING:
+        return OrderStatus.CANCELLED, f"{old.client_id}, whose place it should take, is {old.status.value}"
+    return OrderStatus.SENDING, ""
+
+
+def replaced_by(seat: Seat, order: Order) -> Order | None:
+    """The order whose place this one shall take, if it is such a one."""
+    return seat.view.orders.get(seat.view.replacing.get(order.client_id, ""))
+
+
+def place(seat: Seat, orders: Sequence[Order]) -> None:
+    """Call the broker once for each order that is written as SENDING, and write what came of it."""
+    answers: list[BrokerOrder] = []
+    lines: list[Line] = []
+    try:
+        with together(seat):
+            for order in orders:
+                _place(seat, order, answers, lines)
+    except BrokerUnavailable as error:  # the venue could not keep what it had answered
+        answers, lines = [], [status(order, OrderStatus.UNKNOWN, str(error)) for order in orders]
+    seat.write(lines)
+    learn(seat, answers)
+
+
+def _place(seat: Seat, order: Order, answers: list[BrokerOrder], lines: list[Line]) -> None:
+    seat.look()
+    if why := seat.held(order):
+        lines.append(status(order, OrderStatus.CANCELLED, f"not sent; {why}"))
+        return
+    try:
+        answers += _call(seat, order)
+    except (OutcomeUnknown, BrokerUnavailable) as error:
+        lines.append(status(order, OrderStatus.UNKNOWN, str(error)))
+
+
+def _call(seat: Seat, order: Order) -> list[BrokerOrder]:
+    """The broker's answer on an order, and on the one whose place it took."""
+    old, broker = replaced_by(seat, order), seat.broker
+    try:
+        told = broker.submit(order) if old is None else broker.replace(old, order)
+    except BrokerRejected as error:  # an earlier copy may be what stands in the way: look it up
+        told = broker.find(order.client_id) or BrokerOrder(order.client_id, OrderStatus.REJECTED, reason=str(error))
+    before = broker.find(old.client_id) if old is not None else None
+    return [told] if before is None else [told, before]
+
+
+def together(seat: Seat) -> AbstractContextManager[object]:
+    """Several calls as one, where the venue can keep them in one piece; else nothing."""
+    joined = getattr(seat.broker, "together", None)
+    return joined() if joined else nullcontext()

@@ -1,0 +1,74 @@
+"""Take: what waits in the inbox becomes verdicts and approved orders, and answers to requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from aura_lib.core import Order, decode, digest, encode, iso
+from aura_lib.execution.desk.seat import Seat
+from aura_lib.execution.gate import judge, objection
+from aura_lib.execution.lines import Line
+from aura_lib.execution.requests import answer, refused
+from aura_lib.ledger import Received, Request
+
+
+def client_id(account: str, origin: str, slot: datetime, leg: int, attempt: int = 1) -> str:
+    """The name of an order at the broker: the same decision always gets the same one (20 characters)."""
+    return digest([account, origin, iso(slot), leg, attempt])[:20]
+
+
+def take_baskets(seat: Seat) -> bool:
+    """A Decision for each leg of each new basket, and an APPROVED order for each approved one."""
+    new = seat.ledger.inbox.after(seat.terms.name, seat.view.inbox)
+    for received in new:
+        seat.write(decided(seat, received))
+    return bool(new)
+
+
+def decided(seat: Seat, received: Received) -> list[Line]:
+    """The entries of a basket: its verdict and its orders, for one transaction."""
+    basket = received.basket
+    decisions = judge(received, seat)
+    body = {"basket": encode(basket), "decisions": [encode(d) for d in decisions], "inbox": received.n}
+    lines = [Line("verdict", body, f"verdict:{basket.id}")]
+    for decision in (d for d in decisions if d.approved):
+        name = client_id(seat.terms.name, basket.origin, basket.slot, decision.leg)
+        intent = basket.intents[decision.leg]
+        order = Order(
+            name, seat.terms.name, basket.book, basket.id, decision.leg, 1, intent, seat.clock.now()
+        )  # fmt: skip
+        lines.append(Line("order", {"order": encode(order)}, f"order:{name}"))
+    return lines
+
+
+def answer_requests(seat: Seat) -> bool:
+    """Whatever else was asked, each by its handler, in the order it came."""
+    requests = seat.ledger.inbox.asked(seat.terms.name, seat.view.request)
+    for request in requests:
+        lines = _checked(seat, request, answer(seat.view, seat.terms, request))
+        seat.write(lines)
+        fund(seat, lines)
+    return bool(requests)
+
+
+def _checked(seat: Seat, request: Request, lines: list[Line]) -> list[Line]:
+    """An order that shall take the place of another passes the gate as any other does."""
+    for line in lines:
+        if line.kind == "replace.asked" and (why := objection(decode(Order, line.body["order"]), seat)):
+            return [refused(request, why)]
+    return lines
+
+
+def fund(seat: Seat, lines: list[Line]) -> None:
+    """Pay money that was booked into a simulated venue, which has none but this; once for each key."""
+    deposit = getattr(seat.broker, "deposit", None)
+    for line in lines:
+        if deposit and line.kind == "cash":
+            deposit(line.body["key"], Decimal(line.body["amount"]))
+
+
+def fund_again(seat: Seat) -> None:
+    """At start: what was booked, and may not have been paid in when the desk before us died."""
+    entries = seat.ledger.journal.entries(seat.terms.name, kinds=("cash",))
+    fund(seat, [Line(entry.kind, entry.body) for entry in entries])

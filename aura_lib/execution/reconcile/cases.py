@@ -1,0 +1,62 @@
+"""The known ways in which a ledger and a broker come to differ, and what is done here in each: one sentence a case.
+
+The numbers are those of the reconciliation scenarios that NautilusTrader publishes ("Live Trading", edition of July
+2026): start-up (S), continuous (R), consistency of orders (C), partial history (W), invariants (I) and open questions
+(Q). Where this design answers differently, the sentence says "here".
+"""
+
+from __future__ import annotations
+
+CASES = {
+    "N-S01": "order-state-differs: the broker's word counts, and the missing step is written",
+    "N-S02": "missed-fill: booked once, by its execution id",
+    "N-S03": "several-fills-some-missed: those that are missing are booked, those that are known are not booked again",
+    "N-S04": "external-order: adopted, and kept apart from every book of a strategy",
+    "N-S05": "partial-then-cancelled: cancelled, and the filled part stays booked",
+    "N-S06": "fill-details-differ: ours is kept, the difference is told, a person may take the broker's",
+    "N-S07": "filtered-order: left out when it was asked to be ignored, never by itself",
+    "N-S08": "duplicate-reports: two reports of one order are one, with a remark",
+    "N-S09": "long-quantity-mismatch: a buy of the gap at a computed price is offered",
+    "N-S10": "short-quantity-mismatch: a sell of the gap at a computed price is offered",
+    "N-S11": "position-smaller-at-venue: an entry of the opposite side for the gap is offered",
+    "N-S12": "side-flipped: one entry that closes ours and opens theirs is offered",
+    "N-S13": "alignment-orders-themselves: owned by the one book that holds the symbol, else by none; never sent",
+    "N-R01": "refused-by-api: rejected, with the broker's words",
+    "N-R02": "ambiguous-submit: unknown until the broker tells",
+    "N-R03": "submit-in-flight-too-long: here it stays unknown, counts as exposure and stops its symbol",
+    "N-R04": "cancel-or-modify-too-long: stays as it is, a person is told",
+    "N-R05": "open-order-poll-differs: the broker's status is written",
+    "N-R06": "position-poll-differs: an alignment is offered; here a person decides, and the account waits",
+    "N-R07": "own-book-audit: here nothing is concluded from a listing that lacks an order; it is asked for by name",
+    "N-C01": "sent, not found: here unknown; the proof that it never arrived allows the same id to be sent again",
+    "N-C02": "accepted, not found: here a person decides, since the broker contradicts itself",
+    "N-C03": "accepted, cancelled: cancelled",
+    "N-C04": "accepted, expired: expired",
+    "N-C05": "accepted, rejected: rejected, late as it may be",
+    "N-C06": "change pending, not found: unresolved, a person is told",
+    "N-C07": "cancel pending, not found: unresolved, a person is told",
+    "N-C08": "partly filled, cancelled: cancelled, fills kept",
+    "N-C09": "partly filled, not found: here a person decides; fills are kept either way",
+    "N-W01": "whole-lifecycle-visible: nothing changes",
+    "N-W02": "opening-missing: one opening fill is offered",
+    "N-W03": "several-lifecycles-current-agrees: nothing changes; here older ones are kept, they are our history",
+    "N-W04": "several-lifecycles-current-differs: one fill for the gap is offered; here no history is replaced",
+    "N-W05": "flat-at-venue: nothing changes when the ledger is flat too; here an explicit flat is compared like any",
+    "N-W06": "no-fills: nothing changes",
+    "N-I01": "the final quantity is the broker's",
+    "N-I02": "the average cost agrees with the broker's within 0.01 %",
+    "N-I03": "alignments keep the unrealised profit right",
+    "N-I04": "ids of what is offered are a pure function of the fact: twice books nothing new",
+    "N-I05": "an open listing proves nothing about what it lacks",
+    "N-I06": "what was touched a moment ago is left alone",
+    "N-I07": "before anything is called not found, it is asked for by name",
+    "N-I08": "a failed question is never flat: what rests on it is not compared",
+    "N-I09": "a closed order that is not listed is no difference",
+    "N-I10": "single questions are capped in each cycle",
+    "N-I11": "a fill that comes before its order is booked, and finds its order later",
+    "N-I12": "one question that fails does not stop the others",
+    "N-I13": "only an explicit report is evidence of flat",
+    "N-I14": "start-up agrees with an explicit report, or trading does not start",
+    "N-Q01": "a submit that was ambiguous stays unknown when patience runs out, and is raised to a person",
+    "N-Q02": "a throttled submit (429) is unknown, unless the broker documents that it never reaches the book",
+}

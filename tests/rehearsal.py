@@ -1,0 +1,39 @@
+"""The rehearsal broker for tests: on a free port of loopback, its market moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aura_lib.core import utc
+from aura_lib.execution.brokers.rehearsal import Asset, Listing, Market, Venue
+from aura_lib.execution.brokers.rehearsal.server import Rehearsal, Server
+
+NOON = utc("2026-03-02T17:00:00Z")  # a Monday, New York at noon
+PRICES = {"AAPL": "200", "MSFT": "400", "BTC/USD": "50000"}
+
+
+def rehearsal_venue(file: Path | None = None, **words: Any) -> Venue:
+    """A venue with three symbols and their prices, on a Monday at noon in New York; time stands until it is moved."""
+    now = words.pop("now", NOON)
+    assets = [Asset(s) for s in PRICES] + [
+        Asset("BRK.A", fractionable=False, shortable=False),
+        Asset("GONE", active=False),
+    ]
+    venue = Venue(Market(Listing(assets), now), file=file, **words)
+    for symbol, price in PRICES.items():
+        if venue.market.price(symbol) is None:
+            venue.tick(symbol, Decimal(price))
+    return venue
+
+
+@contextmanager
+def rehearsal_server(file: Path | None = None, **words: Any) -> Iterator[Rehearsal]:
+    """The broker, serving: `.url`, `.stream_url`, `.key`, `.secret`, and `.venue` to move its market."""
+    venue = rehearsal_venue(file, **words)
+    with Server(Rehearsal(venue)) as rehearsal:
+        yield rehearsal
+    venue.close()
