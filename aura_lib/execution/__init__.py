@@ -6,18 +6,24 @@ from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_a
 from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
-from aura_lib.execution.ticket import ticket
+from aura_lib.execution.ticket import cancel, change, halt, resume, ticket
 
 __all__ = [
-    "Preview", "preview", "ticket",
     "DeskProcess",
+    "Preview",
     "Proposal",
     "Terms",
     "account_terms",
     "advance",
+    "cancel",
+    "change",
     "find_terms",
+    "halt",
     "open_account",
     "paper_account",
+    "preview",
     "propose",
+    "resume",
+    "ticket",
     "wait_until",
 ]

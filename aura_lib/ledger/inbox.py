@@ -116,10 +116,10 @@ class Inbox:
             return [Request(r.n, r.key, r.kind, json.loads(r.body)) for r in connection.execute(query)]
 
     def newest(self, account: str) -> list[str]:
-        """The journal keys that answer the last basket and the last request of an account: none where there are none."""
+        """The journal keys that answer the last basket and the last request of an account."""
         b, r = schema.baskets, schema.requests
         last = sa.select(b.c.id).where(b.c.account == account).order_by(b.c.n.desc()).limit(1)
         asked = sa.select(r.c.key).where(r.c.account == account).order_by(r.c.n.desc()).limit(1)
         with self._database.read() as connection:
             basket, request = connection.scalar(last), connection.scalar(asked)
-        return [f"verdict:{basket}"] * (basket is not None) + [request] * (request is not None)
+        return ([f"verdict:{basket}"] if basket else []) + ([request] if request else [])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import secrets
 from collections.abc import Coroutine
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,24 +13,25 @@ from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Settings
 from aura_lib.execution import Preview
+from aura_lib.execution.context import context
+from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import Ledger
 from aura_lib.reports.about import About
+from aura_lib.risk.pretrade import Use, usage
 from aura_lib.ui.live import Empty, Page, request
-from aura_lib.ui.trade import words
-from aura_lib.ui.trade.form import intent_of, number
-from aura_lib.ui.trade.state import MANUAL, Reader, Trading, accounts, practice_account
+from aura_lib.ui.trade import asking, blotter, ticket, words
+from aura_lib.ui.trade.form import intent_of
+from aura_lib.ui.trade.state import Reader, Trading, accounts
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-PRACTICE, CAPITAL = "practice", Decimal(100_000)
 BARS = 120  # candles in the picture
-PRACTISED = 500  # bars of the history that practice starts before the end of
 NOTHING = (
     "<h2>No account yet</h2><p>Practise first: an account of simulated money on sample prices, with a clock that you "
     f'move.</p><p><button class="aura-main" data-ask="practise" value="1">Open a practice account with '
-    f"{CAPITAL:,} USD</button></p>"
+    f"{asking.CAPITAL:,} USD</button></p>"
 )
 
 
@@ -51,8 +50,8 @@ class Trade(Page[Trading]):
         self._reader = Reader(settings or Settings.load())
         self._fields: dict[str, str] = {"symbol": self.symbol}
         self._preview: Preview | None = None
-        self._problem = self._told = self._sending = ""
-        self._ticket: datetime | None = None  # when the order was reviewed: what makes a second press the same ticket
+        self._told = self._sending = ""
+        self._ticket = ""  # the name of an order that was reviewed: what makes a second press the same ticket
         self._troubles: dict[str, str] = {}
         self._form = 0  # which form it is: a sent one is followed by an empty one
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -63,7 +62,7 @@ class Trade(Page[Trading]):
         names = accounts(ledger) if ledger is not None else []
         if ledger is None or not names:
             raise Empty(NOTHING)
-        name = self._account or (PRACTICE if PRACTICE in names else names[0])
+        name = self._account or (asking.PRACTICE if asking.PRACTICE in names else names[0])
         return self._reader.read(ledger, name, self._book)
 
     def mark(self, ledger: Ledger) -> object:
@@ -84,7 +83,7 @@ class Trade(Page[Trading]):
 
     def ticket(self) -> Panel:
         """The form of an order."""
-        return self.panel(lambda s: words.ticket(s, self.symbol, self._form), self._heard)
+        return self.panel(lambda s: ticket.ticket(s, self.symbol, self._form), self._heard)
 
     def review(self) -> Panel:
         """What it would cost and what the desk would decide; then the step that sends it."""
@@ -96,19 +95,19 @@ class Trade(Page[Trading]):
 
     def positions(self) -> Panel:
         """What is held."""
-        return self.panel(words.positions, self._heard)
+        return self.panel(blotter.positions, self._heard)
 
     def orders(self) -> Panel:
         """Open orders, to be changed or cancelled, and the newest closed ones."""
-        return self.panel(lambda s: words.orders(s, self._troubles.get("orders", "")), self._heard)
+        return self.panel(lambda s: blotter.orders(s, self._troubles.get("orders", "")), self._heard)
 
     def fills(self) -> Panel:
         """The newest fills."""
-        return self.panel(words.fills)
+        return self.panel(blotter.fills)
 
     def limits(self) -> Panel:
         """The limits with their use."""
-        return self.panel(lambda s: words.limits(self._limits(s)))
+        return self.panel(lambda s: words.limits(s, self._limits(s)))
 
     def switch(self) -> Panel:
         """The kill switch."""
@@ -119,8 +118,8 @@ class Trade(Page[Trading]):
         return accounts(self._ledger) if self._ledger is not None else []
 
     def _reviewed(self, s: Trading) -> str:
-        asked = self._ticket is not None
-        return words.review(s, self._preview, self._problem, self._told, sending=self._sending, asked=asked)
+        problem = self._troubles.get("ticket", "")
+        return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
 
     def _picture(self, s: Trading) -> go.Figure:
         from aura_lib.reports import figures
@@ -131,126 +130,89 @@ class Trade(Page[Trading]):
         bars = s.feed.bars.until(s.as_of).select([symbol])
         frame = pd.DataFrame({name: table[symbol] for name, table in bars.fields.items()}).dropna(how="all").tail(BARS)
         about = About(symbol, "", f"prices of {s.terms.source}", s.as_of, s.instruments[symbol].currency)
-        return figures.candles(frame, about=about, levels=words.levels(s, symbol))
+        return figures.candles(frame, about=about, levels=blotter.levels(s, symbol))
 
     # what its controls do -------------------------------------------------------------------------------------------
     def _heard(self, name: str, value: str) -> None:
         """A control was used. What cannot be done is told where it was asked for."""
-        place = {"replace": "orders", "cancel": "orders", "halt": "switch", "resume": "switch"}.get(name, "")
+        place = asking.PLACES.get(name, "ticket")
         try:
             self._troubles.pop(place, None)
             self._ask(name, value)
         except AuraError as error:
-            if place:
-                self._troubles[place] = str(error)
-            else:
-                self._problem = str(error)
+            self._troubles[place] = str(error)
         self.refresh()
 
     def _ask(self, name: str, value: str) -> None:
         match name:
             case "practise":
-                self._practise()
+                asking.practise(self.settings)
+                self._account = asking.PRACTICE
             case "account":
-                self._account, self._book, self._preview, self._ticket = value, "", None, None
+                self._account, self._book, self._preview, self._ticket = value, "", None, ""
             case "review:typed":
-                self._typed(_fields(value))
+                self._typed(asking.fields(value))
             case "review":
-                self._typed(_fields(value))
-                self._ticket = datetime.now(UTC) if self._preview and not self._problem else None
+                self._typed(asking.fields(value))
+                self._ticket = secrets.token_hex(8) if self._preview else ""
             case "back":
-                self._ticket = None
-            case "send":
-                self._send()
+                self._ticket = ""
+            case "send" if self._preview is not None and self._ticket and not self._sending:
+                self._sending = "Sent to the desk; waiting for its verdict …"
+                self._later(self._sent(self._preview, self._ticket))
             case "close":
                 self._close_out(*value.rpartition("|")[::2])
-            case _:
-                self._command(name, value)
-
-    def _command(self, name: str, value: str) -> None:
-        """What is asked of the desk, or of its clock."""
-        ledger, s = self._open(), self._shown_now()
-        match name:
-            case "clock" if s.practice:
-                self._move(s, int(value))
-            case "cancel":
-                execution.cancel(ledger, s.terms.name, value, who=who(), reason="asked for on the trading page")
-            case "replace":
-                asked = _fields(value)
-                changed = {key: number(key.replace("_", " "), text) for key, text in asked.items() if key != "client_id"}
-                execution.replace(ledger, s.terms.name, asked["client_id"], who=who(), **changed)
-            case "halt":
-                asked = _fields(value)
-                reason = asked.get("reason", "").strip() or "asked for on the trading page"
-                execution.halt(
-                    ledger, s.terms.name, reason, who(), cancel="cancel" in asked, flatten="flatten" in asked
-                )
-            case "resume":
-                execution.resume(ledger, s.terms.name, _fields(value).get("reason", ""), who(), home=self.settings.home)
+            case "clock" if self._shown_now().practice:
+                self._move(self._shown_now(), int(value))
+            case _ if name in asking.PLACES:
+                self._later(self._asked(name, value))
 
     def _typed(self, fields: dict[str, str]) -> None:
         """Look at what the form says by now: its sentence, its cost, and the decision the desk would take."""
         s = self._shown_now()
-        self._fields, self._ticket, self._preview, self._told = fields, None, None, ""
-        if not fields.get("size", "").strip():
-            self._problem = ""
-            return
-        intent = intent_of(fields, s.instruments, s.prices)
-        book = fields.get("book") or s.book
-        self._preview = execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
-        self._problem = ""
+        self._fields, self._ticket, self._preview, self._told = fields, "", None, ""
+        if fields.get("size", "").strip():
+            intent, book = intent_of(fields, s.instruments, s.prices), fields.get("book") or s.book
+            self._preview = execution.preview(
+                self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of
+            )
 
     def _close_out(self, book: str, symbol: str) -> None:
         held = self._shown_now().view.account(book).quantity(symbol)
         if held:
             side = "sell" if held > 0 else "buy"
             self._typed({"symbol": symbol, "side": side, "size": f"{abs(held):f}", "book": book, "reason": "way out"})
-            self._ticket = datetime.now(UTC)
+            self._ticket = secrets.token_hex(8)
 
-    def _send(self) -> None:
-        """Write the ticket; the desk's verdict is waited for beside the loop."""
-        if self._preview is None or self._ticket is None or self._sending:
-            return
-        self._sending = "Sent to the desk; waiting for its verdict …"
-        self._later(self._sent(self._preview, self._ticket))
-
-    async def _sent(self, preview: Preview, ticket: datetime) -> None:
-        account, settings = self._shown_now().terms.name, self.settings
-
-        def write() -> execution.Proposal:
-            with Ledger.open(settings) as ledger:
-                return execution.ticket(
-                    ledger, [preview.intent], account=account, book=preview.book, who=who(), at=ticket, settings=settings
-                )
-
+    async def _sent(self, preview: Preview, key: str) -> None:
+        """Write the ticket, beside the loop: the desk's verdict is waited for. Pressed twice it is written once."""
         try:
-            proposal = await asyncio.to_thread(write)
-            refused = proposal.rejected
-            self._told = str(refused[0]) if refused else "Approved and on its way: see Orders."
-            self._problem, self._form, self.symbol = "", self._form + 1, preview.intent.symbol
+            account = self._shown_now().terms.name
+            refused = await asyncio.to_thread(asking.send, self.settings, account, preview, key)
+            self._told = refused or "Approved and on its way: see Orders."
+            self._form, self.symbol, self._ticket, self._preview = self._form + 1, preview.intent.symbol, "", None
         except AuraError as error:
-            self._problem = str(error)
-        self._sending, self._ticket, self._preview = "", None, None
+            self._troubles["ticket"] = str(error)
+        finally:
+            self._sending = ""
         self.refresh()
 
-    def _practise(self) -> None:
-        """Open the practice account, with its money in the manual book, and its clock at a first bar."""
-        ledger = Ledger.open(self.settings)
-        practice_account(ledger, PRACTICE, "sample:ohlcv")
-        body = {"book": MANUAL, "amount": CAPITAL, "why": "practice"}
-        ledger.inbox.ask(PRACTICE, "cash", body, f"practice:{PRACTICE}")
-        self._account, self._ledger = PRACTICE, self._ledger or ledger
-        trading = self._reader.read(ledger, PRACTICE, MANUAL)
-        times = trading.feed.bars.times
-        ledger.control.set_clock(PRACTICE, times[max(-PRACTISED, -len(times))].to_pydatetime())
+    async def _asked(self, name: str, value: str) -> None:
+        """A cancel, a change, a halt, a resume: beside the loop, the desk answers when it has taken it."""
+        try:
+            await asyncio.to_thread(asking.ask, self.settings, self._shown_now().terms.name, name, value)
+        except AuraError as error:
+            self._troubles[asking.PLACES[name]] = str(error)
+        self.refresh()
 
     def _move(self, s: Trading, bars: int) -> None:
-        later = s.feed.bars.times[s.feed.bars.times > s.as_of][:bars]
+        later = s.later[:bars]
         if len(later):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
-    def _limits(self, s: Trading) -> list[tuple[str, str, str, float | None]]:
-        return []
+    def _limits(self, s: Trading) -> list[Use]:
+        limits = Rulebook(self._open(), s.terms).effective(s.book, who())
+        return usage(context(s.view, s.terms, s.feed, limits, book=s.book, origin="", now=s.as_of), limits)
 
     def _open(self) -> Ledger:
         if self._ledger is None:
@@ -270,14 +232,3 @@ class Trade(Page[Trading]):
             return
         self._tasks.add(task)  # the loop itself would forget it
         task.add_done_callback(self._tasks.discard)
-
-
-def _fields(value: str) -> dict[str, str]:
-    """The fields of a form, as its page sent them."""
-    try:
-        told = json.loads(value)
-    except json.JSONDecodeError:
-        told = None
-    if not isinstance(told, dict):
-        raise InputError("the page sent no form: reload it")
-    return {str(name): str(text)[:400] for name, text in told.items()}

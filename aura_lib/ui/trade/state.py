@@ -8,9 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
+import pandas as pd
+
 from aura_lib import data
-from aura_lib.core import Bars, InputError, Instrument, Mode, Settings
-from aura_lib.execution import Terms, account_terms, find_terms
+from aura_lib.core import Bars, Instrument, Mode, Settings
+from aura_lib.execution import Terms, account_terms
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import SYSTEM, AccountView, Ledger
 
@@ -53,10 +55,10 @@ class Trading:
         return self.terms.clock == "replay" and not jobs
 
     @property
-    def next_bar(self) -> datetime | None:
-        """The close of the bar after `as_of`; None at the end of the history."""
-        later = self.feed.bars.times[self.feed.bars.times > self.as_of]
-        return later[0].to_pydatetime() if len(later) else None
+    def later(self) -> pd.DatetimeIndex:
+        """The bars after `as_of`, as far as the history goes."""
+        times = self.feed.bars.times
+        return times[times.searchsorted(pd.Timestamp(self.as_of), side="right") :]
 
 
 def accounts(ledger: Ledger) -> list[str]:
@@ -81,9 +83,7 @@ class Reader:
         feed.reach(as_of)
         age = ledger.control.age(f"desk:{account}")
         chosen = book or next(iter(sorted(view.cash)), MANUAL)
-        return Trading(
-            terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age
-        )
+        return Trading(terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age)
 
     def _feed(self, terms: Terms) -> Feed:
         key = (terms.source, terms.calendar)
@@ -98,13 +98,3 @@ class Reader:
         if clock is None:
             return bars.start
         return clock[1] or bars.start
-
-
-def practice_account(ledger: Ledger, name: str, source: str) -> Terms:
-    """The practice account of this name, opened when there is none; one that is no simulated account is refused."""
-    from aura_lib.execution import open_account
-
-    known = find_terms(ledger, name)
-    if known is not None and known.clock != "replay":
-        raise InputError(f"account {name} lives by the wall clock: choose another name to practise under")
-    return known or open_account(ledger, Terms(name, source=source))
