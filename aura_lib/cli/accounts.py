@@ -1,16 +1,13 @@
-"""`aura account`, `aura desk`, `aura halt`, `aura resume`: money, the desk, and the kill switch."""
+"""`aura account`: what accounts hold, and opening one."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from aura_lib.cli.answer import Answer, command, table
-
-ACCOUNT = Annotated[str, typer.Argument(help="An account, or ALL.")]
-REASON = Annotated[str, typer.Option("--reason", "-r", help="Why; it is written to the journal.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,34 +82,3 @@ def register(app: typer.Typer) -> None:
             terms = open_account(ledger, Terms(account, clock=clock, source=source, calendar=calendar))
         told = f"Account {account} is open: simulated, {clock} clock, prices of {source}, sessions of {calendar}."
         return Answer(encode(terms), (told,))
-
-    @command(app)
-    def desk(account: Annotated[str, typer.Argument(help="An account.")] = "paper") -> Answer:
-        """Be the desk of an account until stopped. Commands that need a desk start their own."""
-        from aura_lib.execution.service import main
-
-        main([account])
-        return Answer({"account": account, "stopped": True}, (f"desk {account} stopped",))
-
-    @command(app)
-    def halt(account: ACCOUNT = "ALL", reason: REASON = "asked for at the command line") -> Answer:
-        """Kill switch: no order of an account (or ALL) reaches a broker after this, until `aura resume`."""
-        return _switch(account, True, reason)
-
-    @command(app)
-    def resume(account: ACCOUNT, reason: REASON) -> Answer:
-        """Let an account (or ALL) trade again."""
-        return _switch(account, False, reason)
-
-
-def _switch(account: str, halted: bool, reason: str) -> Answer:
-    from aura_lib.access import who
-    from aura_lib.execution import account_terms
-    from aura_lib.ledger import ALL, Ledger
-
-    with Ledger.open() as ledger:
-        if account != ALL:
-            account_terms(ledger, account)
-        ledger.control.switch(account, halted, reason, who())
-    data: dict[str, Any] = {"account": account, "halted": halted, "reason": reason}
-    return Answer(data, (f"{account} is {'halted' if halted else 'trading again'}: {reason}",))

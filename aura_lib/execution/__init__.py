@@ -6,7 +6,8 @@ from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_a
 from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
-from aura_lib.execution.ticket import cancel, change, halt, resume, ticket
+from aura_lib.execution.ticket import cancel, halt, resume, ticket
+from aura_lib.execution.ticket import change as replace
 
 __all__ = [
     "DeskProcess",
@@ -16,13 +17,13 @@ __all__ = [
     "account_terms",
     "advance",
     "cancel",
-    "change",
     "find_terms",
     "halt",
     "open_account",
     "paper_account",
     "preview",
     "propose",
+    "replace",
     "resume",
     "ticket",
     "wait_until",

@@ -79,8 +79,9 @@ def checked(
     at = now if now is not None and terms.clock == "wall" else basket.as_of
     try:
         known = context(
-            view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power
-        )
+            view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power,
+            halted=frozenset(view.stopped),
+        )  # fmt: skip
         return pretrade.check(basket.intents, known, limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
@@ -100,8 +101,8 @@ def objection(order: Order, seat: Seat) -> str:
             seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
             buying_power=seat.buying_power,
         )  # fmt: skip
-        rest = {n: [o for o in getattr(known, n) if o.client_id != old.client_id] for n in ("orders", "recent")}
-        decision = pretrade.check([order.intent], replace(known, **rest), limits)[0]
+        orders, recent = ([o for o in some if o.client_id != old.client_id] for some in (known.orders, known.recent))
+        decision = pretrade.check([order.intent], replace(known, orders=orders, recent=recent), limits)[0]
     except DataError as error:
         return str(error)
     return "" if decision.approved else str(decision)

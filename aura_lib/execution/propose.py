@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aura_lib.core import Basket, Decision
+from aura_lib.core import Basket, Decision, decode
 from aura_lib.execution.service import PATIENCE, wait_until
 from aura_lib.ledger import Ledger
 
@@ -33,14 +33,16 @@ def propose(ledger: Ledger, basket: Basket, secret: str, patience: float = PATIE
     The first basket of an (origin, slot) counts: a second one is not written, and the verdict on the first
     comes back. Raises PermissionDenied without a valid run token, BrokerUnavailable when no desk answers.
     """
-    counts = ledger.inbox.put(basket, secret)
-    key = f"verdict:{counts.id}"
+    return verdict_on(ledger, ledger.inbox.put(basket, secret), patience)
+
+
+def verdict_on(ledger: Ledger, basket: Basket, patience: float = PATIENCE) -> Proposal:
+    """Wait for the desk's verdict on a basket of the inbox."""
+    key, account = f"verdict:{basket.id}", basket.account
     wait_until(
-        lambda: ledger.journal.find(counts.account, key) is not None,
-        f"a verdict on {counts.id}",
-        ledger,
-        counts.account,
+        lambda: ledger.journal.find(account, key) is not None, f"a verdict on {basket.id}", ledger, account,
         patience=patience,
-    )
-    verdict = ledger.account(counts.account).verdicts[counts.id]
-    return Proposal(verdict.basket, verdict.decisions)
+    )  # fmt: skip
+    entry = ledger.journal.find(account, key)
+    assert entry is not None
+    return Proposal(decode(Basket, entry.body["basket"]), tuple(decode(Decision, d) for d in entry.body["decisions"]))

@@ -10,19 +10,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from aura_lib.core import BrokerUnavailable, LedgerError, Settings, SimulatedClock, utc
+from aura_lib.core import Broker, BrokerUnavailable, LedgerError, Listener, Settings, SimulatedClock, utc
 from aura_lib.ledger import Lease, LeaseLost, Ledger
+
+if TYPE_CHECKING:
+    from aura_lib.execution.desk import Desk
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
-IDLE_SECONDS = 0.01
+IDLE_SECONDS = 0.01  # between two looks, where the database does not tell that something was written
+GLANCE_SECONDS = (0.001, 0.004)  # between two glances at whether something was written: at first, and after a while
+LOOK_SECONDS = 0.1  # after which a desk looks around although nothing was written
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
 HUNG = 25.0  # seconds without a sign of life after which a desk is replaced
 
@@ -60,11 +67,41 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     try:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
-        while going():
-            if not desk.cycle():
-                time.sleep(IDLE_SECONDS)
+        with _listening(desk, broker):
+            while going():
+                before = ledger.stamp()
+                if not desk.cycle():
+                    _rest(ledger, desk, before)
     finally:
         broker.close()
+
+
+def _rest(ledger: Ledger, desk: Desk, before: int | None) -> None:
+    """Wait until somebody writes to the ledger, or the broker's stream tells of something, but not for long."""
+    if before is None:
+        desk.woken.wait(IDLE_SECONDS)
+        return
+    until, (pause, longest) = time.monotonic() + LOOK_SECONDS, GLANCE_SECONDS
+    while ledger.stamp() == before and time.monotonic() < until:
+        if desk.woken.wait(pause):
+            return
+        pause = min(pause * 1.05, longest)
+
+
+@contextmanager
+def _listening(desk: Desk, broker: Broker) -> Iterator[None]:
+    """While it lasts, the broker's stream wakes the desk, where there is one."""
+    if not isinstance(broker, Listener):
+        yield
+        return
+    stopped = threading.Event()
+    thread = threading.Thread(target=broker.listen, args=(desk.woken.set, stopped), name="broker-stream", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(5)
 
 
 def _moment(ledger: Ledger, account: str, first: datetime) -> datetime:

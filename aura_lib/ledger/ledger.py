@@ -45,6 +45,10 @@ class Ledger:
         """The schema version of the tables as they are."""
         return self._database.version
 
+    def stamp(self) -> int | None:
+        """A number that is another one once anybody wrote anything; None where that cannot be told cheaply."""
+        return self._database.stamp()
+
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction over all parts."""

@@ -54,8 +54,9 @@ class Floor:
         lease = self.ledger.control.acquire("paper", 60)
         assert lease is not None
         desk = Desk(
-            self.ledger, self.terms, lease, wrap(self.broker_of(clock)), Feed(self.bars), clock, self.vault.public_key
-        )
+            self.ledger, self.terms, lease, wrap(self.broker_of(clock)), Feed(self.bars), clock,
+            self.vault.public_key, self.home,
+        )  # fmt: skip
         desk.start()
         return desk
 
@@ -84,6 +85,12 @@ class Floor:
     ) -> Basket:
         """Put a basket in the inbox: (symbol, side, quantity) each."""
         intents = tuple(Intent(self.bars.instruments[s], Side(side), Decimal(q)) for s, side, q in wishes)
+        return self.put(session, *intents, origin=origin, book=book, binding=binding)
+
+    def put(
+        self, session: int, *intents: Intent, origin: str = "job", book: str = "m", binding: Binding = BINDING
+    ) -> Basket:
+        """Put a basket of any intents in the inbox."""
         moment = self.time(session)
         basket = Basket(origin, moment, "paper", book, moment, intents, "snap", "r1")
         return self.ledger.inbox.put(basket, self.secret(session, origin, book, binding=binding))

@@ -1,50 +1,43 @@
-"""Reconcile: ledger against broker, over the union of both sides. Drift halts the account's new orders."""
+"""Reconcile: ledger against broker, over the union of both sides. Drift halts new orders and says what mends it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
 
-from aura_lib.core import BrokerUnavailable, Snapshot, iso
+from aura_lib.core import BrokerUnavailable, SimulatedClock, Snapshot, iso
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.lines import Line
+from aura_lib.execution.reconcile import Reconciliation, ask, compare
 
 ZERO = Decimal(0)
 AGAIN = timedelta(hours=1)  # how often it is written that nothing differs, on an account that lives by the wall clock
+RECENT = timedelta(seconds=10)  # how long an answer of a real broker may be on its way
 
 
 def reconcile(seat: Seat, *, always: bool = True) -> None:
     """Compare and write what came of it; `always` says that agreement is written too when nothing has changed.
 
-    A question that failed skips the comparison: it is no answer.
+    Where holdings and cash agree there is nothing to explain; a question that failed skips the comparison.
     """
     try:
         told = seat.broker.snapshot()
     except BrokerUnavailable:
         return
     seat.buying_power = told.buying_power
-    what = "; ".join([*differences(seat, told), *strangers(seat)])
-    at = iso(seat.clock.now())
-    if what and (always or what != seat.view.drift):
-        seat.write([Line("drift", {"what": what, "at": at})])
-    elif not what and (always or seat.view.drift or _long_ago(seat)):
-        seat.write([Line("reconciled", {"at": at})])
+    apart = strangers(seat)
+    if agrees(seat, told) and not apart:
+        _agreed(seat, always=always)
+    elif (found := _explained(seat)) is not None:
+        _write(seat, found, apart, always=always)
 
 
-def _long_ago(seat: Seat) -> bool:
-    return seat.view.reconciled is None or seat.clock.now() - seat.view.reconciled > AGAIN
-
-
-def differences(seat: Seat, told: Snapshot) -> list[str]:
-    """What is held and what cash there is, where the two sides do not say the same."""
+def agrees(seat: Seat, told: Snapshot) -> bool:
+    """Whether both sides hold the same and have the same money, over the union of what either names."""
     account = seat.view.account()
-    ours = {**account.holdings, f"cash {account.currency}": account.cash}
-    theirs = {**{s: h.quantity for s, h in told.holdings.items()}, f"cash {told.currency}": told.cash}
-    for currency in {*account.balances, *told.balances}:
-        ours[f"cash {currency}"] = account.balances.get(currency, ZERO)
-        theirs[f"cash {currency}"] = told.balances.get(currency, ZERO)
-    differs = [s for s in sorted({*ours, *theirs}) if ours.get(s, ZERO) != theirs.get(s, ZERO)]
-    return [f"{s}: ledger {ours.get(s, ZERO)}, broker {theirs.get(s, ZERO)}" for s in differs]
+    holds = account.holdings == {s: h.quantity for s, h in told.holdings.items() if h.quantity}
+    balances = {c: a for c, a in account.balances.items() if a} == {c: a for c, a in told.balances.items() if a}
+    return holds and balances and account.cash == told.cash
 
 
 def strangers(seat: Seat) -> list[str]:
@@ -53,3 +46,38 @@ def strangers(seat: Seat) -> list[str]:
     orders = [f"order {o.client_id} ({o.intent.side} {o.remaining} {o.intent.symbol}) is not Aura's" for o in outside]
     parked = seat.view.parked.values()
     return orders + [f"fill {f.execution_id} is of an order that nobody knows, {f.client_id}" for f in parked]
+
+
+def _explained(seat: Seat) -> Reconciliation | None:
+    """What differs and why, with the entries that would mend it; None when the broker could not be asked for that."""
+    view, now = seat.view, seat.clock.now()
+    window = timedelta(0) if isinstance(seat.clock, SimulatedClock) else RECENT
+    told = ask(
+        seat.broker, view, now=now, recent_window=window,
+        fills_after=view.fill_cursor, bookings_after=view.booking_cursor,
+    )  # fmt: skip
+    if told.snapshot is None:
+        return None
+    step = getattr(seat.broker, "cash_step", ZERO)
+    found = compare(view, told, now=now, recent_window=window, earlier=seat.compared, cash_step=step)
+    seat.compared = found
+    return found
+
+
+def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool) -> None:
+    seat.write([Line(entry.kind, entry.body, entry.key) for entry in found.automatic])
+    if not apart and not found.open and not found.drift:
+        if not found.settling:
+            _agreed(seat, always=always)
+        return
+    body = found.body()
+    body["what"] = "; ".join([part for part in (found.drift, *apart) if part])
+    known = (seat.view.drift, [d["id"] for d in seat.view.differences])
+    if always or known != (body["what"], [d["id"] for d in body["differences"]]):
+        seat.write([Line("drift", body)])
+
+
+def _agreed(seat: Seat, *, always: bool) -> None:
+    at, view = seat.clock.now(), seat.view
+    if always or view.drift or view.differences or view.reconciled is None or at - view.reconciled > AGAIN:
+        seat.write([Line("reconciled", {"at": iso(at)})])

@@ -12,6 +12,7 @@ from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.limits import Rulebook
 from aura_lib.execution.lines import Line
+from aura_lib.execution.reconcile import Reconciliation
 from aura_lib.ledger import ALL, AccountView, Lease, Ledger
 
 FRESH = 0.2  # seconds for which a look at lease and kill switch counts; a send after that looks again
@@ -36,6 +37,7 @@ class Seat:
         self.view = AccountView(terms.name, terms.currency)
         self.rules = Rulebook(ledger, terms)
         self.buying_power: Decimal | None = None  # as the broker last told it
+        self.compared: Reconciliation | None = None  # the last comparison that found something
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good
         self.ask_after: dict[str, float] = {}  # order → when the broker may be asked about it again

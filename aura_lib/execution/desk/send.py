@@ -33,10 +33,10 @@ def obstacle(seat: Seat, order: Order) -> tuple[OrderStatus, str]:
     """How an order ends that shall not be sent any more, and why; SENDING when nothing stands in its way."""
     if why := seat.held(order) or seat.view.stopping or seat.view.cancelling.get(order.client_id, ""):
         return OrderStatus.CANCELLED, why
-    if seat.too_late(order):
-        return OrderStatus.EXPIRED, "its session had passed before it was sent"
     if (old := replaced_by(seat, order)) is not None and old.status not in WORKING:
         return OrderStatus.CANCELLED, f"{old.client_id}, whose place it should take, is {old.status.value}"
+    if seat.too_late(order):
+        return OrderStatus.EXPIRED, "its session had passed before it was sent"
     return OrderStatus.SENDING, ""
 
 

@@ -40,7 +40,7 @@ def ask(settings: Settings, account: str, name: str, value: str) -> None:
             case "change":
                 old = given.pop("client_id", "")
                 wish = {field: number(field.replace("_", " "), text) for field, text in given.items()}
-                execution.change(
+                execution.replace(
                     ledger, account, old, who=who(), reason=WHY, settings=settings, quantity=wish.get("quantity"),
                     limit_price=wish.get("limit_price"), stop_price=wish.get("stop_price"),
                 )  # fmt: skip
