@@ -11,7 +11,7 @@ import pandas as pd
 
 from aura_lib import execution
 from aura_lib.access import who
-from aura_lib.core import AuraError, InputError, Settings
+from aura_lib.core import AuraError, InputError, Intent, Settings
 from aura_lib.execution import Preview
 from aura_lib.execution.context import context
 from aura_lib.execution.limits import Rulebook
@@ -118,6 +118,8 @@ class Trade(Page[Trading]):
         return accounts(self._ledger) if self._ledger is not None else []
 
     def _reviewed(self, s: Trading) -> str:
+        if self._preview is not None and not self._sending:  # what was true of it may not be any more
+            self._preview = self._previewed(s, self._preview.intent, self._preview.book)
         problem = self._troubles.get("ticket", "")
         return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
 
@@ -173,9 +175,10 @@ class Trade(Page[Trading]):
         self._fields, self._ticket, self._preview, self._told = fields, "", None, ""
         if fields.get("size", "").strip():
             intent, book = intent_of(fields, s.instruments, s.prices), fields.get("book") or s.book
-            self._preview = execution.preview(
-                self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of
-            )
+            self._preview = self._previewed(s, intent, book)
+
+    def _previewed(self, s: Trading, intent: Intent, book: str) -> Preview:
+        return execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
 
     def _close_out(self, book: str, symbol: str) -> None:
         held = self._shown_now().view.account(book).quantity(symbol)

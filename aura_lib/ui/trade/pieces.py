@@ -12,6 +12,7 @@ from aura_lib.reports import formats, market
 TYPES = {
     OrderType.MARKET: "Market", OrderType.LIMIT: "Limit", OrderType.STOP: "Stop", OrderType.STOP_LIMIT: "Stop limit",
     OrderType.TRAILING_STOP: "Trailing stop", OrderType.BRACKET: "Bracket",
+    OrderType.OCO: "OCO",
 }  # fmt: skip
 NUMBERS = frozenset(
     {"Units", "Filled", "Cost", "Price", "Value", "Unrealised", "Fee", "Used", "Allowed"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from aura_lib.core import Side, TimeInForce
+from aura_lib.core import OrderType, Side, TimeInForce
 from aura_lib.execution import Preview
 from aura_lib.reports import formats, market
 from aura_lib.ui.trade.form import FIELDS, LABELS, told
-from aura_lib.ui.trade.pieces import TYPES, section
+from aura_lib.ui.trade.pieces import TYPES, section, signed
 from aura_lib.ui.trade.state import Trading
 
+OFFERED = frozenset(TYPES) - {OrderType.OCO}  # a pair of exits comes with a bracket
 FORCES = {
     TimeInForce.DAY: "Day", TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK",
     TimeInForce.OPG: "Opening auction", TimeInForce.CLS: "Closing auction",
@@ -21,7 +22,9 @@ FORCES = {
 def ticket(s: Trading, symbol: str, number: int) -> str:
     """The form of an order. It stays as somebody filled it in while the rest of the page moves, until the next one."""
     listed = "".join(f'<option value="{escape(name)}">' for name in sorted(s.instruments))
-    types = "".join(f'<option value="{kind.value}">{label}</option>' for kind, label in TYPES.items())
+    types = "".join(
+        f'<option value="{kind.value}">{label}</option>' for kind, label in TYPES.items() if kind in OFFERED
+    )
     forces = "".join(f'<option value="{force.value}">{label}</option>' for force, label in FORCES.items())
     books = "".join(
         f'<option value="{escape(book)}"{" selected" * (book == s.book)}>{escape(book)}</option>'
@@ -105,6 +108,6 @@ def _facts(s: Trading, p: Preview) -> Iterable[tuple[str, str]]:
     yield (
         "Cash of the book",
         f"{market.price(float(p.cash), money)}"
-        + (f" → {market.price(float(p.cash_after), money)}" if p.cash_after is not None else ""),
+        + (f" → {signed(p.cash_after, money).removeprefix('+')}" if p.cash_after is not None else ""),
     )
     yield "Holding", f"{formats.quantity(p.held)} → {formats.quantity(p.held_after)}"

@@ -96,7 +96,9 @@ def switch(s: Trading, problem: str = "") -> str:
             f"{_check('cancel', 'cancel open orders', ticked=True)}{_check('flatten', 'close all positions')}"
             f'<button class="aura-main aura-danger" type="submit">Halt {escape(s.terms.name)}</button></form>'
         )
-    return section("Kill switch", told_ + inside, "No order leaves for the broker a second after it.")
+    return section(
+        "Kill switch", told_ + inside, "From one second after it no order leaves for the broker, whatever hangs."
+    )
 
 
 def _check(name: str, told: str, *, ticked: bool = False) -> str:
@@ -108,7 +110,7 @@ def limits(s: Trading, uses: Sequence[Use]) -> str:
     """Each limit of the book with its use."""
     rows = [_limit(use) for use in uses if use.limit is not None]
     inside = table("Limits", ("Limit", "Used", "Allowed", ""), rows, "none")
-    note = f"Of book {s.book}: the tightest of account, book and user. `aura limits` sets them."
+    note = f"Of book {s.book}: the tightest of account, book and user. The command aura limits sets them."
     return section("Limits", inside, note)
 
 
