@@ -40,7 +40,9 @@ def account(up: Server) -> AccountView:
 def practising(page: Page, up: Server) -> Page:
     """The page with an open practice account, and a desk at work."""
     page.goto(up.address("dashboards/trade"))
-    expect(page.get_by_text(re.compile("Open a practice account|Its desk is at work")).first).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(re.compile("Open a practice account|Its desk is at work")).first).to_be_visible(
+        timeout=SLOW
+    )
     first = page.get_by_role("button", name="Open a practice account")
     if first.is_visible():
         first.click()
@@ -114,7 +116,7 @@ def test_a_resting_order_is_changed_and_cancelled_and_what_was_typed_stays(page:
     row = table(page, "Orders").get_by_role("row").filter(has_text="MSFT").filter(has_text="accepted")
     expect(row).to_contain_text("20", timeout=SLOW)
     page.get_by_label("How much").fill("3")  # the next ticket, half written, while the page moves
-    row.get_by_text("Change").click()
+    row.locator("summary").click()
     row.get_by_label("Limit price").fill("19")
     row.get_by_role("button", name="Change").click()
     changed = table(page, "Orders").get_by_role("row").filter(has_text="MSFT").filter(has_text="19")
