@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aura_lib.access import may, trading, verify
-from aura_lib.core import Basket, DataError, Decision, Mode, Order, PermissionDenied, Promotion, decode
+from aura_lib.core import Basket, DataError, Decision, InputError, Mode, Order, PermissionDenied, Promotion, decode
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.context import context
 from aura_lib.execution.feed import Feed
@@ -44,7 +44,12 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    verdict = checked(basket, terms, view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    return weighed(basket, seat)
+
+
+def weighed(basket: Basket, seat: Seat) -> list[Decision]:
+    """The checks before a trade, and what the broker can take: all that no permission or promotion has a say in."""
+    verdict = checked(basket, seat.terms, seat.view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
     return [_capable(decision, basket, seat) for decision in verdict]
 
 
@@ -54,7 +59,7 @@ def _denied(seat: Seat, person: str) -> str:
         return "this desk knows no permissions"
     try:
         may(seat.home, person, trading(seat.terms.account_class), seat.terms.account_class, seat.terms.name)
-    except PermissionDenied as error:
+    except (PermissionDenied, InputError) as error:
         return str(error)
     return ""
 
@@ -89,7 +94,7 @@ def checked(
 
 def objection(order: Order, seat: Seat) -> str:
     """Why an order may not take the place of another; empty when it may. It is checked as if the old one were gone."""
-    old, origin, now = seat.view.orders[order.parent], order.basket.partition("@")[0], seat.clock.now()
+    old, origin, now = seat.view.orders[order.parent], order.basket.rpartition("@")[0], seat.clock.now()
     seat.look(now=True)
     if why := seat.halted(order.book) or seat.broker.capabilities.refusal(order.intent):
         return why

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from aura_lib.core import InputError
-from aura_lib.execution import asked
+from aura_lib.execution import asked, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.ledger import AccountView, Request
@@ -53,5 +53,7 @@ HANDLERS: dict[str, Handler] = {
     "cancel": asked.cancel,
     "replace": asked.change,
     "halt": asked.halt,
+    "protect": protection.answer,
+    "slice": slicing.answer,
     "mend": mend,
 }

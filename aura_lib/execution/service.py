@@ -71,12 +71,12 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
             while going():
                 before = ledger.stamp()
                 if not desk.cycle():
-                    _rest(ledger, desk, before)
+                    rest(ledger, desk, before)
     finally:
         broker.close()
 
 
-def _rest(ledger: Ledger, desk: Desk, before: int | None) -> None:
+def rest(ledger: Ledger, desk: Desk, before: int | None) -> None:
     """Wait until somebody writes to the ledger, or the broker's stream tells of something, but not for long."""
     if before is None:
         desk.woken.wait(IDLE_SECONDS)
