@@ -55,7 +55,7 @@ def ticket(s: Trading, symbol: str, number: int) -> str:
 def _price(name: str, label: str) -> str:
     """The field of a price; the style sheet shows it with the types that have it."""
     kinds = " ".join(f"aura-of-{kind.value}" for kind, names in FIELDS.items() if name in names)
-    optional = " (optional)" if name in ("limit_price", "stop_loss_limit") else ""
+    optional = " (optional)" if name == "stop_loss_limit" else ""
     field = f'<input name="{name}" inputmode="decimal" autocomplete="off">'
     return f'<label class="aura-of {kinds}">{escape(label)}{optional}{field}</label>'
 
