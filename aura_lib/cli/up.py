@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         """JupyterLab and the dashboards behind one address and one login, until Ctrl-C."""
         from aura_lib.core import Settings, project_root
         from aura_lib.server.app import bind, build
+        from aura_lib.server.desks import Desks
         from aura_lib.server.instance import only_one, tell
 
         settings = Settings.load()
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
             runs = _runs(settings)
         print("Starting JupyterLab and the dashboards …", file=sys.stderr)
         server = build(settings, project_root() or Path.cwd(), sockets)
+        stack.enter_context(Desks(settings))
         about = _about(server, settings, runs)
         tell(place, about)
 

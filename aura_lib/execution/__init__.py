@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
 from aura_lib.execution.asking import ask_for_money
+from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
 from aura_lib.execution.ticket import cancel, halt, resume, ticket
@@ -11,6 +12,7 @@ from aura_lib.execution.ticket import change as replace
 
 __all__ = [
     "DeskProcess",
+    "Preview",
     "Proposal",
     "Terms",
     "account_terms",
@@ -21,6 +23,7 @@ __all__ = [
     "halt",
     "open_account",
     "paper_account",
+    "preview",
     "propose",
     "replace",
     "resume",

@@ -118,3 +118,12 @@ class Inbox:
         with self._database.read() as connection:
             rows = connection.execute(_REQUESTS, {"account": account, "after": n}).all()
         return [Request(r.n, r.key, r.kind, json.loads(r.body)) for r in rows]
+
+    def newest(self, account: str) -> list[str]:
+        """The journal keys that answer the last basket and the last request of an account."""
+        b, r = schema.baskets, schema.requests
+        last = sa.select(b.c.id).where(b.c.account == account).order_by(b.c.n.desc()).limit(1)
+        asked = sa.select(r.c.key).where(r.c.account == account).order_by(r.c.n.desc()).limit(1)
+        with self._database.read() as connection:
+            basket, request = connection.scalar(last), connection.scalar(asked)
+        return ([f"verdict:{basket}"] if basket else []) + ([request] if request else [])

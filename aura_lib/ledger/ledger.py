@@ -70,6 +70,11 @@ class Ledger:
         view = into or AccountView(name)
         return view.apply(self.journal.each(name, after=view.n))
 
+    def waiting(self, account: str) -> bool:
+        """Whether anything in the inbox of an account has no answer of its desk yet."""
+        keys = self.inbox.newest(account)
+        return any(self.journal.find(account, key) is None for key in keys)
+
     def runs(self, job: str | None = None) -> list[Run]:
         """Every Run as it was last written, in the order they began; of one job if it is named."""
         latest: dict[str, Run] = {}

@@ -68,6 +68,8 @@ class Panel(anywidget.AnyWidget):
 
     `put` changes single texts of it: those of elements with `data-cell="name"` (of a polyline, its points).
     A `<select data-ask="name">` or `<button data-ask="name" value="…">` in it calls `on_ask` with name and value;
+    A `<form data-ask="name">` calls it with "name:typed" while somebody types and with "name" when it is sent, the
+    value being its fields as JSON; what was typed stays when the panel is shown anew (unless it has `data-fresh`).
     `<time data-age datetime="…">` shows how long ago that was, and ticks. `beat` tells the page that the kernel lives:
     after the first one, a page that hears none for fifteen seconds says so.
     """

@@ -38,6 +38,11 @@ class Lesson:
         shown = [o["data"][kind] for o in cell.outputs if kind in o.get("data", {})]
         return shown[-1] if shown else "".join(o["text"] for o in cell.outputs if o.output_type == "stream")
 
+    def said(self, source: str) -> str:
+        """What the only cell that holds this text printed."""
+        (cell,) = [cell for cell in self.cells if source in cell.source]
+        return "".join(o["text"] for o in cell.outputs if o.output_type == "stream")
+
     def figures(self) -> list[Any]:
         """The plotly figures, in order."""
         kind = "application/vnd.plotly.v1+json"
@@ -220,6 +225,22 @@ def sharpe_of_crossover(close: list[float], fast: int, slow: int, cost: float = 
     return sqrt(252) * statistics.fmean(returns) / statistics.stdev(returns)
 
 
+def the_life_of_an_order(lesson: Lesson) -> None:
+    assert lesson.after("os.kill(") == "['sending']"
+    life = [line.split() for line in lesson.after("pd.DataFrame(").splitlines()[2:]]
+    statuses = [words[2] for words in life if words[1] == "status"]
+    assert statuses == ["sending", "unknown", "sending", "accepted", "filled"], "looked up before it was sent again"
+    kinds = [words[1] for words in life]
+    assert [kinds.count(kind) for kind in ("desk.started", "verdict", "order", "fill")] == [2, 1, 1, 1]
+    close = Decimal(str(tape("AAPL")["2011-03-08"]["Adj Close"]))  # the close after the one at which it was wished
+    price = round(close * Decimal("1.0005"), 6)
+    cash = 100_000 - 10 * price - round(10 * price * Decimal("0.0001"), 4)
+    told = lesson.said("len(view.fills)")
+    assert told.startswith("1 order, 1 fill, 10 AAPL") and Decimal(told.split()[-2]) == cash
+    assert lesson.said("as before") == "1 order, as before\n"
+    assert "problem=''" in lesson.after("verified =")
+
+
 PROOFS: dict[str, Callable[[Lesson], None]] = {
     "01_data_and_its_quality": data_and_its_quality,
     "02_indicators_and_figures": indicators_and_figures,
@@ -228,6 +249,7 @@ PROOFS: dict[str, Callable[[Lesson], None]] = {
     "05_what_was_known_when": what_was_known_when,
     "06_when_a_row_is_wrong": when_a_row_is_wrong,
     "07_how_a_search_fools_you": how_a_search_fools_you,
+    "08_the_life_of_an_order": the_life_of_an_order,
 }
 
 

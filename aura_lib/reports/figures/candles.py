@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from aura_lib.core.errors import InputError
-from aura_lib.reports import market_chart
+from aura_lib.reports import market_chart, themes
 from aura_lib.reports.about import ABOUT, About, checked
 from aura_lib.reports.figures import canvas
+from aura_lib.reports.market import digits
 from aura_lib.reports.themes import ThemeName
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def candles(
     span: str = "",
     what: str = "daily",
     log: bool = False,
+    levels: Mapping[str, float] | None = None,
 ) -> go.Figure:
     """Candles with volume below, or a line where there are only closes; nights and holidays take no room.
 
@@ -41,6 +44,7 @@ def candles(
         span: how much time is shown, for the title.
         what: of which time each bar is: "5-minute", "daily" …
         log: makes equal percentages equally tall.
+        levels: name → price, each a dashed line across: what a holding cost, where orders wait.
     """
     if len(candles.columns) and "close" not in candles:
         raise InputError(f"candles need a column 'close'; given: {', '.join(map(str, candles.columns))}")
@@ -54,7 +58,24 @@ def candles(
         return canvas.nothing(figure)
     lines = {name: values.reindex(frame.index) for name, values in (studies or {}).items()}
     made = market_chart.plot(frame, lines, about=about, theme=theme, intraday=what[0].isdigit(), log=log)
-    return _drawn(figure, made)
+    figure = _drawn(figure, made)
+    for name, price in (levels or {}).items():
+        _level(figure, name, price, themes.theme(theme), log=log)
+    return figure
+
+
+def _level(figure: go.Figure, name: str, price: float, look: themes.Theme, *, log: bool) -> None:
+    """A dashed line at a price, with its name at the left."""
+    colour = look.loss if "stop" in name else look.gain if "target" in name else look.accent
+    figure.add_shape(
+        type="line", xref="paper", x0=0, x1=1, yref="y", y0=price, y1=price,
+        line={"color": colour, "width": 1, "dash": "dash"},
+    )  # fmt: skip
+    figure.add_annotation(
+        text=f"{name} {price:,.{digits(price)}f}".replace("<", "&lt;"), xref="paper", x=0, xanchor="left", yref="y",
+        y=math.log10(price) if log else price, yanchor="bottom", showarrow=False,
+        font={"size": 11, "color": colour}, bgcolor=look.panel, borderpad=1,
+    )  # fmt: skip
 
 
 def _drawn(figure: go.Figure, made: market_chart.Plot) -> go.Figure:

@@ -10,8 +10,21 @@ const pageOption = (name) => {
   try { return JSON.parse(document.getElementById("jupyter-config-data").textContent)[name]; } catch { return undefined; }
 };
 
+const fields = (form) => JSON.stringify(Object.fromEntries(new FormData(form)));
+const TYPED = 250; // milliseconds of rest after which what was typed is told
+
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const FLASH = [{backgroundColor: "var(--aura-accent-fill)"}, {backgroundColor: "transparent"}];
+
+const key = (form) => `${form.dataset.ask} ${form.dataset.form ?? ""} ${form.elements.namedItem("client_id")?.value ?? ""}`;
+const fill = (form, typed) => { // what somebody typed stays where the kernel writes the form anew
+  for (const [name, value] of typed ?? []) {
+    const control = form.elements.namedItem(name);
+    if (control instanceof RadioNodeList || control?.tagName === "SELECT" || control?.tagName === "TEXTAREA") control.value = value;
+    else if (control?.type === "checkbox") control.checked = true;
+    else if (control && control.type !== "hidden") control.value = value;
+  }
+};
 
 function render({model, el}) {
   el.classList.add("aura");
@@ -50,7 +63,10 @@ function render({model, el}) {
     const active = el.contains(document.activeElement) ? document.activeElement : null;
     const focused = active?.dataset.ask, value = active?.tagName === "BUTTON" ? active.value : null;
     const open = [...el.querySelectorAll("details")].map((part) => part.open);
+    const typed = new Map([...el.querySelectorAll("form[data-ask]")].map((form) => [key(form), new FormData(form)]));
+    const place = active?.name && active.form ? [active.form.dataset.ask, active.name, active.selectionStart] : null;
     el.innerHTML = model.get("html");
+    for (const form of el.querySelectorAll("form[data-ask]:not([data-fresh])")) fill(form, typed.get(key(form)));
     el.hidden = !model.get("html");
     el.querySelectorAll(".aura-scroll").forEach((part, number) => {
       if (kept[number]) [part.scrollLeft, part.scrollTop] = kept[number];
@@ -60,6 +76,11 @@ function render({model, el}) {
     if (focused) {
       const same = [...el.querySelectorAll(`[data-ask="${CSS.escape(focused)}"]`)];
       (same.find((control) => value !== null && control.value === value) ?? same[0])?.focus();
+    }
+    if (place) {
+      const control = el.querySelector(`form[data-ask="${CSS.escape(place[0])}"]`)?.elements.namedItem(place[1]);
+      control?.focus?.();
+      if (place[2] != null) control?.setSelectionRange?.(place[2], place[2]);
     }
     const served = window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
     for (const link of el.querySelectorAll("a[data-run]")) {
@@ -72,6 +93,20 @@ function render({model, el}) {
   const pressed = (event) => {
     const button = event.target.closest("button[data-ask]");
     if (button && button.getAttribute("aria-disabled") !== "true") model.send({ask: button.dataset.ask, value: button.value});
+  };
+  let rest = 0;
+  const typing = (event) => {
+    const form = event.target.closest("form[data-ask]");
+    if (!form) return;
+    clearTimeout(rest);
+    rest = setTimeout(() => model.send({ask: `${form.dataset.ask}:typed`, value: fields(form)}), TYPED);
+  };
+  const submitted = (event) => {
+    const form = event.target.closest("form[data-ask]");
+    if (!form) return;
+    event.preventDefault();
+    clearTimeout(rest);
+    model.send({ask: form.dataset.ask, value: fields(form)});
   };
   let heard = Date.now();
   const beat = () => { heard = Date.now(); document.documentElement.classList.remove("aura-silent"); };
@@ -91,6 +126,8 @@ function render({model, el}) {
   model.on("msg:custom", handed);
   el.addEventListener("change", changed);
   el.addEventListener("click", pressed);
+  el.addEventListener("input", typing);
+  el.addEventListener("submit", submitted);
   model.on("change:html", write);
   model.on("change:cells", put);
   document.addEventListener("visibilitychange", put);
@@ -98,6 +135,7 @@ function render({model, el}) {
   write();
   return () => {
     clearInterval(timer);
+    clearTimeout(rest);
     sized.disconnect();
     model.off("msg:custom", handed);
     model.off("change:html", write);

@@ -1,0 +1,67 @@
+"""Desks for a server: each account gets one as soon as something waits for it, and keeps it until the server stops."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+from types import TracebackType
+
+from aura_lib.core import AuraError, Settings
+from aura_lib.execution import DeskProcess
+from aura_lib.ledger import SYSTEM, Ledger
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0  # seconds between two looks at what waits
+
+
+class Desks:
+    """Looks for accounts that need a desk, and starts one for each. A command's own desk may be at work already:
+
+    one of the two has the lease, the other waits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._desks: dict[str, DeskProcess] = {}
+        self._over = Event()
+        self._watcher = Thread(target=self._watch, name="desks", daemon=True)
+
+    def __enter__(self) -> Desks:
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._watcher.join()
+        for desk in self._desks.values():
+            desk.stop()
+
+    def _watch(self) -> None:
+        told = ""
+        with Ledger.open(self._settings) as ledger:
+            while not self._over.wait(LOOK):
+                try:
+                    self._look(ledger)
+                    told = ""
+                except AuraError as error:  # a ledger that cannot be read now may be read later
+                    if str(error) != told:
+                        log.warning("desks: %s", error)
+                    told = str(error)
+
+    def _look(self, ledger: Ledger) -> None:
+        for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",)):
+            name = str(entry.body["name"])
+            if name not in self._desks and self._needed(ledger, name):
+                self._desks[name] = DeskProcess(self._settings, name)
+                self._desks[name].start()
+
+    @staticmethod
+    def _needed(ledger: Ledger, account: str) -> bool:
+        """Whether something waits for a desk, and none is at work."""
+        if ledger.control.age(f"desk:{account}") is not None:
+            return False
+        clock = ledger.control.clock(account)
+        return ledger.waiting(account) or (clock is not None and clock[1] != clock[0])

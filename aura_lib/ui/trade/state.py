@@ -1,0 +1,100 @@
+"""What the trading page shows: one account as its ledger has it, with the prices its desk decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+import pandas as pd
+
+from aura_lib import data
+from aura_lib.core import Bars, Instrument, Mode, Settings
+from aura_lib.execution import Terms, account_terms
+from aura_lib.execution.feed import Feed
+from aura_lib.ledger import SYSTEM, AccountView, Ledger
+
+MANUAL = "manual"  # the book of what people trade by hand
+SILENT = 15.0  # seconds without a sign of life after which a desk counts as away
+
+
+@dataclass(frozen=True, eq=False)
+class Trading:
+    """An account at the moment its clock shows. `book` is whose money a ticket spends."""
+
+    terms: Terms
+    view: AccountView
+    book: str
+    feed: Feed
+    as_of: datetime
+    prices: Mapping[str, Decimal]
+    halted: str
+    desk_silent: float | None  # seconds since its last sign of life; None: never seen
+
+    @property
+    def live(self) -> bool:
+        """Whether real money is at stake."""
+        return self.terms.account_class is Mode.LIVE
+
+    @property
+    def served(self) -> bool:
+        """Whether a desk is at work."""
+        return self.desk_silent is not None and self.desk_silent < SILENT
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Symbol → instrument, of all that the account's prices know."""
+        return self.feed.bars.instruments
+
+    @property
+    def practice(self) -> bool:
+        """Whether a person may move the clock: a simulated one, and no job of anybody's lives by it."""
+        jobs = any(not basket.startswith("ticket:") for basket in self.view.verdicts)
+        return self.terms.clock == "replay" and not jobs
+
+    @property
+    def later(self) -> pd.DatetimeIndex:
+        """The bars after `as_of`, as far as the history goes."""
+        times = self.feed.bars.times
+        return times[times.searchsorted(pd.Timestamp(self.as_of), side="right") :]
+
+
+def accounts(ledger: Ledger) -> list[str]:
+    """The names of all open accounts, in the order they were opened."""
+    return [str(e.body["name"]) for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+
+
+class Reader:
+    """Reads an account again and again; bars stay in memory, and the view takes in only what is new."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._views: dict[str, AccountView] = {}
+
+    def read(self, ledger: Ledger, account: str, book: str) -> Trading:
+        """The account as it stands now."""
+        terms = account_terms(ledger, account)
+        view = self._views[account] = ledger.account(account, self._views.get(account))
+        feed = self._feed(terms)
+        as_of = self._moment(ledger, terms, feed.bars)
+        feed.reach(as_of)
+        age = ledger.control.age(f"desk:{account}")
+        chosen = book or next(iter(sorted(view.cash)), MANUAL)
+        return Trading(terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age)
+
+    def _feed(self, terms: Terms) -> Feed:
+        key = (terms.source, terms.calendar)
+        if key not in self._feeds:
+            load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=self._settings)
+            self._feeds[key] = Feed(load(), newer=load)
+        return self._feeds[key]
+
+    @staticmethod
+    def _moment(ledger: Ledger, terms: Terms, bars: Bars) -> datetime:
+        clock = ledger.control.clock(terms.name)
+        if clock is None:
+            return bars.start
+        return clock[1] or bars.start
