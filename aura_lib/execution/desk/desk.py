@@ -14,9 +14,9 @@ from aura_lib.execution.desk.change import cancel_wanted
 from aura_lib.execution.desk.poll import poll
 from aura_lib.execution.desk.reconcile import reconcile
 from aura_lib.execution.desk.seat import Seat
-from aura_lib.execution.desk.send import send
+from aura_lib.execution.desk.send import send, trade
 from aura_lib.execution.desk.settle import settle
-from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
+from aura_lib.execution.desk.take import answer_requests, fund_again
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.protection.keeper import Keeper
@@ -65,7 +65,7 @@ class Desk:
         """One round of everything that is due; whether anything was."""
         seat = self.seat
         seat.keep()
-        worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
+        worked = answer_requests(seat) | trade(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
         worked |= self._by_itself()
