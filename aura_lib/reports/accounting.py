@@ -211,9 +211,7 @@ def _sections(view: AccountView, told: Statement) -> list[Section]:
     return [
         Section("Cash and value", words, "Cash at the start and what happened to it; then what the value came from."),
         Section("Lots held", to_the_cent(lots), "What each unit cost and since when it is held."),
-        Section(
-            "Lots closed", to_the_cent(closed_table(told.closed)), "Gains before fees, net after them."
-        ),
+        Section("Lots closed", to_the_cent(closed_table(told.closed)), "Gains before fees, net after them."),
         Section("Blotter", to_the_cent(happened), "Everything that happened, in order."),
     ]
 
