@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-
-import pandas as pd
+from itertools import takewhile
 
 from aura_lib.core import Calendar, DataError, InputError, Order, OrderType, utc
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import AccountView
-from aura_lib.risk.pretrade import Context, Price, TradeLimits, Trading
+from aura_lib.risk.pretrade import Context, TradeLimits, Trading
 
 PAIRS = frozenset({OrderType.BRACKET, OrderType.OCO})
 MINUTE = 60.0
@@ -37,18 +36,18 @@ def context(
     Raises DataError when the feed has no prices at that moment.
     """
     now = utc(now)
-    hours = _hours(terms, now)
-    seconds = max(MINUTE, limits.duplicate_seconds or 0.0)
+    of_day = (limits.max_daily_loss, limits.max_account_daily_loss) != (None, None)
+    hours = _hours(terms, now) if of_day or terms.clock == "wall" else None
     start = _start(view, feed, limits, hours, book)
     return Context(
         now=now,
         origin=origin,
         account=view.account(as_of=now),
         book=view.account(book, now),
-        prices=stamped(feed, now),
+        prices=feed.stamped(now),
         orders=view.live_orders(),
         legs=_legs(view),
-        recent=_recent(view, now - timedelta(seconds=seconds)),
+        recent=_recent(view, limits, now),
         trading=hours if terms.clock == "wall" else None,
         instruments=feed.bars.instruments,
         sectors=_sectors(terms.source) if limits.max_sector_weight is not None or limits.sector_caps else {},
@@ -58,14 +57,6 @@ def context(
         buying_power=buying_power,
         account_short=terms.limits.short,
     )
-
-
-def stamped(feed: Feed, at: datetime) -> dict[str, Price]:
-    """The prices at a moment, each with the time of the bar that it closes."""
-    times = feed.bars.times
-    last = int(times.searchsorted(pd.Timestamp(at), side="right")) - 1
-    time = utc(times[last]) if last >= 0 else None
-    return {symbol: Price(price, time) for symbol, price in feed.prices(at).items()}
 
 
 def _hours(terms: Terms, now: datetime) -> Trading | None:
@@ -104,13 +95,12 @@ def _is_pair(order: Order | None) -> bool:
     return order is not None and order.intent.type in PAIRS
 
 
-def _recent(view: AccountView, since: datetime) -> list[Order]:
-    found = []
-    for order in reversed(view.orders.values()):
-        if order.time <= since:
-            break
-        found.append(order)
-    return found
+def _recent(view: AccountView, limits: TradeLimits, now: datetime) -> list[Order]:
+    """The orders of as long as a limit looks back; none where none does."""
+    rated = limits.orders_per_minute is not None or limits.account_orders_per_minute is not None
+    seconds = max(MINUTE if rated else 0.0, limits.duplicate_seconds or 0.0)
+    since = now - timedelta(seconds=seconds)
+    return list(takewhile(lambda order: order.time > since, reversed(view.orders.values()))) if seconds else []
 
 
 @cache

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aura_lib.access import may, trading, verify
-from aura_lib.core import Basket, DataError, Decision, Mode, Order, PermissionDenied, Promotion, decode
+from aura_lib.core import (
+    Basket,
+    DataError,
+    Decision,
+    InputError,
+    Intent,
+    Mode,
+    Order,
+    PermissionDenied,
+    Promotion,
+    decode,
+)
+from aura_lib.core.portfolio import pairs
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.context import context
 from aura_lib.execution.feed import Feed
@@ -44,7 +57,12 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
-    verdict = checked(basket, terms, view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    return weighed(basket, seat)
+
+
+def weighed(basket: Basket, seat: Seat) -> list[Decision]:
+    """The checks before a trade, and what the broker can take: all that no permission or promotion has a say in."""
+    verdict = checked(basket, seat.terms, seat.view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
     return [_capable(decision, basket, seat) for decision in verdict]
 
 
@@ -54,7 +72,7 @@ def _denied(seat: Seat, person: str) -> str:
         return "this desk knows no permissions"
     try:
         may(seat.home, person, trading(seat.terms.account_class), seat.terms.account_class, seat.terms.name)
-    except PermissionDenied as error:
+    except (PermissionDenied, InputError) as error:
         return str(error)
     return ""
 
@@ -82,14 +100,26 @@ def checked(
             view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power,
             halted=frozenset(view.stopped),
         )  # fmt: skip
-        return pretrade.check(basket.intents, known, limits)
+        return pretrade.check(basket.intents, replace(known, prices=_needed(known, basket.intents)), limits)
     except DataError as error:  # no bar, or a holding without a price: nothing can be valued, so nothing is approved
         return refuse(basket, "no_price", str(error))
 
 
+def _needed(known: pretrade.Context, intents: Sequence[Intent]) -> Mapping[str, pretrade.Price]:
+    """The prices that a verdict can ask for: of a market of thousands only what is wished, held or on its way."""
+    instruments = [i.instrument for i in intents] + [o.intent.instrument for o in known.orders]
+    for account in (known.account, known.book):
+        instruments += [p.instrument for p in account.positions.values()]
+    names = {i.symbol for i in instruments} | {i.underlying or "" for i in instruments}
+    own = known.account.currency
+    for other in {i.currency for i in instruments} | set(known.account.balances):
+        names |= {*pairs(own, other), *pairs(other, own)} if other != own else set()
+    return {name: known.prices[name] for name in names if name in known.prices}
+
+
 def objection(order: Order, seat: Seat) -> str:
     """Why an order may not take the place of another; empty when it may. It is checked as if the old one were gone."""
-    old, origin, now = seat.view.orders[order.parent], order.basket.partition("@")[0], seat.clock.now()
+    old, origin, now = seat.view.orders[order.parent], order.basket.rpartition("@")[0], seat.clock.now()
     seat.look(now=True)
     if why := seat.halted(order.book) or seat.broker.capabilities.refusal(order.intent):
         return why

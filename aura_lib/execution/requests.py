@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aura_lib.core import InputError, iso
-from aura_lib.execution import asked, money
+from aura_lib.execution import asked, money, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.ledger import AccountView, Request
@@ -52,6 +52,8 @@ HANDLERS: dict[str, Handler] = {
     "halt": asked.halt,
     "import": money.bring,
     "lots": money.lots,
+    "protect": protection.answer,
+    "slice": slicing.answer,
     "mend": mend,
     "owner": money.owner,
     "transfer": money.transfer,

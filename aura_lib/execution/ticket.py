@@ -1,4 +1,7 @@
-"""What people do: a ticket, a cancel, a change, a halt. Each needs the permission; the desk answers."""
+"""What people do: a ticket, a cancel, a change, a halt. Each needs the permission; the desk answers.
+
+All take a `key`: what is asked twice under the same one is done once. Give one where a button may be pressed twice.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def ticket(
 ) -> Proposal:
     """Propose intents as a person, and wait for the desk's verdict on each.
 
-    The same `key` twice proposes once: give one where a button may be pressed twice. Raises PermissionDenied when
+    The first basket of a `key` counts. Raises PermissionDenied when
     `who` may not trade on the account, InputError for an unknown account or nothing to propose, BrokerUnavailable when
     no desk answers within `patience` seconds.
     """
@@ -78,6 +81,7 @@ def cancel(
     *,
     who: str,
     reason: str = "",
+    key: str = "",
     patience: float = PATIENCE,
     settings: Settings | None = None,
 ) -> Order:
@@ -89,7 +93,7 @@ def cancel(
     terms, home = account_terms(ledger, account), (settings or Settings.load()).home
     may(home, who, Action.CANCEL, terms.account_class, account)
     body = {"client_id": client_id, "who": who, "reason": reason or f"asked for by {who}"}
-    _asked(ledger, account, "cancel", body, f"cancel:{client_id}:{secrets.token_hex(8)}", patience)
+    _asked(ledger, account, "cancel", body, f"cancel:{client_id}:{key or secrets.token_hex(8)}", patience)
     return ledger.account(account).orders[client_id]
 
 
@@ -103,6 +107,7 @@ def change(
     limit_price: Decimal | None = None,
     stop_price: Decimal | None = None,
     reason: str = "",
+    key: str = "",
     patience: float = PATIENCE,
     settings: Settings | None = None,
 ) -> Order:
@@ -116,8 +121,8 @@ def change(
     given = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
     body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     body |= {"client_id": client_id, "who": who, "reason": reason or f"asked for by {who}"}
-    key = f"replace:{client_id}:{secrets.token_hex(8)}"
-    entry = _asked(ledger, account, "replace", body, key, patience)
+    named = f"replace:{client_id}:{key or secrets.token_hex(8)}"
+    entry = _asked(ledger, account, "replace", body, named, patience)
     return ledger.account(account).orders[entry.body["order"]["client_id"]]
 
 
@@ -149,6 +154,7 @@ def halt(
     reason: str,
     cancel: bool = False,
     flatten: bool = False,
+    key: str = "",
     settings: Settings | None = None,
 ) -> list[str]:
     """Stop an account, one of its books (`paper/momentum`) or ALL: from this moment on nothing new is sent.
@@ -169,7 +175,7 @@ def halt(
         return []
     body = {"flatten": flatten, "who": who, "reason": reason}
     for name in names:
-        ledger.inbox.ask(name, "halt", body, f"halt:{name}:{secrets.token_hex(8)}")
+        ledger.inbox.ask(name, "halt", body, f"halt:{name}:{key or secrets.token_hex(8)}")
     return names
 
 

@@ -20,6 +20,10 @@ from aura_lib.ledger.database import Database, now
 from aura_lib.ledger.journal import SYSTEM, Journal
 
 ALL = "ALL"
+# what a desk asks at every turn: made once, since making a statement takes longer than asking it
+_LEASE = sa.select(schema.leases).where(schema.leases.c.account == sa.bindparam("account"))
+_CLOCK = sa.select(schema.clocks).where(schema.clocks.c.account == sa.bindparam("account"))
+_HALTS = sa.select(schema.switches).where(schema.switches.c.halted.is_(True))
 
 
 class LeaseLost(LedgerError):
@@ -157,8 +161,7 @@ class Control:
 
     def hold(self, connection: sa.Connection, lease: Lease) -> None:
         """Within a transaction: LeaseLost unless the lease is ours and has not run out."""
-        table = schema.leases
-        row = connection.execute(sa.select(table).where(table.c.account == lease.account)).first()
+        row = connection.execute(_LEASE, {"account": lease.account}).first()
         if row is None or (row.holder, row.epoch) != (lease.holder, lease.epoch):
             raise LeaseLost(f"the lease of {lease.account} (epoch {lease.epoch}) was taken over")
         if row.expires < now(connection):
@@ -171,10 +174,9 @@ class Control:
 
     def look(self, lease: Lease) -> dict[str, str]:
         """Before a send, of one moment: LeaseLost unless the lease is ours, and all that is halted (scope → why)."""
-        table = schema.switches
         with self._database.read() as connection:
             self.hold(connection, lease)
-            rows = connection.execute(sa.select(table).where(table.c.halted.is_(True))).all()
+            rows = connection.execute(_HALTS).all()
         return {row.scope: f"{row.scope} halted: {row.reason}" for row in rows}
 
     def release(self, lease: Lease) -> None:
@@ -233,7 +235,7 @@ class Control:
     def clock(self, account: str) -> tuple[datetime, datetime | None] | None:
         """(target, done) of an account's simulated clock; None when it lives by the wall clock."""
         with self._database.read() as connection:
-            row = connection.execute(sa.select(schema.clocks).where(schema.clocks.c.account == account)).first()
+            row = connection.execute(_CLOCK, {"account": account}).first()
         return None if row is None else (utc(row.target), utc(row.done) if row.done else None)
 
     def clock_done(self, connection: sa.Connection, account: str, moment: datetime) -> None:

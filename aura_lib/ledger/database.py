@@ -121,7 +121,7 @@ class Database:
         if not self._is_file:
             return None
         if self._watch is None:
-            self._watch = sqlite3.connect(str(self._engine.url.database), isolation_level=None)
+            self._watch = sqlite3.connect(str(self._engine.url.database), isolation_level=None, check_same_thread=False)
         return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:

@@ -16,6 +16,18 @@ from aura_lib.ledger import schema
 from aura_lib.ledger.control import Token
 from aura_lib.ledger.database import Database, now
 
+# what a desk asks at every turn: made once, since making a statement takes longer than asking it
+_B, _T, _R = schema.baskets.c, schema.tokens.c, schema.requests.c
+_BASKETS = (
+    sa.select(_B.n, _B.body, schema.tokens)
+    .select_from(schema.baskets.outerjoin(schema.tokens, _T.hash == _B.token))
+    .where(_B.account == sa.bindparam("account"), _B.n > sa.bindparam("after"))
+    .order_by(_B.n)
+)
+_REQUESTS = (
+    sa.select(schema.requests).where(_R.account == sa.bindparam("account"), _R.n > sa.bindparam("after")).order_by(_R.n)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -71,17 +83,10 @@ class Inbox:
 
     def after(self, account: str, n: int = 0) -> list[Received]:
         """The baskets for an account that came after place `n`."""
-        b, t = schema.baskets, schema.tokens
-        query = (
-            sa.select(b.c.n, b.c.body, t)
-            .outerjoin(t, t.c.hash == b.c.token)
-            .where(b.c.account == account, b.c.n > n)
-            .order_by(b.c.n)
-        )
         with self._database.read() as connection:
             return [
                 Received(row.n, decode(Basket, json.loads(row.body)), Token.of(row) if row.hash else None)
-                for row in connection.execute(query)
+                for row in connection.execute(_BASKETS, {"account": account, "after": n})
             ]
 
     def find(self, basket_id: str) -> Basket | None:
@@ -110,7 +115,6 @@ class Inbox:
 
     def asked(self, account: str, n: int = 0) -> list[Request]:
         """The requests for an account that came after place `n`."""
-        table = schema.requests
-        query = sa.select(table).where(table.c.account == account, table.c.n > n).order_by(table.c.n)
         with self._database.read() as connection:
-            return [Request(r.n, r.key, r.kind, json.loads(r.body)) for r in connection.execute(query)]
+            rows = connection.execute(_REQUESTS, {"account": account, "after": n}).all()
+        return [Request(r.n, r.key, r.kind, json.loads(r.body)) for r in rows]

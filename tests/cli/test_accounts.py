@@ -63,12 +63,12 @@ def desk(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_money_is_paid_in_moved_and_paid_out(desk: None) -> None:
-    told("deposit", "paper", "core", "1,000.50")
-    told("transfer", "paper", "core", "swing", "--amount", "400")
-    told("withdraw", "paper", "swing", "150", "--reason", "rent")
+    told("deposit", "paper", "first", "1,000.50")
+    told("transfer", "paper", "first", "second", "--amount", "400")
+    told("withdraw", "paper", "second", "150", "--reason", "rent")
     cash = told("show")["cash"]
-    assert (cash["core"], cash["swing"]) == ("600.50", "250")
-    assert "book swing has 250, cannot pay 251" in refused("withdraw", "paper", "swing", "251")
+    assert (cash["first"], cash["second"]) == ("600.50", "250")
+    assert "book second has 250, cannot pay 251" in refused("withdraw", "paper", "second", "251")
     assert "amount must be above zero" in refused("deposit", "paper", "core", "-5")
     assert "amount must be a number such as 1250.50, not 'lots'" in refused("deposit", "paper", "core", "lots")
     assert "either --amount, or --symbol" in refused("transfer", "paper", "core", "swing")

@@ -23,10 +23,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +36,31 @@ import numpy as np
 import pandas as pd
 
 from aura_lib import data
-from aura_lib.access import Vault
+from aura_lib.access import Vault, who
 from aura_lib.core import (
+    TERMINAL,
+    UNSETTLED,
     Bars,
     Calendar,
+    Intent,
     Mandate,
     Mode,
+    Order,
+    OrderStatus,
+    OrderType,
     Promotion,
     RunFailed,
     RunStatus,
     Settings,
+    Side,
     TargetWeights,
+    TimeInForce,
     encode,
 )
-from aura_lib.execution import DeskProcess, paper_account
+from aura_lib.execution import DeskProcess, advance, cancel, halt, paper_account, ticket
+from aura_lib.execution import replace as change
 from aura_lib.execution.brokers.paper import PaperBroker
+from aura_lib.execution.desk import client_id
 from aura_lib.execution.service import serve
 from aura_lib.jobs import run as aura_run
 from aura_lib.jobs.context import Context
@@ -64,6 +75,7 @@ from aura_lib.ledger.database import Database
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 START, END = "2021-01-08", "2021-02-12"  # six Fridays
 LEASE = 0.4  # seconds; a frozen desk has slept past it when another one answers
+UNSENT = UNSETTLED | {OrderStatus.APPROVED}
 ROLES = ("desk", "runner", "kernel")
 SIGNS_OF_LIFE = ("renew", "beat")  # transactions that come by the clock, not by the life of an order
 PARAMETERS = """\
@@ -172,8 +184,26 @@ class World:
         ):
             try:
                 replay(runner, self.job(), START, END, desk=desk)
+                self.person(ledger, desk)
             except RunFailed:
                 os._exit(3)
+
+    def person(self, ledger: Ledger, desk: DeskProcess) -> None:
+        """What somebody does by hand after the last slot: all of it again when the command is run again."""
+        me = {"who": who(), "settings": self.settings}
+        aaa, bbb = (BARS.instruments[name] for name in SYMBOLS[:2])
+        bracket = Intent(aaa, Side.BUY, Decimal(3), OrderType.BRACKET, take_profit=Decimal(900), stop_loss=Decimal(1))
+        low = Intent(bbb, Side.BUY, Decimal(5), OrderType.LIMIT, Decimal(1), time_in_force=TimeInForce.GTC)
+        basket = ticket(ledger, (bracket, low), account="paper", book="m", key="t", **me).basket
+        waiting = client_id("paper", basket.origin, basket.slot, 1)
+        until(lambda: ledger.account("paper").orders[waiting].status not in UNSENT)
+        new = change(ledger, "paper", waiting, limit_price=Decimal(2), key="r", **me)
+        until(lambda: ledger.account("paper").orders[new.client_id].status not in UNSENT)
+        advance(ledger, "paper", BARS.times[32].to_pydatetime(), desk)
+        cancel(ledger, "paper", new.client_id, key="c", **me)
+        until(lambda: ledger.account("paper").orders[new.client_id].status in TERMINAL)
+        halt(ledger, "paper", reason="the end", flatten=True, key="h", **me)
+        advance(ledger, "paper", BARS.times[34].to_pydatetime(), desk)
 
     def kernel(self, environment: dict[str, str], given: dict[str, Any]) -> None:
         if not self.fault.orphans:
@@ -189,6 +219,12 @@ class World:
         stopped = []
         signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
         serve(self.settings, "paper", self.lease, going=lambda: not stopped and os.getppid() == parent)
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for the desk to have done something that will be done."""
+    while not done():
+        time.sleep(0.005)
 
 
 class STAGE:
@@ -350,20 +386,38 @@ def outcome(world: World) -> dict[str, Any]:
         verified = ledger.journal.verify()
         slots = [(s.slot, s.status) for s in ledger.control.slots("weekly")]
         good = [r.slot for r in ledger.runs("weekly") if r.status == "succeeded"]
+        name = names_of(view.orders.values())
         orders = sorted(
-            (o.client_id, o.basket, o.leg, o.status.value, str(o.filled), str(o.intent.quantity))
+            (name(o.client_id), name(o.basket), o.leg, o.status.value, str(o.filled), str(o.intent.quantity))
             for o in view.orders.values()
         )
         fills = sorted(
-            (f.execution_id, str(f.quantity), str(f.price), str(f.fee), f.time.isoformat()) for f in view.fills
+            (name(f.execution_id), str(f.quantity), str(f.price), str(f.fee), f.time.isoformat()) for f in view.fills
         )
-        venue = venue_of(world)
+        told = venue_of(world)
+        venue = {k: sorted(map(name, v)) if isinstance(v, list) else v for k, v in told.items()}
         return {
             "verified": verified.problem, "slots": slots, "succeeded": sorted(good), "orders": orders, "fills": fills,
             "cash": str(view.account("m").cash),
             "holdings": {s: str(q) for s, q in sorted(view.account("m").holdings.items())},
             "drift": view.drift, **venue,
         }  # fmt: skip
+
+
+def names_of(orders: Iterable[Order]) -> Callable[[str], str]:
+    """The ids of what was done by hand hang on the moment it was done: they are named by what they are."""
+    known: dict[str, str] = {}
+    for order in orders:
+        if order.basket.startswith("ticket:"):
+            known[order.basket] = "ticket"
+            known[order.client_id] = f"replaces {known[order.parent]}" if order.parent else f"ticket {order.leg}"
+
+    def name(text: str) -> str:
+        for long, short in known.items():
+            text = text.replace(long, short)
+        return text
+
+    return name
 
 
 def venue_of(world: World) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -18,6 +19,8 @@ from aura_lib.execution.desk.settle import settle
 from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
+from aura_lib.execution.protection.keeper import Keeper
+from aura_lib.execution.slicing.slicer import Slicer
 from aura_lib.ledger import Lease, Ledger
 
 POLL_SECONDS = 2.0  # between two questions to a broker that lives by the wall clock, when nothing wakes the desk
@@ -43,6 +46,7 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
+        self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -64,14 +68,19 @@ class Desk:
         worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
+        worked |= self._by_itself()
         return self._follow_time() | worked
+
+    def _by_itself(self) -> bool:
+        """What the desk does that nobody proposes now: protection, and the slices that are due."""
+        return self._keeper.keep() | self._slicer.work()
 
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
             return self._follow_clock(self.seat.clock)
         if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
             self.woken.clear()
-            return self._ask(always=False)
+            self._ask(always=False)
         return False
 
     def _follow_clock(self, clock: SimulatedClock) -> bool:
@@ -80,20 +89,38 @@ class Desk:
         asked = seat.ledger.control.clock(seat.terms.name)
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
+        if self._asked_before():
+            return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
-        clock.advance(asked[0])
-        self._ask()
+        until = self._step(clock.now(), asked[0])
+        clock.advance(until)
+        if not self._ask():
+            return False  # what was due up to that moment is not known yet
+        if self._by_itself() or until < asked[0]:
+            return True  # that comes before whoever waits for the clock
         with seat.ledger.write() as connection:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
 
+    def _asked_before(self) -> bool:
+        """Whether something came since this round looked into the inbox: asked after the clock, it is of before it."""
+        inbox, view, name = self.seat.ledger.inbox, self.seat.view, self.seat.terms.name
+        return bool(inbox.asked(name, view.request) or inbox.after(name, view.inbox))
+
+    def _step(self, now: datetime, to: datetime) -> datetime:
+        """Where the clock goes next: bar by bar while prices are to be looked at, and no further than what is due."""
+        bars = self.seat.feed.moments(now, to) if self._keeper.at_work or self._slicer.at_work else []
+        due = self._slicer.next_due(now)
+        return min([*bars[:1], *([due] if due else []), to])
+
     def _pending(self) -> bool:
         unsent = self.seat.live(OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
-        return bool(unsent or self.seat.view.stopping or self.seat.view.flattening)
+        view = self.seat.view
+        return bool(unsent or view.cancelling or view.stopping or view.flattening)
 
     def _ask(self, *, always: bool = True) -> bool:
-        booked = poll(self.seat)
-        reconcile(self.seat, always=always)
+        """Ask the broker for all that is new, and compare; whether everything was answered."""
+        answered = poll(self.seat)
         self._polled = time.monotonic()
-        return booked
+        return answered and reconcile(self.seat, always=always)

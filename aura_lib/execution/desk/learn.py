@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
-from aura_lib.core import LIVE, TERMINAL, TRANSITIONS, WORKING, BrokerOrder, Fill, Order, OrderStatus, encode
+from aura_lib.core import (
+    LIVE,
+    TERMINAL,
+    TRANSITIONS,
+    WORKING,
+    BrokerOrder,
+    BrokerUnavailable,
+    Fill,
+    Order,
+    OrderStatus,
+    encode,
+)
 from aura_lib.execution.desk.seat import Seat, status
 from aura_lib.execution.lines import Line
 
 
 def learn(seat: Seat, answers: Iterable[BrokerOrder]) -> None:
     """Write what the broker says of orders that are known here, after the fills that came with it."""
-    book_fills(seat)
+    with suppress(BrokerUnavailable):  # then the fills come later, and the status with them
+        book_fills(seat)
     lines: list[Line] = []
     for told in answers:
         lines += follow(seat, seat.view.orders[told.client_id], told)
@@ -53,7 +66,7 @@ def _chained(seat: Seat, order: Order, told: BrokerOrder) -> list[Line]:
 
 
 # ---- fills ---------------------------------------------------------------------------------------------------------
-def book_fills(seat: Seat) -> bool:
+def book_fills(seat: Seat) -> None:
     """Book what was filled since the last look, each execution once, on whatever became of its order."""
     fresh = seat.broker.fills(seat.view.fill_cursor)
     unknown = dict.fromkeys(f.client_id for _, f in fresh if f.client_id not in seat.view.orders)
@@ -63,7 +76,6 @@ def book_fills(seat: Seat) -> bool:
     seat.write(lines)
     told = {fill.client_id for _, fill in fresh}
     seat.write([line for name in told if name in seat.view.orders for line in _late(seat.view.orders[name])])
-    return bool(fresh)
 
 
 def _meet(seat: Seat, client_id: str) -> None:

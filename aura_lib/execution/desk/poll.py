@@ -11,43 +11,47 @@ from aura_lib.execution.lines import Line
 
 
 def poll(seat: Seat) -> bool:
-    """Ask for everything that is new; whether anything was booked. A question that fails is asked again later."""
+    """Ask for everything that is new; whether all of it was answered. What was not is asked again later."""
     try:
-        booked = book_fills(seat) | book_bookings(seat)
+        book_fills(seat)
+        book_bookings(seat)
         if seat.view.parked:
             match_parked(seat)
-        follow_orders(seat)
+        return follow_orders(seat)
     except BrokerUnavailable:
         return False
-    return booked
 
 
-def book_bookings(seat: Seat) -> bool:
+def book_bookings(seat: Seat) -> None:
     """Dividends, splits, exercise, expiry: each once. What is no book's own, the ledger shares among its books."""
-    fresh = seat.broker.bookings(seat.view.booking_cursor)
     lines = [
         Line("booking", {"booking": encode(replace(b, account=seat.terms.name)), "cursor": cursor}, f"booking:{b.id}")
-        for cursor, b in fresh
+        for cursor, b in seat.broker.bookings(seat.view.booking_cursor)
     ]
     seat.write(lines)
-    return bool(fresh)
 
 
-def follow_orders(seat: Seat) -> None:
+def follow_orders(seat: Seat) -> bool:
     """Every open order as the broker lists it; one of ours that is not listed is asked for by itself.
 
-    An open listing proves nothing about what it does not list.
+    An open listing proves nothing about what it does not list, and a question that fails is about one order only.
     """
     listed = {told.client_id: told for told in seat.broker.orders()}
     strangers = [t for t in listed.values() if t.client_id not in seat.view.orders and t.intent is not None]
     for told in sorted(strangers, key=lambda t: bool(t.parent)):  # a parent before its legs
         seat.write([adopted(seat, told)])
     lines: list[Line] = []
+    unanswered = 0
     for order in [o for o in seat.view.live.values() if o.status in WORKING]:
-        stands = listed.get(order.client_id) or seat.broker.find(order.client_id)
+        try:
+            stands = listed.get(order.client_id) or seat.broker.find(order.client_id)
+        except BrokerUnavailable:
+            unanswered += 1
+            continue
         if stands is not None:
             lines += _grown(order, stands) or follow(seat, order, stands)
     seat.write(lines)
+    return not unanswered
 
 
 def _grown(order: Order, told: BrokerOrder) -> list[Line]:

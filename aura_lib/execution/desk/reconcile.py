@@ -15,21 +15,25 @@ AGAIN = timedelta(hours=1)  # how often it is written that nothing differs, on a
 RECENT = timedelta(seconds=10)  # how long an answer of a real broker may be on its way
 
 
-def reconcile(seat: Seat, *, always: bool = True) -> None:
-    """Compare and write what came of it; `always` says that agreement is written too when nothing has changed.
+def reconcile(seat: Seat, *, always: bool = True) -> bool:
+    """Compare and write what came of it; False when the broker did not answer, and nothing was compared.
 
-    Where holdings and cash agree there is nothing to explain; a question that failed skips the comparison.
+    `always` says that agreement is written too when nothing has changed. Where holdings and cash agree there is
+    nothing to explain.
     """
     try:
         told = seat.broker.snapshot()
     except BrokerUnavailable:
-        return
+        return False
     seat.buying_power = told.buying_power
     apart = strangers(seat)
     if agrees(seat, told) and not apart:
         _agreed(seat, always=always)
     elif (found := _explained(seat)) is not None:
         _write(seat, found, apart, always=always)
+    else:
+        return False
+    return True
 
 
 def agrees(seat: Seat, told: Snapshot) -> bool:

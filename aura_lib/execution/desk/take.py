@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from aura_lib.core import Booking, BookingKind, Order, decode, digest, encode, iso, utc
+from aura_lib.core import Basket, Booking, BookingKind, Decision, Order, decode, digest, encode, iso, utc
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.gate import judge, objection
 from aura_lib.execution.lines import Line
@@ -28,9 +29,12 @@ def take_baskets(seat: Seat) -> bool:
 
 def decided(seat: Seat, received: Received) -> list[Line]:
     """The entries of a basket: its verdict and its orders, for one transaction."""
-    basket = received.basket
-    decisions = judge(received, seat)
-    body = {"basket": encode(basket), "decisions": [encode(d) for d in decisions], "inbox": received.n}
+    return verdict(seat, received.basket, judge(received, seat), received.n)
+
+
+def verdict(seat: Seat, basket: Basket, decisions: Sequence[Decision], inbox: int) -> list[Line]:
+    """The entries of what was decided on a basket, from the inbox up to some place: the verdict, and its orders."""
+    body = {"basket": encode(basket), "decisions": [encode(d) for d in decisions], "inbox": inbox}
     lines = [Line("verdict", body, f"verdict:{basket.id}")]
     for decision in (d for d in decisions if d.approved):
         name = client_id(seat.terms.name, basket.origin, basket.slot, decision.leg)

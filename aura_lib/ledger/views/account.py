@@ -29,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended", "protection")  # they change nothing here
+TOLD_ONLY = ("desk.started", "mended")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ class AccountView:
     reconciled: datetime | None = None
     differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
     stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
+    protections: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the rules that stand, by name
+    triggered: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # "rule/symbol" → when it last came to bear
+    sliced: dict[str, dict[str, Any]] = field(default_factory=dict)  # orders sent in slices that are not over, by name
     money: Money = field(init=False)
 
     def __post_init__(self) -> None:
@@ -286,6 +289,25 @@ class AccountView:
         if body.get("cursor"):
             self.differences = ()
 
+    def _protection(self, body: Mapping[str, Any]) -> None:
+        if "triggered" in body:
+            told = body["triggered"]
+            self.triggered[f"{told['rule']}/{told['symbol']}"] = told
+            return
+        name = str(body["removed"] if "removed" in body else body["set"]["name"])
+        self.triggered = {key: told for key, told in self.triggered.items() if told["rule"] != name}
+        self.protections.pop(name, None)
+        if "set" in body:
+            self.protections[name] = body["set"]
+
+    def _sliced(self, body: Mapping[str, Any]) -> None:
+        if "set" in body:
+            self.sliced[str(body["set"]["name"])] = {"set": body["set"]}
+        elif "done" in body:
+            self.sliced.pop(str(body["done"]), None)
+        elif body["cancel"] in self.sliced:
+            self.sliced[body["cancel"]]["cancel"] = f"cancelled by {body['who']}: {body['reason']}"
+
     def _told(self, body: Mapping[str, Any]) -> None:
         pass
 
@@ -319,4 +341,6 @@ _HANDLERS: dict[str, Callable[[AccountView, Mapping[str, Any]], None]] = {
     "lots": AccountView._lots,
     "reconciled": AccountView._reconciled,
     "drift": AccountView._drift,
+    "protection": AccountView._protection,
+    "sliced": AccountView._sliced,
 }

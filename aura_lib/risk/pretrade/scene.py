@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,18 +22,31 @@ ALWAYS_OPEN = frozenset({AssetClass.CRYPTO, AssetClass.FX})
 
 @dataclass(eq=False)
 class Scene:
-    """A context under limits. Feed it the legs that were approved with `take`."""
+    """A context under limits, for some intents. Feed it the legs that were approved with `take`."""
 
     context: Context
     limits: TradeLimits
+    intents: Sequence[Intent] = ()
     taken: list[Intent] = field(default_factory=list)
     spent: Decimal = ZERO
 
     # ---- prices ----------------------------------------------------------------------------------------------------
     @cached_property
     def prices(self) -> Mapping[str, Decimal]:
-        """Symbol → price, of those that are positive numbers and fresh."""
-        return {s: p.value for s, p in self.context.prices.items() if not self.why_no_price(s)}
+        """Symbol → price, of those that are positive numbers and fresh, and that anything here is valued at."""
+        told, wanted = self.context.prices, self._wanted
+        return {
+            s: told[s].value for s in (told if wanted is None else wanted) if s in told and not self.why_no_price(s)
+        }
+
+    @property
+    def _wanted(self) -> set[str] | None:
+        """The symbols whose prices matter; None for all, where a currency has to be converted."""
+        context, own = self.context, self.context.account.currency
+        known = [p.instrument for a in (context.account, context.book) for p in a.positions.values()]
+        known += [i.instrument for i in self.intents] + [o.intent.instrument for o in context.orders]
+        foreign = any(i.currency != own for i in known) or context.account.balances or context.book.balances
+        return None if foreign else {instrument.symbol for instrument in known}
 
     def why_no_price(self, symbol: str) -> str:
         """Why a symbol has no price; empty when it has a fresh one."""

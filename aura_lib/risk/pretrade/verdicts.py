@@ -25,7 +25,7 @@ def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> l
     it might not have. What cannot be valued for want of a fresh price is refused. Approved legs have the rule
     "limits", as those of `risk.check`.
     """
-    scene = Scene(context, limits)
+    scene = Scene(context, limits, intents)
     refusals = {leg: found for leg, intent in enumerate(intents) if (found := judged(intent, scene, BEFORE))}
     rest = [leg for leg in range(len(intents)) if leg not in refusals]
     refusals |= _by_limits(intents, rest, scene)

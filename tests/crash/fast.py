@@ -1,0 +1,392 @@
+"""Fast worlds: a desk in this process that dies by an exception at a step of its own, over a venue that misbehaves.
+
+A story is what people, strategies and the market do to one account, in acts; whoever dies, the act is done again from
+its beginning, as a person would who does not know how far it came. A step is each transaction of the ledger and each
+call of the venue, before it begins and after it is through. What must come out is what came of the same story in a
+world without faults.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from aura_lib.access import Vault
+from aura_lib.core import (
+    BrokerOrder,
+    BrokerUnavailable,
+    Fill,
+    Intent,
+    LedgerError,
+    Order,
+    OrderType,
+    OutcomeUnknown,
+    Side,
+    SimulatedClock,
+    TimeInForce,
+)
+from aura_lib.execution.accounts import Terms, open_account
+from aura_lib.execution.brokers.paper import PaperBroker
+from aura_lib.execution.desk import Desk, change, client_id, settle
+from aura_lib.execution.feed import Feed
+from aura_lib.ledger import Ledger
+from aura_lib.ledger.database import Database
+from tests.execution.conftest import Floor, made_up_bars
+
+FAULTS = ("killed", "killed twice", "timeouts", "mute", "stutter", "everything")
+BARS = made_up_bars()
+SECONDS_AT_REST = 0.0
+
+
+class Cut(Exception):
+    """The connection to the database is gone, after the commit had left: nobody knows whether it was done."""
+
+
+class Killed(BaseException):
+    """The process is gone. Not an Exception: nothing may catch it."""
+
+
+@dataclass
+class Fault:
+    """At which steps the desk dies, and how often the line to the venue fails."""
+
+    kills: list[int] = field(default_factory=list)
+    wire: float = 0.0  # how often a call fails, or is answered and the answer lost
+    stutter: bool = False  # fills are told again and again, the open listing comes late
+    seed: int = 0
+    cuts: frozenset[int] = frozenset()  # transactions in which the server ends the connection, before or after commit
+
+
+class Line:
+    """The line to the venue. What it loses is drawn from a seed."""
+
+    def __init__(self, venue: PaperBroker, fault: Fault, luck: random.Random) -> None:
+        self.venue, self.fault, self.luck = venue, fault, luck
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.venue, name)
+
+    def _fails(self) -> bool:
+        return self.luck.random() < self.fault.wire
+
+    def _command(self, call: Callable[[], Any]) -> Any:
+        if self._fails():
+            raise OutcomeUnknown("the request was lost") if self.luck.random() < 0.7 else BrokerUnavailable("no line")
+        told = call()
+        if self._fails():
+            raise OutcomeUnknown("504 after the request had arrived")
+        return told
+
+    def submit(self, order: Order) -> BrokerOrder:
+        return self._command(lambda: self.venue.submit(order))  # type: ignore[no-any-return]
+
+    def replace(self, old: Order, new: Order) -> BrokerOrder:
+        return self._command(lambda: self.venue.replace(old, new))  # type: ignore[no-any-return]
+
+    def cancel(self, name: str) -> None:
+        self._command(lambda: self.venue.cancel(name))
+
+    def find(self, name: str) -> BrokerOrder | None:
+        if self._fails():
+            raise BrokerUnavailable("429")
+        return self.venue.find(name)
+
+    def fills(self, after: str = "") -> list[tuple[str, Fill]]:
+        told = self.venue.fills("" if self.fault.stutter else after)
+        return told + told if self.fault.stutter else told
+
+
+@dataclass
+class World:
+    """One story under one fault. `steps` counts over all lives of the desk."""
+
+    folder: Path
+    fault: Fault
+    steps: int = 0
+    lives: int = 0
+    url: str = ""  # of the ledger, where it is not a file in the folder
+    written: int = 0
+
+    def cut(self, connection: sa.Connection) -> None:
+        """Within a transaction of the ledger, before its commit."""
+        self.written += 1
+        if self.written in self.fault.cuts and self.written % 2:
+            connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    def after(self) -> None:
+        """After a transaction of the ledger was committed."""
+        if self.written in self.fault.cuts and not self.written % 2:
+            raise Cut
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps in self.fault.kills:
+            raise Killed
+
+    def play(self) -> None:
+        """All acts, each until it is through."""
+        luck = random.Random(self.fault.seed)
+        acts = list(ACTS)
+        while acts:
+            self.lives += 1
+            with (
+                suppress(Killed, Cut, LedgerError) if self.fault.cuts else suppress(Killed),
+                self._life(luck) as (floor, desk),
+            ):
+                while acts:
+                    acts[0](floor, desk)
+                    del acts[0]
+
+    @contextmanager
+    def _life(self, luck: random.Random) -> Iterator[tuple[Floor, Desk]]:
+        floor = floor_of(self.folder, self.url)
+        venue = None
+        STAGE.step, STAGE.cut, STAGE.after = self.step, self.cut, self.after
+        try:
+            asked = floor.ledger.control.clock("paper")
+            clock = SimulatedClock(asked[1] if asked and asked[1] else floor.time(3))
+            lease = floor.ledger.control.acquire("paper", 60)
+            assert lease is not None
+            venue = PaperBroker(self.folder / "brokers" / "paper.db", Feed(BARS), clock, floor.terms.costs)
+            clock.advance(max(clock.now(), venue.time()))
+            line: Any = Line(venue, self.fault, luck)
+            desk = Desk(floor.ledger, floor.terms, lease, line, Feed(BARS), clock, floor.vault.public_key, self.folder)
+            desk.start()
+            yield floor, desk
+        finally:
+            STAGE.step = STAGE.after = nothing
+            STAGE.cut = nothing
+            if venue is not None:
+                venue.close()
+            floor.ledger.close()
+
+
+def nothing(*_: Any) -> None:
+    """Nothing happens."""
+
+
+class STAGE:
+    """What happens at each step of the shipped code."""
+
+    step: Callable[[], None] = staticmethod(nothing)
+    cut: Callable[[sa.Connection], None] = staticmethod(nothing)
+    after: Callable[[], None] = staticmethod(nothing)
+
+
+def instrument(kind: Any, name: str) -> Callable[[], None]:
+    """Make a transaction of the shipped code two steps: before it begins, and after it is through; how to undo it."""
+    original = getattr(kind, name)
+
+    @contextmanager
+    def stepping(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        STAGE.step()
+        with original(self, *args, **kwargs) as value:
+            yield value
+            if isinstance(value, sa.Connection):
+                STAGE.cut(value)
+        if isinstance(value, sa.Connection):
+            STAGE.after()
+        STAGE.step()
+
+    setattr(kind, name, stepping)
+    return lambda: setattr(kind, name, original)
+
+
+@contextmanager
+def instrumented() -> Iterator[None]:
+    """While it lasts, steps count, and nobody waits half a second to ask again."""
+    undo = [instrument(Database, "write"), instrument(PaperBroker, "_session")]
+    waits = settle.ASK_AGAIN, change.ASK_AGAIN
+    settle.ASK_AGAIN = change.ASK_AGAIN = SECONDS_AT_REST
+    try:
+        yield
+    finally:
+        settle.ASK_AGAIN, change.ASK_AGAIN = waits
+        for back in undo:
+            back()
+
+
+# ---- the story -----------------------------------------------------------------------------------------------------
+def floor_of(folder: Path, url: str = "") -> Floor:
+    ledger = Ledger(url or f"sqlite:///{folder / 'ledger.db'}")
+    return Floor(ledger, folder, BARS, open_account(ledger, Terms("paper")), Vault(folder), lambda clock: None)  # type: ignore[arg-type,return-value]
+
+
+def build(folder: Path, url: str = "") -> None:
+    """A ledger with a promoted notebook and a funded book, before its first desk: copied for every world."""
+    folder.mkdir(parents=True)
+    floor = floor_of(folder, url)
+    floor.promote()
+    floor.fund()
+    floor.ledger.close()
+
+
+def exhaust(desk: Desk, floor: Floor) -> None:
+    """Until nothing is left to do: no order whose outcome is open, no wish that waits."""
+    view = desk.seat.view
+    for _ in range(2000):
+        asked = floor.ledger.control.clock("paper")
+        late = asked is not None and asked[0] != asked[1]
+        if not desk.cycle() and not (desk._pending() or view.cancelling or view.flattening or late):
+            return
+    raise AssertionError(f"the desk does not come to rest: {view.live} {view.cancelling} {view.stopping}")
+
+
+def move(session: int) -> Callable[[Floor, Desk], None]:
+    def act(floor: Floor, desk: Desk) -> None:
+        floor.ledger.control.set_clock("paper", floor.time(session))
+        exhaust(desk, floor)
+
+    return act
+
+
+def basket(session: int, *wishes: tuple[str, str, int, dict[str, Any]]) -> Callable[[Floor, Desk], None]:
+    def act(floor: Floor, desk: Desk) -> None:
+        named = BARS.instruments
+        floor.put(session, *(Intent(named[s], Side(side), Decimal(q), **more) for s, side, q, more in wishes))
+        exhaust(desk, floor)
+
+    return act
+
+
+def leg(floor: Floor, session: int, number: int) -> str:
+    return client_id("paper", "job", floor.time(session), number)
+
+
+def asking(kind: str, session: int, number: int, **more: Any) -> Callable[[Floor, Desk], None]:
+    def act(floor: Floor, desk: Desk) -> None:
+        body = {"client_id": leg(floor, session, number), "who": "me", "reason": kind, **more}
+        floor.ledger.inbox.ask("paper", kind, body, f"{kind}:{session}:{number}")
+        exhaust(desk, floor)
+
+    return act
+
+
+def stopping(floor: Floor, desk: Desk) -> None:
+    if not floor.ledger.control.halted("paper"):
+        floor.ledger.control.switch("paper", True, "storm", "me")
+    floor.ledger.inbox.ask("paper", "halt", {"who": "me", "reason": "storm", "flatten": True}, "halt")
+    exhaust(desk, floor)
+
+
+def refused(floor: Floor, desk: Desk) -> None:
+    """Still halted: nothing of this is sent."""
+    floor.put(9, Intent(BARS.instruments["AAA"], Side.BUY, Decimal(5)))
+    exhaust(desk, floor)
+
+
+def limit(price: str) -> dict[str, Any]:
+    return {"type": OrderType.LIMIT, "limit_price": Decimal(price), "time_in_force": TimeInForce.GTC}
+
+
+BRACKET = {"type": OrderType.BRACKET, "take_profit": Decimal("500.00"), "stop_loss": Decimal("2.00")}
+MARKET: dict[str, Any] = {}
+ACTS: tuple[Callable[[Floor, Desk], None], ...] = (
+    basket(3, ("AAA", "buy", 10, MARKET), ("BBB", "buy", 20, limit("1.00")), ("CCC", "buy", 30, BRACKET)),
+    asking("replace", 3, 1, quantity=Decimal(12), limit_price=Decimal("1.50")),
+    move(4),
+    basket(4, ("AAA", "sell", 4, MARKET), ("BBB", "buy", 5, limit("2.00")), ("CCC", "buy", 7, limit("1.00"))),
+    asking("cancel", 4, 1),
+    asking("replace", 4, 2, quantity=Decimal(9), limit_price=Decimal("400.00")),
+    move(5),
+    asking("cancel", 3, 0),  # filled since: refused
+    basket(5, ("BBB", "buy", 8, MARKET), ("AAA", "buy", 1, limit("3.00"))),
+    move(6),
+    stopping,
+    move(8),
+    refused,
+    move(9),
+)
+
+
+# ---- what came of it -----------------------------------------------------------------------------------------------
+def outcome(folder: Path, url: str = "") -> dict[str, Any]:
+    """Everything that must be the same whatever was killed or lost."""
+    with Ledger(url or f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        view, verified = ledger.account("paper"), ledger.journal.verify()
+    with sqlite3.connect(folder / "brokers" / "paper.db") as database:
+        ids = sorted(row[0] for row in database.execute("SELECT client_id FROM orders"))
+        executions = sorted(row[0] for row in database.execute("SELECT execution_id FROM fills"))
+    database.close()
+    return {
+        "verified": verified.problem,
+        "orders": sorted((o.client_id, o.status.value, str(o.filled), o.book) for o in view.orders.values()),
+        "fills": sorted((f.execution_id, str(f.quantity), str(f.price), f.time.isoformat()) for f in view.fills),
+        "holdings": {book: {s: str(q) for s, q in sorted(view.account(book).holdings.items())} for book in view.books},
+        "cash": str(view.account("m").cash),
+        "drift": view.drift, "parked": len(view.parked), "live": len(view.live),
+        "venue orders": ids, "venue fills": executions,
+    }  # fmt: skip
+
+
+def fault_of(seed: int, steps: int) -> tuple[str, Fault]:
+    """The fault of a seed: the families in turn, the steps at which the desk dies drawn over the whole story."""
+    luck, name = random.Random(seed), FAULTS[seed % len(FAULTS)]
+    kills = {"killed": 1, "killed twice": 2, "everything": 3}.get(name, 0)
+    wire = {"timeouts": 0.15, "mute": 0.4, "everything": 0.1}.get(name, 0.0)
+    return name, Fault(
+        sorted(luck.randint(1, steps) for _ in range(kills)), wire, name in ("stutter", "everything"), seed
+    )
+
+
+@dataclass
+class Tally:
+    """The counts of a family of faults."""
+
+    runs: int = 0
+    lives: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    wrong: int = 0
+    steps: int = 0
+
+    def count(self, world: World, found: dict[str, Any], expected: dict[str, Any]) -> None:
+        self.runs += 1
+        self.lives += world.lives
+        self.steps += world.steps
+        for side in ("venue orders", "venue fills"):
+            self.duplicates += len(set(found[side]) - set(expected[side]))
+            self.lost += len(set(expected[side]) - set(found[side]))
+        self.wrong += any(found[k] != expected[k] for k in expected if not k.startswith("venue"))
+
+
+def matrix(folder: Path, seeds: range) -> tuple[dict[str, Any], dict[str, Tally], list[tuple[int, str, Any]]]:
+    """The outcome without faults, the counts of each family, and what differed (seed, family, what)."""
+    template, wrong = folder / "template", []
+    build(template)
+    tallies = {name: Tally() for name in FAULTS}
+    with instrumented():
+        reference = World(folder / "reference", Fault())
+        shutil.copytree(template, reference.folder)
+        reference.play()
+        expected = outcome(reference.folder)
+        for seed in seeds:
+            name, fault = fault_of(seed, reference.steps)
+            world = World(folder / f"seed-{seed}", fault)
+            shutil.copytree(template, world.folder)
+            world.play()
+            found = outcome(world.folder)
+            tallies[name].count(world, found, expected)
+            if differs := {k: (expected[k], found[k]) for k in expected if found[k] != expected[k]}:
+                wrong.append((seed, name, differs))
+            shutil.rmtree(world.folder)
+    return expected, tallies, wrong
+
+
+def table(tallies: dict[str, Tally]) -> str:
+    """The counts as text, a line a family."""
+    head = f"{'fault':<14}{'runs':>7}{'desks':>7}{'steps':>9}{'duplicates':>12}{'lost':>6}{'wrong':>7}"
+    lines = [
+        f"{name:<14}{t.runs:>7}{t.lives:>7}{t.steps:>9}{t.duplicates:>12}{t.lost:>6}{t.wrong:>7}"
+        for name, t in tallies.items()
+    ]
+    return "\n".join([head, *lines])
