@@ -1,4 +1,4 @@
-"""`aura account`: what accounts hold, and opening one."""
+"""`aura account`: what accounts hold, opening one, and its money and books (`money`, `books`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aura_lib.cli import books, money
 from aura_lib.cli.answer import Answer, command, table
 
 
@@ -14,6 +15,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Accounts: what they hold, and opening one.", no_args_is_help=True)
     app.add_typer(group, name="account")
+    money.register(group)
+    books.register(group)
 
     @command(group)
     def show(account: Annotated[str, typer.Argument(help="An account.")] = "paper") -> Answer:
@@ -40,6 +43,7 @@ def register(app: typer.Typer) -> None:
         data = {
             "account": account,
             "class": terms.account_class.value,
+            "owner": view.owner,
             "currency": terms.currency,
             "cash": cash,
             "positions": rows,
@@ -49,6 +53,7 @@ def register(app: typer.Typer) -> None:
         }
         lines = [
             f"{account} ({terms.account_class.value}, {terms.broker}, {terms.currency})"
+            + (f", owner {view.owner}" if view.owner else "")
             + (f"  {halted}" if halted else "")
         ]
         lines += [f"cash of {book}: {Decimal(amount):,.2f} {terms.currency}" for book, amount in cash.items()]

@@ -100,6 +100,18 @@ class Floor:
         margin = self.terms.margin and bool(held)  # which it takes to be short, too
         self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
 
+    def bring(self, booking: Booking) -> None:
+        """Book what is no trade, from outside; what the terms do not allow to hold raises InputError before that."""
+        trial = Books(self.books.account)
+        for books, check in ((trial, True), (self.books, False)):
+            books.open(booking.currency)
+            books.book(booking)
+            if check:
+                _opened(books.account, self.terms)
+        self.short = self.short and not self.books.balances
+        self.purse.forget()
+        self.watch()
+
     def add(self, working: Working) -> None:
         """Take an order in; it stands behind those that are there."""
         self.working[working.order.client_id] = working

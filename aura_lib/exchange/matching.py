@@ -219,6 +219,13 @@ class Exchange:
         books.pay(amount)
         self._floor.purse.forget()
 
+    def bring(self, booking: Booking) -> None:
+        """Book what is no trade, from outside: units brought along, a correction.
+
+        What would leave the account with what its terms do not allow raises InputError, and changes nothing.
+        """
+        self._floor.bring(booking)
+
     def match(self, time: datetime, prices: Prices, *, closing: bool = True) -> list[Event]:
         """Fill what is due in a bar: fills, bookings, and a `Closed` for every order that came to its end.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
+from aura_lib.execution.asking import ask_for_money
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
 from aura_lib.execution.ticket import cancel, halt, resume, ticket
@@ -14,6 +15,7 @@ __all__ = [
     "Terms",
     "account_terms",
     "advance",
+    "ask_for_money",
     "cancel",
     "find_terms",
     "halt",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import replace
+from datetime import datetime
 
-from aura_lib.core import InputError
-from aura_lib.execution import asked, protection, slicing
+from aura_lib.core import InputError, iso
+from aura_lib.execution import asked, money, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.ledger import AccountView, Request
@@ -14,8 +15,12 @@ from aura_lib.ledger import AccountView, Request
 __all__ = ["HANDLERS", "Handler", "Line", "answer"]
 
 
-def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:
-    """The entries that a request leads to: those of its handler, or a refusal that says why."""
+def answer(view: AccountView, terms: Terms, request: Request, now: datetime) -> list[Line]:
+    """The entries that a request leads to: those of its handler, or a refusal that says why.
+
+    `now` is the time of the account's clock: the body bears it as `at`, unless whoever asked told another.
+    """
+    request = replace(request, body={"at": iso(now), **request.body})
     named = {"request": request.n, "key": request.key}
     try:
         handler = HANDLERS.get(request.kind)
@@ -32,15 +37,6 @@ def refused(request: Request, why: str) -> Line:
     return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
 
 
-def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
-    """Money into a book or, negative, out of it; never more than it has."""
-    amount, book = Decimal(request.body["amount"]), str(request.body["book"])
-    held = view.account(book).cash
-    if amount < 0 and held + amount < 0:
-        raise InputError(f"book {book} has {held}, cannot pay {-amount}")
-    return [Line("cash", request.body, request.key)]
-
-
 def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
     """What a person wants written where ledger and broker differ."""
     from aura_lib.execution.reconcile.mending import mend
@@ -49,11 +45,16 @@ def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
 
 
 HANDLERS: dict[str, Handler] = {
-    "cash": cash,
+    "booking": money.booking,
+    "cash": money.cash,
     "cancel": asked.cancel,
     "replace": asked.change,
     "halt": asked.halt,
+    "import": money.bring,
+    "lots": money.lots,
     "protect": protection.answer,
     "slice": slicing.answer,
     "mend": mend,
+    "owner": money.owner,
+    "transfer": money.transfer,
 }

@@ -17,7 +17,10 @@ CENT_FRACTION = Decimal("1e-9")  # what 28 digits leave over when an average cos
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """One book: cash + positions on one side, money paid in + gains − fees on the other. Both are its equity."""
+    """One book: cash + positions on one side, what was paid in + gains + income − fees on the other: both its equity.
+
+    `brought` is what units cost that were imported, or came from another book.
+    """
 
     account: str
     book: str
@@ -28,6 +31,8 @@ class Sums:
     realised: Decimal
     unrealised: Decimal
     fees: Decimal
+    brought: Decimal = Decimal(0)
+    income: Decimal = Decimal(0)
 
     @property
     def equity(self) -> Decimal:
@@ -37,7 +42,8 @@ class Sums:
     @property
     def ok(self) -> bool:
         """Whether the two ways to the equity agree."""
-        return abs(self.equity - (self.paid_in + self.realised + self.unrealised - self.fees)) <= CENT_FRACTION
+        earned = self.realised + self.unrealised + self.income - self.fees
+        return abs(self.equity - (self.paid_in + self.brought + earned)) <= CENT_FRACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +114,6 @@ def _sums(view: AccountView, book: str, account: Account, prices: Any) -> Sums:
         realised,
         positions - cost,
         account.fees,
+        view.money.course(book).brought,
+        account.income,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,23 +13,25 @@ import pandas as pd
 
 from aura_lib import data
 from aura_lib.backtest.statistics import periods_per_year, statistics
-from aura_lib.core import LIVE, Account, InputError, Mode, Settings
+from aura_lib.core import INCOME, LIVE, Account, Booking, BookingKind, Fill, InputError, Mode, Settings, Transfer
 from aura_lib.execution import Terms, account_terms
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.reports import tables
 from aura_lib.reports.about import About
+from aura_lib.reports.accounting import blotter_table, lots_of
 
 if TYPE_CHECKING:
-    from aura_lib.core import Bars, Fill, Order, Run
-    from aura_lib.ledger.views import AccountView
+    from aura_lib.core import Bars, Order, Run
+    from aura_lib.ledger.views import AccountView, Event
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """An account or a book at the moment its clock shows. Times are UTC, money is in `currency`.
 
-    `equity`, `cash` and `benchmark` have a row a bar, from the bar of the first decision; money that was paid in counts
-    from that bar on, whenever it came. `units` is time × symbol.
+    `equity`, `cash`, `paid` and `benchmark` have a row a bar, from the bar of the first decision. `paid` is what came
+    in from outside in a bar (money, and units at their close) or, negative, went; returns leave it out. `units` is
+    time × symbol.
     `prices` are the last closes known at `as_of`. `benchmark` is None where the source has no such symbol.
     """
 
@@ -42,12 +44,14 @@ class Standing:
     equity: pd.Series
     cash: pd.Series
     units: pd.DataFrame
+    paid: pd.Series
     benchmark: pd.Series | None
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
     runs: tuple[Run, ...]
     halted: str
     drift: str
+    view: AccountView
 
     @property
     def name(self) -> str:
@@ -73,13 +77,22 @@ class Standing:
 
     @property
     def returns(self) -> pd.Series:
-        """Simple returns of the equity, a bar."""
-        return self.equity.pct_change().iloc[1:]
+        """Simple returns of the equity, a bar; what was paid in or out is none."""
+        grown = (self.equity - self.paid) / self.equity.shift() - 1
+        return pd.Series(grown.iloc[1:])
+
+    @cached_property
+    def growth(self) -> pd.Series:
+        """What the equity at the start has become by its returns alone: the equity itself where nothing was paid."""
+        if not self.paid.iloc[1:].any():
+            return self.equity
+        grown = (1 + self.returns.reindex(self.equity.index, fill_value=0.0)).cumprod()
+        return pd.Series(grown * self.equity.iloc[0], name="equity")
 
     @cached_property
     def statistics(self) -> dict[str, float]:
-        """The figures of `backtest.statistics` for the equity."""
-        return statistics(self.equity, periods_per_year(self.bars.frequency, self.bars.calendar))
+        """The figures of `backtest.statistics` for the equity; what was paid in or out is no gain."""
+        return statistics(self.growth, periods_per_year(self.bars.frequency, self.bars.calendar))
 
     @cached_property
     def index(self) -> dict[str, float]:
@@ -90,13 +103,15 @@ class Standing:
 
     @property
     def change(self) -> float:
-        """What the equity gained since the bar before, in `currency`."""
-        return float(self.equity.iloc[-1] - self.equity.iloc[-2 if len(self.equity) > 1 else -1])
+        """What the equity gained since the bar before, in `currency`; what was paid in or out is no gain."""
+        if len(self.equity) < 2:
+            return 0.0
+        return float(self.equity.iloc[-1] - self.equity.iloc[-2] - self.paid.iloc[-1])
 
     @property
     def below_peak(self) -> float:
         """How far the equity stands below its highest value, as a fraction ≤ 0."""
-        return float(self.equity.iloc[-1] / self.equity.max() - 1)
+        return float(self.growth.iloc[-1] / self.growth.max() - 1)
 
     @property
     def weights(self) -> pd.DataFrame:
@@ -153,6 +168,34 @@ class Standing:
         """A row a fill, newest first."""
         return tables.fills(self.fills).iloc[::-1].reset_index(drop=True)
 
+    @cached_property
+    def lots(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The tax lots held and those closed, exact (see `reports.lots_of`)."""
+        return lots_of(self.view, self.bars, book=self.book)
+
+    @cached_property
+    def gains(self) -> dict[str, float]:
+        """Realised and unrealised by the tax lots, income and fees, in `currency`."""
+        held, gone = (table[table["currency"] == self.currency] for table in self.lots)
+        return {
+            "realised": float(gone["realised"].sum()),
+            "unrealised": float(held["unrealised"].sum()),
+            "income": float(self.state.income),
+            "fees": -float(self.state.fees),
+        }
+
+    def income_table(self) -> pd.DataFrame:
+        """A row a dividend, interest or borrow cost, newest first."""
+        told = [b for b in self.view.events if isinstance(b, Booking) and b.kind in INCOME]
+        mine = [b for b in reversed(told) if self.book in (None, b.book)]
+        rows = [(b.time, b.book, b.kind.value, b.symbol, b.cash, b.currency, b.note) for b in mine]
+        columns = ["time", "book", "kind", "symbol", "amount", "currency", "note"]
+        return pd.DataFrame(rows, columns=columns, dtype="object")
+
+    def blotter(self) -> pd.DataFrame:
+        """Everything that happened, in order of time, exact (see `reports.blotter_table`)."""
+        return blotter_table(self.view, self.book)
+
     def runs_table(self) -> pd.DataFrame:
         """A row a run, newest first; `run` is its id."""
         rows = [
@@ -195,45 +238,88 @@ def standing(
         raise InputError(f"account {account} has not traded yet: run a job on it, `aura job run NAME`")
     bars = _bars(terms, view, book, clock[1], settings)
     fills = tuple(f for f in view.fills if book in (None, f.book))
-    equity, cash, units = marked(fills, bars, view.opening(book).cash)
+    equity, cash, units, paid = marked(view, bars, book)
     return Standing(
-        account, book, terms, clock[1], view.account(book), bars, equity, cash, units,
+        account, book, terms, clock[1], view.account(book), bars, equity, cash, units, paid,
         _benchmark(benchmark, bars, settings),
         tuple(o for o in view.orders.values() if book in (None, o.book)),
         fills,
         tuple(run for run in ledger.runs() if run.mode is terms.account_class and _ran_for(run, view, book)),
         ledger.control.halted(account) or "",
         view.drift,
+        view,
     )  # fmt: skip
 
 
-def marked(fills: tuple[Fill, ...], bars: Bars, opening: Decimal) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
-    """Equity and cash (a row a bar) and units (time × symbol) of fills, holdings at their last known close.
+def marked(view: AccountView, bars: Bars, book: str | None) -> tuple[pd.Series, pd.Series, pd.DataFrame, pd.Series]:
+    """Equity and cash (a row a bar), units (time × symbol) and what was paid in; holdings at their last known close.
 
-    Every fill must fall in the span of the bars; one between two bars counts from the next bar on.
+    What happened before the first bar counts from it on, what happened between two from the later one.
     """
     times, closes = bars.times, bars.close.ffill()
-    symbols = sorted({f.symbol for f in fills})
+    moves = [move for event in view.events for move in _moves(event, book, view.currency)]
+    symbols = sorted({move.symbol for move in moves if move.units})
     if not set(symbols) <= set(closes.columns):
         raise InputError(f"no bars of {', '.join(sorted(set(symbols) - set(closes.columns)))}")
-    moves, paid = np.zeros((len(times), len(symbols))), np.zeros(len(times))
-    if fills:
-        rows = times.searchsorted(pd.DatetimeIndex([f.time for f in fills], tz="UTC").as_unit("us"))
-        for row, fill in zip(rows, fills, strict=True):
-            moves[row, symbols.index(fill.symbol)] += float(fill.quantity) * fill.side.sign
-            paid[row] += float(fill.cash)
+    gone, came, paid = np.zeros((len(times), len(symbols))), np.zeros(len(times)), np.zeros(len(times))
     scale = np.array([float(bars.instruments[s].multiplier) for s in symbols])
-    units = pd.DataFrame(moves.cumsum(axis=0), times, symbols)
-    cash = pd.Series(float(opening) + paid.cumsum(), times, name="cash")
-    value = np.nansum(units.to_numpy() * scale * closes[symbols].to_numpy(), axis=1)
-    return (cash + value).rename("equity"), cash, units
+    prices = closes[symbols].to_numpy()
+    moments = pd.DatetimeIndex([max(move.time, bars.start) for move in moves], tz="UTC").as_unit("us")
+    rows = np.minimum(times.searchsorted(moments), len(times) - 1)
+    columns = {symbol: column for column, symbol in enumerate(symbols)}
+    for row, move in zip(rows, moves, strict=True):
+        came[row] += move.cash
+        paid[row] += move.cash if move.outside else 0.0
+        if move.units:
+            column = columns[move.symbol]
+            gone[row, column] += move.units
+            paid[row] += np.nan_to_num(move.units * prices[row, column] * scale[column]) if move.outside else 0.0
+    units = pd.DataFrame(gone.cumsum(axis=0), times, symbols)
+    cash = pd.Series(came.cumsum(), times, name="cash")
+    value = np.nansum(units.to_numpy() * scale * prices, axis=1)
+    return (cash + value).rename("equity"), cash, units, pd.Series(paid, times, name="paid")
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What an event did to a book: cash in its currency, units of a symbol, and whether it came from outside."""
+
+    time: datetime
+    cash: float = 0.0
+    symbol: str = ""
+    units: float = 0.0
+    outside: bool = False
+
+
+def _moves(event: Event, book: str | None, currency: str) -> Iterator[_Move]:
+    if isinstance(event, Transfer):
+        sign = (event.target == book) - (event.source == book)
+        if sign:
+            cash = sign * float(event.cash) if event.currency == currency else 0.0
+            yield _Move(event.time, cash, event.symbol, sign * float(event.quantity), True)
+    elif book not in (None, event.book):
+        return
+    elif isinstance(event, Fill):
+        cash = float(event.cash) if event.instrument.currency == currency else 0.0
+        yield _Move(event.time, cash, event.symbol, float(event.quantity) * event.side.sign)
+    else:
+        cash = float(event.cash) if event.currency == currency else 0.0
+        outside = event.kind in (BookingKind.DEPOSIT, BookingKind.IMPORT)
+        yield _Move(event.time, cash, event.symbol, float(event.quantity), outside)
+        if event.delivered is not None:
+            yield _Move(event.time, 0.0, event.delivered.symbol, float(event.units))
 
 
 def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, settings: Settings | None) -> Bars:
-    """The prices the account has seen, from the bar in which its first decision was made."""
+    """The prices the account has seen, from the bar in which its first decision was made, or its first units came."""
     slots = [v.basket.slot for v in view.verdicts.values() if book in (None, v.basket.book)]
+    slots = slots or [e.time for e in view.events if _of(e, book) and e.instrument is not None]
     bars = data.load(source=terms.source, calendar=terms.calendar, as_of=until, settings=settings)
     return bars.between(min(slots, default=until), until)
+
+
+def _of(event: Event, book: str | None) -> bool:
+    return book is None or book in ((event.source, event.target) if isinstance(event, Transfer) else (event.book,))
 
 
 def _benchmark(name: str, bars: Bars, settings: Settings | None) -> pd.Series | None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from aura_lib.core import Settings
 from aura_lib.ledger import Ledger
 from aura_lib.reports import figures, formats
+from aura_lib.reports.accounting import as_bytes, statement, to_the_cent
 from aura_lib.reports.standing import Standing, accounts, books, standing
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.table import table_html
 from aura_lib.ui.widgets import Chart, Panel
 
 ROWS = 100  # the newest orders and fills on the page; the ledger has them all
+FILES = {
+    "lots.csv": "Lots, CSV", "lots.parquet": "Lots, Parquet", "closed.csv": "Closed lots, CSV",
+    "closed.parquet": "Closed lots, Parquet", "blotter.csv": "Blotter, CSV", "blotter.parquet": "Blotter, Parquet",
+    "statement.html": "Statement of the month",
+}  # fmt: skip
 NOTHING = (
     "<h2>No account yet</h2><p>Nothing has been traded here. <code>aura demo</code> in a terminal trades one strategy "
     "on paper for twelve months in a minute or two; this page shows it by itself as soon as the first order is filled. "
@@ -64,7 +72,7 @@ class Portfolio(Page[Standing]):
 
     def drawdown(self) -> Chart:
         """The fall from the highest value so far."""
-        return self.chart(lambda s: figures.drawdown(s.equity, s.benchmark, about=s.about))
+        return self.chart(lambda s: figures.drawdown(s.growth, s.benchmark, about=s.about))
 
     def monthly_returns(self) -> Chart:
         """Returns by calendar month."""
@@ -86,6 +94,29 @@ class Portfolio(Page[Standing]):
         """The newest fills, with what they cost."""
         return self.panel(lambda s: _part(s, "Fills", _newest(len(s.fills)), s.fills_table()[:ROWS]))
 
+    def gains(self) -> Panel:
+        """Profit and loss: realised and unrealised by the tax lots, income, fees."""
+        return self.panel(_gains)
+
+    def lots(self) -> Panel:
+        """The tax lots that are held: what each unit cost, and since when."""
+        return self.panel(_lots)
+
+    def closed_lots(self) -> Panel:
+        """The tax lots that were closed last, with their gains."""
+        return self.panel(_closed)
+
+    def income(self) -> Panel:
+        """Dividends, interest and what borrowing cost, the newest first."""
+        note = "What came without a trade; borrow cost is negative."
+        return self.panel(lambda s: _part(s, "Income", note, s.income_table()[:ROWS]))
+
+    def export(self) -> Panel:
+        """Buttons that download lots, blotter and the statement of the month as files."""
+        panel = self.panel(_exports, self._export)
+        self._files = panel
+        return panel
+
     def runs(self) -> Panel:
         """Every run of a notebook that traded for it, each with a link to its output."""
         note = "One execution of the strategy's notebook each; the link opens what it wrote."
@@ -96,6 +127,13 @@ class Portfolio(Page[Standing]):
         if name == "book" and value.isdecimal() and int(value) < len(self.books):
             self._asked = self.books[int(value)]
             self.refresh()
+
+    def _export(self, name: str, value: str) -> None:
+        if name != "export" or self.state is None or value not in FILES:
+            return
+        s, (what, _, kind) = self.state, value.partition(".")
+        file = "-".join(filter(None, (s.account, s.book, what, f"{s.as_of:%Y-%m-%d}")))
+        self._files.deliver(f"{file}.{kind}", _content(s, what, kind))
 
     def _heading(self, s: Standing, title: str) -> str:
         options = "".join(
@@ -114,6 +152,8 @@ class Portfolio(Page[Standing]):
 
 def _marks(s: Standing) -> Iterable[tuple[str, str]]:
     bad = ' class="aura-bad"'
+    if s.view.owner:
+        yield "", f"Owner {escape(s.view.owner)}"
     yield "", "<b>Simulated trading</b>: no real money" if s.simulated else "<b>Live trading</b>"
     if s.terms.clock == "replay":
         yield "", f"Simulated clock at {formats.day(s.as_of)}"
@@ -145,6 +185,47 @@ def _tiles(s: Standing) -> str:
         for label, value, beside in tiles
     )
     return f'<dl class="aura-tiles">{inside}</dl>'
+
+
+def _gains(s: Standing) -> str:
+    gains = {**{name.capitalize(): value for name, value in s.gains.items()}, "In all": sum(s.gains.values())}
+    words = pd.DataFrame({s.currency: [formats.amount(value) for value in gains.values()]}, index=list(gains))
+    note = f"Realised and unrealised by tax lots ({s.view.method}), before fees. Wash sales are not treated."
+    return _part(s, "Profit and loss", note, words)
+
+
+def _lots(s: Standing) -> str:
+    held = s.lots[0]
+    note = f"{len(held):,} lots at the closes of {formats.day(s.bars.end)}, the longest held first; all in the export."
+    return _part(s, "Tax lots", note, to_the_cent(held[:ROWS]), "nothing is held: all is cash")
+
+
+def _closed(s: Standing) -> str:
+    gone = s.lots[1]
+    note = f"The newest {min(ROWS, len(gone))} of {len(gone):,}; gains before fees, net after them."
+    return _part(s, "Closed lots", note, to_the_cent(gone[::-1][:ROWS].reset_index(drop=True)))
+
+
+def _exports(s: Standing) -> str:
+    buttons = "".join(
+        f'<button type="button" data-ask="export" value="{value}">{escape(label)}</button>'
+        for value, label in FILES.items()
+    )
+    note = "Amounts with every digit and their currency, times with their zone. The page opens anywhere, offline."
+    return (
+        f'<section class="aura-panel"><h2>Export</h2><div class="aura-buttons">{buttons}</div>'
+        f'<p class="aura-note">{escape(note)}</p></section>'
+    )
+
+
+def _content(s: Standing, what: str, kind: str) -> bytes:
+    month = f"{s.as_of.astimezone(formats.time_zone(s.about.zone)):%Y-%m}"
+    if what == "statement":
+        with TemporaryDirectory() as folder:
+            page = statement(s.view, s.terms, month, s.bars, Path(folder) / "statement.html", book=s.book)
+            return page.read_bytes()
+    tables = {"lots": lambda: s.lots[0], "closed": lambda: s.lots[1], "blotter": s.blotter}
+    return as_bytes(tables[what](), kind)
 
 
 def _unit_small(value: str) -> str:

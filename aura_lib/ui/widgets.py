@@ -96,6 +96,10 @@ class Panel(anywidget.AnyWidget):
         """Tell the page that somebody is there."""
         self.beats += 1
 
+    def deliver(self, name: str, content: bytes) -> None:
+        """Hand the reader a file: the browser downloads it under that name."""
+        self.send({"file": name}, buffers=[content])
+
     def ask(self, name: str, value: str) -> None:
         """What a control of the panel does."""
         if self._on_ask:

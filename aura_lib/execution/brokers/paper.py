@@ -252,6 +252,14 @@ class PaperBroker:
                 exchange.deposit(amount)
                 self._all = True
 
+    def book(self, booking: Booking) -> None:
+        """Book what is no trade (units brought along, a correction) once for each id."""
+        with self._session() as exchange, _refusing():
+            done = self._database.execute("INSERT OR IGNORE INTO deposits VALUES (?, ?)", (booking.id, "booking"))
+            if done.rowcount:
+                exchange.bring(booking)
+                self._all = True
+
     def time(self) -> datetime:
         """Up to where the venue has matched."""
         (time,) = self._database.execute("SELECT time FROM version").fetchone()

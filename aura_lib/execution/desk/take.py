@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from aura_lib.core import Basket, Decision, Order, decode, digest, encode, iso
+from aura_lib.core import Basket, Booking, BookingKind, Decision, Order, decode, digest, encode, iso, utc
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.gate import judge, objection
 from aura_lib.execution.lines import Line
@@ -50,7 +50,7 @@ def answer_requests(seat: Seat) -> bool:
     """Whatever else was asked, each by its handler, in the order it came."""
     requests = seat.ledger.inbox.asked(seat.terms.name, seat.view.request)
     for request in requests:
-        lines = _checked(seat, request, answer(seat.view, seat.terms, request))
+        lines = _checked(seat, request, answer(seat.view, seat.terms, request, seat.clock.now()))
         seat.write(lines)
         fund(seat, lines)
     return bool(requests)
@@ -65,14 +65,33 @@ def _checked(seat: Seat, request: Request, lines: list[Line]) -> list[Line]:
 
 
 def fund(seat: Seat, lines: list[Line]) -> None:
-    """Pay money that was booked into a simulated venue, which has none but this; once for each key."""
-    deposit = getattr(seat.broker, "deposit", None)
+    """Tell a simulated venue of money and holdings that were booked here first: it has none but these; each once."""
+    deposit, book = (getattr(seat.broker, name, None) for name in ("deposit", "book"))
     for line in lines:
-        if deposit and line.kind == "cash":
+        if deposit and line.kind == "cash" and _currency(seat, line) == seat.view.currency:
             deposit(line.body["key"], Decimal(line.body["amount"]))
+        if book:
+            for told in _bookings(seat, line):
+                book(told)
+
+
+def _currency(seat: Seat, line: Line) -> str:
+    return str(line.body.get("currency") or seat.view.currency)
+
+
+def _bookings(seat: Seat, line: Line) -> list[Booking]:
+    """What people asked to be booked other than money in the account's own currency."""
+    if line.kind == "import":
+        return [decode(Booking, told) for told in line.body["positions"]]
+    if line.kind == "booking" and "request" in line.body:  # by hand; what the venue told itself it has
+        return [decode(Booking, line.body["booking"])]
+    if line.kind == "cash" and (currency := _currency(seat, line)) != seat.view.currency:
+        amount, at = Decimal(line.body["amount"]), utc(line.body["at"])
+        return [Booking(line.body["key"], BookingKind.DEPOSIT, amount, currency, at)]
+    return []
 
 
 def fund_again(seat: Seat) -> None:
-    """At start: what was booked, and may not have been paid in when the desk before us died."""
-    entries = seat.ledger.journal.entries(seat.terms.name, kinds=("cash",))
+    """At start: what was booked, and may not have reached the venue when the desk before us died."""
+    entries = seat.ledger.journal.entries(seat.terms.name, kinds=("cash", "import", "booking"))
     fund(seat, [Line(entry.kind, entry.body) for entry in entries])

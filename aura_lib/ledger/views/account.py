@@ -218,7 +218,8 @@ class AccountView:
         order = self.orders.get(busted.client_id)
         if order is not None:
             self._put(replace(order, filled=order.filled - busted.quantity))
-        self.money.bust(busted)
+        place = self.money.bust(busted)
+        self.methods = [(n - (n > place), book, method) for n, book, method in self.methods]
 
     def _booking(self, body: Mapping[str, Any]) -> None:
         booking = decode(Booking, body["booking"])
@@ -233,9 +234,8 @@ class AccountView:
         book, amount = str(body["book"]), Decimal(body["amount"])
         currency = str(body.get("currency") or self.currency)
         self._pay(book, amount if currency == self.currency else ZERO)
-        moment, note = _moment(body), str(body.get("why", ""))
-        kind = BookingKind.DEPOSIT
-        self._take(Booking(str(body.get("key", "")), kind, amount, currency, moment, book=book, note=note))
+        key, why, moment = str(body.get("key", "")), str(body.get("why", "")), _moment(body)
+        self._take(Booking(key, BookingKind.DEPOSIT, amount, currency, moment, note=why, book=book))
 
     def _import(self, body: Mapping[str, Any]) -> None:
         book = str(body["book"])

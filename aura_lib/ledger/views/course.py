@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from aura_lib.core import Account, Booking, BookingKind, Books, Fill
 
+ZERO = Decimal(0)
 EVER = datetime.min.replace(tzinfo=UTC)  # the time of money paid in by an entry that does not tell when
 STEP = 256  # entries between two marks
 MARKS = 256  # at most; older ones are thinned out, so that a moment long ago takes longer to fold than a recent one
@@ -19,9 +21,9 @@ class Course:
     """
 
     def __init__(self, name: str, currency: str) -> None:
-        self._opening = Account(name, Account.__dataclass_fields__["fees"].default, currency)
+        self._opening = Account(name, ZERO, currency)
         self._books = Books(self._opening)
-        self._entries: list[Fill | Booking] = []
+        self.entries: list[Fill | Booking] = []
         self._peaks: list[datetime] = []  # the latest time among the entries up to each
         self._late: list[int] = []  # places of entries that are earlier than one before them
         self._marks: list[tuple[int, Account]] = [(0, self._opening)]
@@ -31,20 +33,26 @@ class Course:
         """How it stands after all entries."""
         return self._books.account
 
+    @property
+    def brought(self) -> Decimal:
+        """What units cost, as a whole, that were imported or transferred here, less those transferred away."""
+        told = [e for e in self.entries if isinstance(e, Booking)]
+        return sum((e.quantity * e.price * e.instrument.multiplier for e in told if e.price and e.instrument), ZERO)
+
     def take(self, entry: Fill | Booking) -> None:
         """Write one entry down. One that cannot be booked raises InputError and changes nothing."""
         _book(self._books, entry)
-        place = len(self._entries)
+        place = len(self.entries)
         peak = self._peaks[-1] if place else EVER
         if entry.time < peak:
             self._late.append(place)
-        self._entries.append(entry)
+        self.entries.append(entry)
         self._peaks.append(max(peak, entry.time))
         if (place + 1) % STEP == 0:
             self._mark()
 
     def _mark(self) -> None:
-        self._marks.append((len(self._entries), self.account))
+        self._marks.append((len(self.entries), self.account))
         if len(self._marks) > MARKS:
             half = MARKS // 2
             self._marks = self._marks[:half:2] + self._marks[half:]
@@ -56,21 +64,21 @@ class Course:
         end = bisect_right(self._peaks, until)  # of these none is later; of those behind, only late ones are earlier
         start, account = self._marks[bisect_right(self._marks, end, key=lambda mark: mark[0]) - 1]
         books = Books(account)
-        for entry in self._entries[start:end]:
+        for entry in self.entries[start:end]:
             _book(books, entry)
         for place in self._late[bisect_left(self._late, end) :]:
-            if self._entries[place].time <= until:
-                _book(books, self._entries[place])
+            if self.entries[place].time <= until:
+                _book(books, self.entries[place])
         return books.account
 
     def drop(self, entry: Fill | Booking) -> None:
         """Take an entry out as if it had never been; what follows it is folded again."""
-        place = next(n for n in range(len(self._entries) - 1, -1, -1) if self._entries[n] is entry)
+        place = next(n for n in range(len(self.entries) - 1, -1, -1) if self.entries[n] is entry)
         self._marks = [mark for mark in self._marks if mark[0] <= place]
         start, account = self._marks[-1]
-        again = self._entries[start:place] + self._entries[place + 1 :]
+        again = self.entries[start:place] + self.entries[place + 1 :]
         self._books = Books(account)
-        del self._entries[start:], self._peaks[start:], self._late[bisect_left(self._late, start) :]
+        del self.entries[start:], self._peaks[start:], self._late[bisect_left(self._late, start) :]
         for other in again:
             self.take(other)
 

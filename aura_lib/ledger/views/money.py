@@ -13,6 +13,16 @@ from aura_lib.ledger.views.course import Course
 Event = Fill | Booking | Transfer  # what the books of an account are made of
 ZERO, CENT = Decimal(0), Decimal("0.01")
 FINE = Decimal("1e-10")
+CLOSING = frozenset(
+    {
+        BookingKind.EXERCISE,
+        BookingKind.ASSIGNMENT,
+        BookingKind.EXPIRY,
+        BookingKind.SYMBOL_CHANGE,
+        BookingKind.MERGER,
+        BookingKind.CASH_IN_LIEU,
+    }
+)  # these close what is held, and never open its opposite
 
 
 class Money:
@@ -44,8 +54,32 @@ class Money:
         return course.account if until is None else course.at(until)
 
     def take(self, event: Event) -> None:
-        """Book what happened, in its book and in the whole account."""
+        """Book what happened, in its book and in the whole account.
+
+        What could not be booked because a fill was missing is tried again after each fill that comes.
+        """
+        self._take(event)
+        if self.refused and isinstance(event, Fill):
+            waiting, self.refused = self.refused, []
+            for before, _ in waiting:
+                self._take(before)
+
+    def check(self, event: Event) -> None:
+        """Raise InputError where an event takes more away than there is: it would open what nobody wished for."""
+        if isinstance(event, Transfer) and event.instrument is not None:
+            self._check_leaving(event.source, event.symbol, event.quantity)
+        elif isinstance(event, Booking) and event.kind in CLOSING:
+            self._check_leaving(event.book or None, event.symbol, -event.quantity)
+
+    def _check_leaving(self, book: str | None, symbol: str, units: Decimal) -> None:
+        held = self.account(book, None).quantity(symbol)
+        if held * units <= 0 or abs(units) > abs(held):
+            whose = f"book {book}" if book is not None else f"account {self.name}"
+            raise InputError(f"{whose} holds {held} {symbol}: {units} cannot leave it")
+
+    def _take(self, event: Event) -> None:
         try:
+            self.check(event)
             if isinstance(event, Transfer):
                 self._transfer(event)
             elif isinstance(event, Fill) or event.book:
@@ -57,15 +91,16 @@ class Money:
         except InputError as error:
             self.refused.append((event, str(error)))
 
-    def bust(self, fill: Fill) -> None:
-        """Take a fill out again."""
+    def bust(self, fill: Fill) -> int:
+        """Take a fill out again; where among the events it was."""
         if any(event is fill for event, _ in self.refused):
             self.refused = [(event, why) for event, why in self.refused if event is not fill]
-            return
+            return len(self.events)
         self.whole.drop(fill)
         self.books[fill.book].drop(fill)
         place = next(n for n in range(len(self.events) - 1, -1, -1) if self.events[n] is fill)
         del self.events[place]
+        return place
 
     def _transfer(self, event: Transfer) -> None:
         source, target = self.course(event.source), self.course(event.target)

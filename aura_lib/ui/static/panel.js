@@ -79,7 +79,16 @@ function render({model, el}) {
     tick();
     if (model.get("beats") && Date.now() - heard > 15000) document.documentElement.classList.add("aura-silent");
   };
+  const handed = (said, buffers) => { // a file from the kernel: the browser keeps it as a download
+    if (!said?.file || !buffers?.length) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([buffers[0]]));
+    link.download = said.file;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
   const timer = setInterval(watch, 1000);
+  model.on("msg:custom", handed);
   el.addEventListener("change", changed);
   el.addEventListener("click", pressed);
   model.on("change:html", write);
@@ -90,6 +99,7 @@ function render({model, el}) {
   return () => {
     clearInterval(timer);
     sized.disconnect();
+    model.off("msg:custom", handed);
     model.off("change:html", write);
     model.off("change:cells", put);
     document.removeEventListener("visibilitychange", put);

@@ -1,0 +1,52 @@
+"""How people ask a desk for something that is no order: with permission, once, and until it has answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from aura_lib.access import Action, may
+from aura_lib.core import InputError, Settings
+from aura_lib.execution.accounts import account_terms
+from aura_lib.execution.service import PATIENCE, DeskProcess, wait_until
+from aura_lib.ledger import Entry, Ledger
+
+MONEY = ("cash", "transfer", "import", "booking", "owner", "lots")
+
+
+def ask_for_money(
+    ledger: Ledger,
+    account: str,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    who: str,
+    reason: str = "",
+    key: str = "",
+    patience: float = PATIENCE,
+    settings: Settings | None = None,
+    desk: DeskProcess | None = None,
+) -> Entry:
+    """Ask for money or units to be paid, moved, imported or booked (`execution.money`); what the desk wrote.
+
+    The same `key` twice asks once. Raises InputError with the desk's reason when it refuses, PermissionDenied, and
+    BrokerUnavailable when no desk answers within `patience` seconds.
+    """
+    if kind not in MONEY:
+        raise InputError(f"a request for money is one of {', '.join(MONEY)}, not {kind!r}")
+    terms, home = account_terms(ledger, account), (settings or Settings.load()).home
+    may(home, who, Action.CASH, terms.account_class, account)
+    named = f"{kind}:{account}:{key or secrets.token_hex(8)}"
+    told = {**body, "who": who, "reason": reason or f"asked for by {who}"}
+    ledger.inbox.ask(account, kind, told, named)
+
+    def answered() -> bool:
+        return ledger.journal.find(account, named) is not None
+
+    wait_until(answered, f"an answer to {kind}", ledger, account, desk, patience)
+    entry = ledger.journal.find(account, named)
+    assert entry is not None
+    if entry.kind == "request.refused":
+        raise InputError(str(entry.body["why"]))
+    return entry
