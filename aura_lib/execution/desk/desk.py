@@ -47,6 +47,7 @@ class Desk:
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
         self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
+        self._heard = True  # what the broker had to tell of the present moment
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -92,9 +93,10 @@ class Desk:
         if self._asked_before():
             return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
-        until = self._step(clock.now(), asked[0])
+        until = self._step(clock.now(), asked[0]) if self._heard else clock.now()
         clock.advance(until)
-        if not self._ask():
+        self._heard = self._ask()
+        if not self._heard:
             return False  # what was due up to that moment is not known yet
         if self._by_itself() or until < asked[0]:
             return True  # that comes before whoever waits for the clock
