@@ -149,3 +149,16 @@ def test_a_strategys_basket_of_the_same_moment_does_not_get_in_the_way(floor: An
     assert isinstance(basket, Basket)
     floor.settle(desk, 10)
     assert floor.view().account("m").holdings == {"AAA": D(10), "BBB": D(5)}
+
+
+def test_the_limits_and_rights_of_who_asked_hold_for_every_slice(floor: Any) -> None:
+    desk = floor.desk(3)
+    set_limits(floor.ledger, floor.home, f"paper@{who()}", {"max_order_quantity": 20}, who=who(), reason="test")
+    ask(floor, sliced(floor, range(5, 9)))
+    floor.settle(desk, 6)
+    file = floor.home / "permissions.yaml"
+    file.write_text("users: {}\n")
+    file.chmod(0o600)
+    floor.settle(desk, 8)
+    rules = [v.decisions[0].rule for name, v in floor.view().verdicts.items() if name.startswith("slice:")]
+    assert rules == ["max_order_quantity", "max_order_quantity", "permission", "permission"]

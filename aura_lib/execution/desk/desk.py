@@ -14,9 +14,9 @@ from aura_lib.execution.desk.change import cancel_wanted
 from aura_lib.execution.desk.poll import poll
 from aura_lib.execution.desk.reconcile import reconcile
 from aura_lib.execution.desk.seat import Seat
-from aura_lib.execution.desk.send import send
+from aura_lib.execution.desk.send import send, trade
 from aura_lib.execution.desk.settle import settle
-from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
+from aura_lib.execution.desk.take import answer_requests, fund_again
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.protection.keeper import Keeper
@@ -67,7 +67,7 @@ class Desk:
         """One round of everything that is due; whether anything was."""
         seat = self.seat
         seat.keep()
-        worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
+        worked = answer_requests(seat) | trade(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
         worked |= self._by_itself()
@@ -91,6 +91,8 @@ class Desk:
         asked = seat.ledger.control.clock(seat.terms.name)
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
+        if self._asked_before():
+            return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
         until = self._step(clock.now(), asked[0]) if self._heard else clock.now()
         clock.advance(until)
@@ -103,6 +105,11 @@ class Desk:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
+
+    def _asked_before(self) -> bool:
+        """Whether something came since this round looked into the inbox: asked after the clock, it is of before it."""
+        inbox, view, name = self.seat.ledger.inbox, self.seat.view, self.seat.terms.name
+        return bool(inbox.asked(name, view.request) or inbox.after(name, view.inbox))
 
     def _step(self, now: datetime, to: datetime) -> datetime:
         """Where the clock goes next: bar by bar while prices are to be looked at, and no further than what is due."""

@@ -41,7 +41,7 @@ class Sliced:
     @property
     def origin(self) -> str:
         """The origin of its children."""
-        return f"{ORIGIN}{self.name}"
+        return f"{ORIGIN}{self.who}:{self.name}"
 
 
 def slice_order(ledger: Ledger, home: Path, account: str, sliced: Sliced, *, who: str, reason: str) -> None:
