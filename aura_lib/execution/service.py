@@ -30,24 +30,27 @@ LEASE_SECONDS = 5.0
 IDLE_SECONDS = 0.01  # between two looks, where the database does not tell that something was written
 GLANCE_SECONDS = (0.001, 0.004)  # between two glances at whether something was written: at first, and after a while
 LOOK_SECONDS = 0.1  # after which a desk looks around although nothing was written
+PAUSE_SECONDS = 1.0  # before a desk starts again whose ledger could not be written
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
 HUNG = 25.0  # seconds without a sign of life after which a desk is replaced
 
 
 def serve(settings: Settings, account: str, lease_seconds: float, going: Callable[[], bool]) -> None:
-    """Be the desk of an account: wait for the lease, work, and start afresh whenever the lease is lost."""
+    """Be the desk of an account: wait for the lease, work, and start afresh whenever lease or ledger is lost."""
     with Ledger.open(settings) as ledger:
         while going():
-            lease = ledger.control.acquire(account, lease_seconds)
-            if lease is None:
-                time.sleep(min(0.1, lease_seconds / 5))
-                continue
             try:
+                lease = ledger.control.acquire(account, lease_seconds)
+                if lease is None:
+                    time.sleep(min(0.1, lease_seconds / 5))
+                    continue
                 _work(settings, ledger, account, lease, going)
+                ledger.control.release(lease)
             except LeaseLost as lost:
                 log.warning("desk %s: %s; starting from what is written", account, lost)
-            else:
-                ledger.control.release(lease)
+            except LedgerError as error:  # a full disk, a server that went away: nothing is sent that was not written
+                log.error("desk %s: %s; trying again", account, error)
+                time.sleep(PAUSE_SECONDS)
 
 
 def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:

@@ -18,11 +18,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from aura_lib.access import Vault
 from aura_lib.core import (
     BrokerOrder,
     BrokerUnavailable,
     Fill,
     Intent,
+    LedgerError,
     Order,
     OrderType,
     OutcomeUnknown,
@@ -43,6 +47,10 @@ BARS = made_up_bars()
 SECONDS_AT_REST = 0.0
 
 
+class Cut(Exception):
+    """The connection to the database is gone, after the commit had left: nobody knows whether it was done."""
+
+
 class Killed(BaseException):
     """The process is gone. Not an Exception: nothing may catch it."""
 
@@ -55,6 +63,7 @@ class Fault:
     wire: float = 0.0  # how often a call fails, or is answered and the answer lost
     stutter: bool = False  # fills are told again and again, the open listing comes late
     seed: int = 0
+    cuts: frozenset[int] = frozenset()  # transactions in which the server ends the connection, before or after commit
 
 
 class Line:
@@ -104,6 +113,19 @@ class World:
     fault: Fault
     steps: int = 0
     lives: int = 0
+    url: str = ""  # of the ledger, where it is not a file in the folder
+    written: int = 0
+
+    def cut(self, connection: sa.Connection) -> None:
+        """Within a transaction of the ledger, before its commit."""
+        self.written += 1
+        if self.written in self.fault.cuts and self.written % 2:
+            connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    def after(self) -> None:
+        """After a transaction of the ledger was committed."""
+        if self.written in self.fault.cuts and not self.written % 2:
+            raise Cut
 
     def step(self) -> None:
         self.steps += 1
@@ -116,16 +138,19 @@ class World:
         acts = list(ACTS)
         while acts:
             self.lives += 1
-            with suppress(Killed), self._life(luck) as (floor, desk):
+            with (
+                suppress(Killed, Cut, LedgerError) if self.fault.cuts else suppress(Killed),
+                self._life(luck) as (floor, desk),
+            ):
                 while acts:
                     acts[0](floor, desk)
                     del acts[0]
 
     @contextmanager
     def _life(self, luck: random.Random) -> Iterator[tuple[Floor, Desk]]:
-        floor = floor_of(self.folder)
+        floor = floor_of(self.folder, self.url)
         venue = None
-        STAGE.step = self.step
+        STAGE.step, STAGE.cut, STAGE.after = self.step, self.cut, self.after
         try:
             asked = floor.ledger.control.clock("paper")
             clock = SimulatedClock(asked[1] if asked and asked[1] else floor.time(3))
@@ -138,16 +163,23 @@ class World:
             desk.start()
             yield floor, desk
         finally:
-            STAGE.step = staticmethod(lambda: None)  # type: ignore[assignment]
+            STAGE.step = STAGE.after = nothing
+            STAGE.cut = nothing
             if venue is not None:
                 venue.close()
             floor.ledger.close()
 
 
+def nothing(*_: Any) -> None:
+    """Nothing happens."""
+
+
 class STAGE:
     """What happens at each step of the shipped code."""
 
-    step: Callable[[], None] = staticmethod(lambda: None)
+    step: Callable[[], None] = staticmethod(nothing)
+    cut: Callable[[sa.Connection], None] = staticmethod(nothing)
+    after: Callable[[], None] = staticmethod(nothing)
 
 
 def instrument(kind: Any, name: str) -> Callable[[], None]:
@@ -159,6 +191,10 @@ def instrument(kind: Any, name: str) -> Callable[[], None]:
         STAGE.step()
         with original(self, *args, **kwargs) as value:
             yield value
+            if isinstance(value, sa.Connection):
+                STAGE.cut(value)
+        if isinstance(value, sa.Connection):
+            STAGE.after()
         STAGE.step()
 
     setattr(kind, name, stepping)
@@ -180,17 +216,15 @@ def instrumented() -> Iterator[None]:
 
 
 # ---- the story -----------------------------------------------------------------------------------------------------
-def floor_of(folder: Path) -> Floor:
-    from aura_lib.access import Vault
-
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
+def floor_of(folder: Path, url: str = "") -> Floor:
+    ledger = Ledger(url or f"sqlite:///{folder / 'ledger.db'}")
     return Floor(ledger, folder, BARS, open_account(ledger, Terms("paper")), Vault(folder), lambda clock: None)  # type: ignore[arg-type,return-value]
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, url: str = "") -> None:
     """A ledger with a promoted notebook and a funded book, before its first desk: copied for every world."""
     folder.mkdir(parents=True)
-    floor = floor_of(folder)
+    floor = floor_of(folder, url)
     floor.promote()
     floor.fund()
     floor.ledger.close()
@@ -275,9 +309,9 @@ ACTS: tuple[Callable[[Floor, Desk], None], ...] = (
 
 
 # ---- what came of it -----------------------------------------------------------------------------------------------
-def outcome(folder: Path) -> dict[str, Any]:
+def outcome(folder: Path, url: str = "") -> dict[str, Any]:
     """Everything that must be the same whatever was killed or lost."""
-    with Ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+    with Ledger(url or f"sqlite:///{folder / 'ledger.db'}") as ledger:
         view, verified = ledger.account("paper"), ledger.journal.verify()
     with sqlite3.connect(folder / "brokers" / "paper.db") as database:
         ids = sorted(row[0] for row in database.execute("SELECT client_id FROM orders"))

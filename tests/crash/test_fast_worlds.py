@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +35,7 @@ def check(folder: Path, seeds: range) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("batch", range(IN_TEST // BATCH))
 def test_no_order_is_doubled_or_lost_whatever_dies_or_is_not_answered(folder: Path, batch: int) -> None:
     check(folder, range(batch * BATCH, (batch + 1) * BATCH))
@@ -45,3 +46,21 @@ def test_no_order_is_doubled_or_lost_whatever_dies_or_is_not_answered(folder: Pa
 @pytest.mark.parametrize("batch", range(IN_SOAK // 500))
 def test_no_order_is_doubled_or_lost_in_a_long_soak(folder: Path, batch: int) -> None:
     check(folder, range(100_000 + batch * 500, 100_000 + (batch + 1) * 500))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_server_that_ends_connections_doubles_and_loses_nothing(folder: Path, database: str, seed: int) -> None:
+    """A real PostgreSQL ends the desk's connection within a transaction, or takes its commit and does not say so."""
+    fast.build(folder / "plain")
+    fast.build(folder / "cut", database)
+    luck = random.Random(seed)
+    with fast.instrumented():
+        plain = fast.World(folder / "plain", fast.Fault())
+        plain.play()
+        cuts = frozenset(luck.sample(range(2, plain.written), 8))
+        world = fast.World(folder / "cut", fast.Fault(cuts=cuts), url=database)
+        world.play()
+    assert world.lives > 4, "connections were cut"
+    assert fast.outcome(folder / "cut", database) == fast.outcome(folder / "plain")

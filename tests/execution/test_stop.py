@@ -126,3 +126,23 @@ def test_what_is_halted_is_seen_before_every_send(floor: Any, scope: str) -> Non
     assert not floor.view().fills and [d.rule for v in floor.view().verdicts.values() for d in v.decisions] == [
         "halted"
     ]
+
+
+def test_what_is_asked_before_the_clock_moves_is_done_before_it_moves(floor: Any) -> None:
+    desk = floor.desk(3)
+    floor.propose(3, ("AAA", "buy", 10))
+    floor.settle(desk, 4)
+    asked = floor.ledger.control.clock
+
+    def late(account: str) -> Any:
+        """Between the desk's look into the inbox and its look at the clock, somebody halts and moves the clock."""
+        floor.ledger.control.clock = asked
+        ask_halt(floor, "h1", flatten=True)
+        floor.ledger.control.set_clock("paper", floor.time(5))
+        return asked(account)
+
+    floor.ledger.control.clock = late
+    exhaust(desk)
+    view = floor.view()
+    closing = [o for o in view.orders.values() if o.client_id in view.closing]
+    assert [o.time for o in closing] == [floor.time(4)] and view.account().holdings == {}

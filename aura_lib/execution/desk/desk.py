@@ -90,6 +90,8 @@ class Desk:
         asked = seat.ledger.control.clock(seat.terms.name)
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
+        if self._asked_before():
+            return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
         until = self._step(clock.now(), asked[0])
         clock.advance(until)
@@ -101,6 +103,11 @@ class Desk:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
+
+    def _asked_before(self) -> bool:
+        """Whether something came since this round looked into the inbox: asked after the clock, it is of before it."""
+        inbox, view, name = self.seat.ledger.inbox, self.seat.view, self.seat.terms.name
+        return bool(inbox.asked(name, view.request) or inbox.after(name, view.inbox))
 
     def _step(self, now: datetime, to: datetime) -> datetime:
         """Where the clock goes next: bar by bar while prices are to be looked at, and no further than what is due."""
