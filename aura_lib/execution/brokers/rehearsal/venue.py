@@ -234,6 +234,8 @@ class Venue:
         legs = [self.order(leg) for leg in self.legs(ticket)] if nested and ticket.legs else None
         kind, name = (asset.kind, str(asset.id)) if asset is not None else ("us_equity", "")
         words = told(ticket, kind, name, legs)
+        if ticket.type == "trailing_stop" and (working := self.exchange.kept(ticket.engine)) and working["extreme"]:
+            words["hwm"] = text(Decimal(working["extreme"]))
         if ticket.order_class == "mleg" and not ticket.parent:
             words |= {"symbol": "", "asset_id": "", "asset_class": "", "side": ""}
         return words
