@@ -33,7 +33,7 @@ from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.floor import Closed, Event, Floor, Prices, answer
 from aura_lib.exchange.session import Session
 from aura_lib.exchange.terms import Standing, Terms
-from aura_lib.exchange.working import Working, check, exit_id
+from aura_lib.exchange.working import Working, check, entry_of
 
 __all__ = ["Closed", "Event", "Exchange", "Prices"]
 
@@ -186,7 +186,7 @@ class Exchange:
         floor, old = self._floor, self._opened(client_id, "replace")
         if order.client_id in floor.working or order.client_id in floor.closed:
             raise BrokerRejected(f"client id must be unique: {order.client_id} is known here, it was not placed again")
-        if old.reduces and client_id in {exit_id(name) for name in floor.working}:
+        if old.reduces and entry_of(client_id) in floor.working:
             raise BrokerRejected(f"cannot replace {client_id}: its bracket is still entering")
         moment = utc(at, "at")
         _accept(floor, order, moment)

@@ -17,7 +17,7 @@ from aura_lib.exchange.costs.pricing import Priced
 from aura_lib.exchange.floor import Event, Floor, Prices
 from aura_lib.exchange.margin import police
 from aura_lib.exchange.offers import CLOSE, Offer, exit_offer, offer, priority, remember
-from aura_lib.exchange.working import AT_ONCE, Working, exit_id
+from aura_lib.exchange.working import AT_ONCE, Working, entry_of
 
 ZERO = Decimal(0)
 NOWHERE = (ZERO, ZERO, ZERO)
@@ -204,7 +204,7 @@ class Session:
     def _protect(self, w: Working, made: Offer, bar: PriceBar, quantity: Decimal) -> None:
         """Place the exit of a bracket for what was filled now, and hold the rest of the bar against it."""
         floor = self._floor
-        exit_order = floor.working.get(exit_id(w.order.client_id))
+        exit_order = next((o for o in floor.working.values() if entry_of(o.order.client_id) == w.order.client_id), None)
         if exit_order is None:
             exit_order = w.exit(quantity, self._moment, floor.next())
             floor.add(exit_order)

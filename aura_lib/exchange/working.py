@@ -116,7 +116,8 @@ class Working:
             reason=f"exit of {self.order.client_id}",
             **prices,
         )
-        order = replace(self.order, client_id=exit_id(self.order.client_id), intent=wish, status=OrderStatus.ACCEPTED)
+        name = exit_id(self.order.client_id, self.executions)
+        order = replace(self.order, client_id=name, intent=wish, status=OrderStatus.ACCEPTED)
         working = Working(order, since, sequence)
         working.reduces = True
         return working
@@ -144,9 +145,17 @@ class Working:
         return working
 
 
-def exit_id(client_id: str) -> str:
-    """The client id of the order that closes what a bracket bought."""
-    return f"{client_id}/exit"
+def exit_id(client_id: str, execution: int = 1) -> str:
+    """The client id of the order that closes what a bracket bought from one of its executions on.
+
+    A second one is there only where the first had closed before the entry was filled: no id is given twice.
+    """
+    return f"{client_id}/exit" if execution == 1 else f"{client_id}/exit{execution}"
+
+
+def entry_of(client_id: str) -> str:
+    """The client id of the bracket that an exit belongs to; empty when it is none."""
+    return client_id.rpartition("/exit")[0]
 
 
 def check(intent: Intent) -> None:

@@ -330,3 +330,19 @@ def test_an_instrument_that_is_not_listed_or_has_expired_is_rejected() -> None:
     exchange = Exchange(D(100), FREE, instruments={"B": Instrument("B")})
     with pytest.raises(BrokerRejected, match="A is not listed here"):
         place(exchange, "buy")
+
+
+def test_an_exit_that_closed_before_its_entry_was_filled_is_followed_by_one_of_another_name() -> None:
+    """A tenth of each bar's volume is filled; the market is at the profit in every second bar."""
+    exchange = venue(at="open", volume_share=D("0.1"))
+    wish = Intent(
+        A, Side.BUY, D(30), OrderType.BRACKET, time_in_force=GTC, limit_price=D(100), take_profit=D(110),
+        stop_loss=D(90),
+    )  # fmt: skip
+    exchange.submit(Order("b", "paper", "m", "basket", 0, 1, wish, SLOT), SLOT)
+    bars = [bar(99, 100, 98, 99, 100), bar(112, 113, 111, 112, 100)] * 3
+    events = [event for day, prices in enumerate(bars, 1) for event in exchange.match(SLOT + day * DAY, prices)]
+    fills = [event for event in events if isinstance(event, Fill)]
+    assert [f.signed for f in fills] == [10, -10, 10, -10, 10, -10]
+    assert len({f.execution_id for f in fills}) == 6, "no execution is told under the name of another"
+    assert exchange.account.holdings == {} and exchange.account.cash == 100_000 + 30 * (112 - 99)
