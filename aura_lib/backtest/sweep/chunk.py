@@ -293,7 +293,7 @@ def _prices(bars: Bars, rule: Rule, fill: str) -> NDArray[np.float64]:
         "close",
         *(["open"] if fill == "next open" else []),
     }
-    missing = [name for name in used if name not in bars.fields]
+    missing = sorted(name for name in used if name not in bars.fields)
     if missing:
         raise InputError(
             f"rule {rule.name!r} with fill={fill!r} needs {', '.join(missing)}; the bars have {', '.join(bars.fields)}"

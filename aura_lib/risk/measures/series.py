@@ -135,7 +135,8 @@ def compounded(returns: pd.Series, by: Period, zone: str = "America/New_York") -
     local = ended(times, zone)
     key = np.asarray(local.year * 12 + (local.month if by == "month" else 0))
     last = np.flatnonzero(np.diff(key, append=-1))
-    return (1 + known).groupby(key).prod().sub(1).set_axis(times[last], axis=0)
+    with np.errstate(over="ignore"):  # to infinity and nothing else
+        return (1 + known).groupby(key).prod().sub(1).set_axis(times[last], axis=0)
 
 
 def _path(returns: pd.Series) -> Paths:
