@@ -97,6 +97,7 @@ def checked(
     limits = rules.effective(basket.book, user(basket.origin))
     at = now if now is not None and terms.clock == "wall" else basket.as_of
     try:
+        feed.reach(at)
         known = context(
             view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power,
             halted=frozenset(view.stopped),

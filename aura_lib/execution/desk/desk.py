@@ -46,6 +46,7 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
+        self._patience = getattr(broker, "poll_seconds", POLL_SECONDS)
         self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
         self._heard = True  # what the broker had to tell of the present moment
 
@@ -79,7 +80,7 @@ class Desk:
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
             return self._follow_clock(self.seat.clock)
-        if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
+        if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
             self._ask(always=False)
         return False

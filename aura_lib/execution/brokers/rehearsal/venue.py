@@ -16,6 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aura_lib.core import Booking, Fill, InputError, iso, utc
 from aura_lib.exchange import Costs, Event, Exchange, FillModel, Terms
+from aura_lib.exchange.conditions import Latency, Rejects
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import missing
@@ -41,6 +42,8 @@ class Venue:
         leverage: Decimal = Decimal(2),
         seed: int = 0,
         costs: Costs = FREE,
+        latency: Latency | None = None,
+        rejects: Rejects | None = None,
         file: Path | None = None,
     ) -> None:
         self.market, self.seed, self.leverage = market, seed, leverage
@@ -50,13 +53,14 @@ class Venue:
         self.tickets: dict[str, Ticket] = {}
         self.clients: dict[str, str] = {}  # client order id → id
         self.engines: dict[str, str] = {}  # name in the engine → id of the ticket that stands for it now
+        self.open: dict[str, Ticket] = {}
         self.waiting: dict[str, Ticket] = {}
         self.packages: dict[str, Ticket] = {}  # open multi-leg orders
         self.activities: list[dict[str, Any]] = []
         self.history: dict[int, Decimal] = {}
         self.listeners: list[Listener] = []
         self.configuration: dict[str, Any] = dict(activities.CONFIGURATION)
-        self.latency: Callable[[Ticket], Any] | None = None
+        self.latency, self.rejects = latency, rejects
         self.created_at = market.now
         self.numbers = 0
         terms = Terms(short=leverage > 1, max_gross=leverage)
@@ -147,7 +151,15 @@ class Venue:
         with self.lock:
             depth, self._depth = self._depth, 0
             self._keep()
-            for memory in (self.tickets, self.clients, self.engines, self.waiting, self.packages, self.history):
+            for memory in (
+                self.tickets,
+                self.clients,
+                self.engines,
+                self.open,
+                self.waiting,
+                self.packages,
+                self.history,
+            ):
                 memory.clear()
             self._restore(self.files.state())
             self._depth = depth
@@ -167,6 +179,8 @@ class Venue:
     def _know(self, ticket: Ticket) -> None:
         self.tickets[ticket.id] = ticket
         self.clients[ticket.client_order_id] = ticket.id
+        if ticket.open:
+            self.open[ticket.id] = ticket
         if ticket.waits:
             self.waiting[ticket.id] = ticket
         if ticket.order_class == "mleg" and not ticket.parent and ticket.open:
@@ -190,6 +204,7 @@ class Venue:
             if status == "rejected":
                 ticket.failed_at = moment
             if not ticket.open:
+                self.open.pop(ticket.id, None)
                 self.waiting.pop(ticket.id, None)
                 ticket.waits = False
         self._changed[ticket.id] = ticket
@@ -348,7 +363,7 @@ class Venue:
 
     def _announce(self) -> None:
         """What came while the market was closed reaches it at the open."""
-        for ticket in list(self.tickets.values()):
+        for ticket in list(self.open.values()):
             if ticket.status == "accepted" and not ticket.waits:
                 self.change(ticket, "new")
                 self.emit("new", ticket)
@@ -365,7 +380,7 @@ class Venue:
             self.remember()
 
     def _ring(self, bell: str) -> None:
-        shares = {t.symbol for t in self.tickets.values() if t.open and "/" not in t.symbol}
+        shares = {t.symbol for t in self.open.values() if "/" not in t.symbol}
         shares |= {s for s, p in self.exchange.account.positions.items() if p.quantity and "/" not in s}
         if bell == "close":
             from aura_lib.execution.brokers.rehearsal.cancelling import expire_exits
