@@ -126,7 +126,8 @@ def rehearse_answer(name: str, outcomes: list[Outcome]) -> Answer:
     """The outcomes of a rehearsal as a table, and as an exit code."""
     rows = [
         {
-            "scenario": o.scenario, "orders": o.orders, "duplicates": o.duplicates, "lost": o.lost,
+            "scenario": o.scenario, "orders": o.orders, "happened": o.happened,
+            "duplicates": o.duplicates, "lost": o.lost,
             "position": o.position, "verdict": o.verdict, "raised": o.raised,
         }
         for o in outcomes
@@ -134,7 +135,8 @@ def rehearse_answer(name: str, outcomes: list[Outcome]) -> Answer:
     wrong = sum(o.verdict == "WRONG" for o in outcomes)
     data = {"job": name, "scenarios": len(outcomes) - 1, "wrong": wrong, "outcomes": rows}
     columns = {
-        "scenario": "scenario", "orders": ">orders", "duplicates": ">duplicates", "lost": ">lost",
+        "scenario": "scenario", "orders": ">orders", "happened": ">faults",
+        "duplicates": ">duplicates", "lost": ">lost",
         "position": "position", "verdict": "verdict", "raised": "what the desk says",
     }  # fmt: skip
     last = f"{wrong} of {len(outcomes)} went wrong." if wrong else "Nothing was sent twice, nothing was lost."

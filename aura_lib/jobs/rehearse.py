@@ -76,13 +76,15 @@ class Decided:
 class Outcome:
     """How a rehearsal ended.
 
-    `orders` are those of the desk that reached the broker; `duplicates` the wishes that the broker has more of than was
-    wished; `lost` the orders whose end or fills the desk does not know. `position` is "right" when the desk holds what
-    the broker says; `raised` what the desk itself says is wrong.
+    `orders` are those of the desk that reached the broker, `happened` how often something went wrong on the way;
+    `duplicates` the wishes that the broker has more of than was wished; `lost` the orders whose end or fills the desk
+    does not know. `position` is "right" when the desk holds what the broker says; `raised` what the desk itself says
+    is wrong.
     """
 
     scenario: str
     orders: int
+    happened: int
     duplicates: int
     lost: int
     position: str
@@ -91,10 +93,15 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """Nothing doubled, nothing lost, and a position that is right or whose difference was raised."""
+        """Nothing doubled, nothing lost, and a position that is right or whose difference was raised.
+
+        A scenario that a job gives no occasion to (it cancels nothing, it holds no bracket) is "not met".
+        """
         if self.duplicates or self.lost or (self.position != "right" and not self.raised):
             return "WRONG"
-        return "raised" if self.raised else "passed"
+        if self.raised:
+            return "raised"
+        return "passed" if self.happened or self.scenario == FAIR else "not met"
 
 
 def decide(runner: Runner, job: Job, start: str, end: str) -> tuple[list[Decided], dict[str, Instrument]]:
@@ -268,14 +275,14 @@ class Stage:
         raised = view.drift or "; ".join(f"{s}: {why}" for s, why in view.stopped.items())
         position = "right" if held == truth else "wrong"
         sent = sum(1 for client_id in ours if client_id in there)
-        return Outcome(name, sent, doubled, lost, position, raised, seconds)
+        return Outcome(name, sent, rehearsal.weather.happened, doubled, lost, position, raised, seconds)
 
 
 def _lost(order: Any, ticket: Any) -> bool:
-    """Whether the desk does not know how an order stands, or what of it was filled."""
+    """Whether the desk does not know how an order stands, or knows less of its fills than the broker."""
     if order.status in UNSETTLED:
         return True
-    return bool(order.filled != (ZERO if ticket is None else ticket.filled))
+    return bool(order.filled < (ZERO if ticket is None else ticket.filled))
 
 
 @contextmanager

@@ -217,9 +217,8 @@ class TradeUpdates(WebSocketHandler):
                 self.rehearsal.streams.remove(self)
             self._say("listening", {"streams": streams})
             if streams:
-                for replay in self.rehearsal.weather.on_listen:
-                    for update in replay(self.rehearsal.weather):
-                        self.tell(framed(update))
+                for update in self.rehearsal.weather.replay():
+                    self.tell(framed(update))
         else:
             self._say("authorization", {"action": "listen", "status": "unauthorized"})
 
