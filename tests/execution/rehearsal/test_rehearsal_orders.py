@@ -131,6 +131,24 @@ def test_a_bracket_is_closed_at_its_loss(broker: Rehearsal, client: TradingClien
     assert (profit.status, stop.status, stop.filled_avg_price) == (OrderStatus.CANCELED, OrderStatus.FILLED, "185")
 
 
+def test_the_legs_of_a_bracket_outlast_an_entry_that_comes_in_parts(broker: Rehearsal, client: TradingClient) -> None:
+    broker.venue.tick("AAPL", "200", size="3")
+    order = client.submit_order(
+        market(
+            qty=4, time_in_force=GTC, order_class=OrderClass.BRACKET,
+            take_profit=TakeProfitRequest(limit_price=210), stop_loss=StopLossRequest(stop_price=190),
+        )
+    )  # fmt: skip
+    broker.venue.tick("AAPL", "211")  # closes the first three, and brings the fourth
+    profit, stop = (client.get_order_by_id(leg.id) for leg in order.legs)
+    assert (profit.status, profit.filled_qty, stop.status) == (OrderStatus.PARTIALLY_FILLED, "3", OrderStatus.HELD)
+    assert client.get_open_position("AAPL").qty == "1"
+    broker.venue.tick("AAPL", "189")
+    profit, stop = (client.get_order_by_id(leg.id) for leg in order.legs)
+    assert (profit.status, stop.status, stop.filled_qty) == (OrderStatus.CANCELED, OrderStatus.CANCELED, "1")
+    assert client.get_all_positions() == []
+
+
 def test_cancelling_the_entry_of_a_bracket_cancels_its_legs(client: TradingClient) -> None:
     order = client.submit_order(
         limit(

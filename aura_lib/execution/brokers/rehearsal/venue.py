@@ -15,7 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from aura_lib.core import Booking, Fill, InputError, iso, utc
-from aura_lib.exchange import Costs, Event, Exchange, FillModel, Terms
+from aura_lib.exchange import Closed, Costs, Event, Exchange, FillModel, Terms
 from aura_lib.exchange.changes import Changes
 from aura_lib.exchange.conditions import Latency, Rejects
 from aura_lib.exchange.rounds import Touch, play
@@ -312,7 +312,8 @@ class Venue:
                 happenings.filled(self, event)
             elif isinstance(event, Booking):
                 activities.booked(self, event)
-            else:
+        for event in events:  # what was executed is known of all orders before the end of one takes others along
+            if isinstance(event, Closed):
                 happenings.closed(self, event)
 
     def remember(self) -> None:
