@@ -69,7 +69,7 @@ def test_money_is_paid_in_moved_and_paid_out(desk: None) -> None:
     cash = told("show")["cash"]
     assert (cash["first"], cash["second"]) == ("600.50", "250")
     assert "book second has 250, cannot pay 251" in refused("withdraw", "paper", "second", "251")
-    assert "amount must be above zero" in refused("deposit", "paper", "core", "-5")
+    assert "amount must be above zero" in refused("deposit", "paper", "core", "0")
     assert "amount must be a number such as 1250.50, not 'lots'" in refused("deposit", "paper", "core", "lots")
     assert "either --amount, or --symbol" in refused("transfer", "paper", "core", "swing")
     assert "no account 'papr'" in refused("deposit", "papr", "core", "5")
