@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from aura_lib.cli import app
 from aura_lib.core import Settings
-from aura_lib.execution import DeskProcess, Terms, open_account
+from aura_lib.execution import DeskProcess, Terms, advance, open_account
 from aura_lib.ledger import Ledger
 from tests.ledger.seeded import seed
 
@@ -52,9 +52,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = Settings.load({"AURA_HOME": str(home)})
     with Ledger.open(settings) as ledger:
         open_account(ledger, Terms("paper"))
-        ledger.control.set_clock("paper", pd.Timestamp("2020-06-30T20:00:00Z").to_pydatetime())
-    with DeskProcess(settings, "paper"):
-        yield home
+        with DeskProcess(settings, "paper") as desk:
+            advance(ledger, "paper", pd.Timestamp("2020-06-30T20:00:00Z").to_pydatetime(), desk)
+            yield home
 
 
 @pytest.fixture
