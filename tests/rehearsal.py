@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from aura_lib.core import utc
 from aura_lib.execution.brokers.rehearsal import Asset, Listing, Market, Venue
@@ -37,3 +40,10 @@ def rehearsal_server(file: Path | None = None, **words: Any) -> Iterator[Rehears
     with Server(Rehearsal(venue)) as rehearsal:
         yield rehearsal
     venue.close()
+
+
+def ask(broker: Rehearsal, method: str, path: str, body: Any = None, **words: Any) -> requests.Response:
+    """A request of a plain HTTP client, with the right keys."""
+    headers = {"APCA-API-KEY-ID": broker.key, "APCA-API-SECRET-KEY": broker.secret}
+    content = body if isinstance(body, bytes | None) else json.dumps(body)
+    return requests.request(method, broker.url + path, data=content, **{"headers": headers, "timeout": 60, **words})

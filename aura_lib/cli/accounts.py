@@ -70,20 +70,26 @@ def register(app: typer.Typer) -> None:
     def opening(
         account: Annotated[str, typer.Argument(help="Its name: letters, digits, - and _.")],
         clock: Annotated[
-            str, typer.Option(help="replay: moved by `aura job run`; wall: by `aura job schedule`.")
-        ] = "replay",
+            str, typer.Option(help="replay: moved by `aura job run`; wall: by `aura job schedule`, or the real time.")
+        ] = "",
         source: Annotated[str, typer.Option(help="Where its prices come from.")] = "sample",
         calendar: Annotated[str, typer.Option(help="The exchange whose sessions it follows.")] = "XNYS",
+        broker: Annotated[str, typer.Option(help="paper: simulated here; alpaca: an account there.")] = "paper",
+        live: Annotated[bool, typer.Option("--live", help="Real money; its keys have names of their own.")] = False,
     ) -> Answer:
-        """Open a simulated account; the terms of an open one are never changed."""
-        from aura_lib.core import Calendar, encode
+        """Open an account, simulated unless told otherwise; the terms of an open one are never changed."""
+        from aura_lib.core import Calendar, Mode, encode
         from aura_lib.data import sources
         from aura_lib.execution import Terms, open_account
         from aura_lib.ledger import Ledger
 
         sources.get(source)
         Calendar.of(calendar)
+        moved = clock or ("replay" if broker == "paper" else "wall")
+        kind = Mode.LIVE if live else Mode.PAPER
+        asked = Terms(account, kind, broker, moved, source=source, calendar=calendar)
         with Ledger.open() as ledger:
-            terms = open_account(ledger, Terms(account, clock=clock, source=source, calendar=calendar))
-        told = f"Account {account} is open: simulated, {clock} clock, prices of {source}, sessions of {calendar}."
+            terms = open_account(ledger, asked)
+        what = "simulated" if terms.simulated else f"{kind.value} at {broker}, keys in {' and '.join(terms.keys)}"
+        told = f"Account {account} is open: {what}, {moved} clock, prices of {source}, sessions of {calendar}."
         return Answer(encode(terms), (told,))

@@ -325,6 +325,32 @@ def _standing(name: str) -> str:
     return ", ".join([there, *said])
 
 
+def brokers(patient: Patient) -> Finding:
+    """Whether the accounts at real brokers have their keys and package, by name, and may trade for real at all."""
+    from importlib.util import find_spec
+
+    from aura_lib.core import Mode, decode
+    from aura_lib.execution import Terms
+
+    real = [t for t in (decode(Terms, body) for body in _accounts(patient)) if not t.simulated]
+    if not real:
+        return Finding(Status.OK, "none: every account is simulated")
+    lacking = {t.name: [key for key in t.keys if not os.environ.get(key, "").strip()] for t in real}
+    found = [f"{t.name} at {t.broker}, {t.account_class.value}: {_lacking(lacking[t.name])}" for t in real]
+    todo = [f"set {', '.join(names)} in the environment" for names in lacking.values() if names]
+    if find_spec("alpaca") is None:
+        todo.append("`pip install 'aura-lib[alpaca]'`")
+    shut = [t.name for t in real if t.account_class is Mode.LIVE and not patient.settings.allow_live]
+    if shut:
+        found.append(f"{', '.join(shut)} trades nothing: AURA_ALLOW_LIVE is not 1")
+    status = Status.FIX if todo else Status.NOTE if shut else Status.OK
+    return Finding(status, "; ".join(found), "; ".join(dict.fromkeys(todo)))
+
+
+def _lacking(names: list[str]) -> str:
+    return f"{', '.join(names)} is not set" if names else "its keys are set"
+
+
 def keys(patient: Patient) -> Finding:
     """Whether the sources that accounts and jobs use have their packages and keys."""
     from aura_lib.data.sources import needs
@@ -353,7 +379,7 @@ def _of_jobs(patient: Patient) -> set[str]:
 
 CHECKS: tuple[Check, ...] = (
     python, packages, home, ledger, chain, store, calendar, desks, scheduler, port, cluster, clock, signing_key,
-    permissions, sources, keys,
+    permissions, sources, keys, brokers,
 )  # fmt: skip
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from aura_lib.core import InputError, Mode, decode, encode
+from aura_lib.core import InputError, Mode, decode, encode, utc
 from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
 
 CLOCKS = ("replay", "wall")
+BROKERS = {"paper": (Mode.PAPER,), "alpaca": (Mode.PAPER, Mode.LIVE)}  # broker → the classes of account it has
 SAMPLE = "sample"  # whose prices an account trades on, when nobody says
 
 
@@ -17,8 +19,10 @@ SAMPLE = "sample"  # whose prices an account trades on, when nobody says
 class Terms:
     """An account: its class (paper or live), its broker, its clock, its data, its limits.
 
-    `clock` says who moves the account's time: "replay" whoever replays past slots, "wall" the scheduler, as bars of
-    `source` become known. `costs` are what the simulated exchange charges; a real broker charges its own.
+    `broker` is "paper", the embedded venue, or "alpaca", where the class says which of Alpaca's two it is. `clock` says
+    who moves the account's time: "replay" whoever replays past slots, "wall" the scheduler, as bars of `source` become
+    known; at a real broker it is the real time. `costs` are what the simulated exchange charges; a real broker charges
+    its own. A live account trades only with AURA_ALLOW_LIVE=1, a promotion to live, and a permission of whoever asks.
     """
 
     name: str
@@ -34,10 +38,30 @@ class Terms:
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").replace("_", "").isalnum() or self.name.lower() in ("system", "all"):
             raise InputError(f"an account is named with letters, digits, - and _, and not system or all: {self.name!r}")
-        if self.account_class is not Mode.PAPER or self.broker != "paper":
-            raise InputError(f"account {self.name}: only simulated accounts (class and broker 'paper') exist so far")
+        classes = BROKERS.get(self.broker)
+        if classes is None:
+            raise InputError(f"account {self.name}: its broker is one of {', '.join(BROKERS)}, not {self.broker!r}")
+        if self.account_class not in classes:
+            kinds = " or ".join(c.value for c in classes)
+            raise InputError(f"account {self.name}: at {self.broker} it is {kinds}, not {self.account_class.value}")
         if self.clock not in CLOCKS:
             raise InputError(f"account {self.name}: its clock is one of {', '.join(CLOCKS)}, not {self.clock!r}")
+        if not self.simulated and (self.clock != "wall" or self.currency != "USD"):
+            raise InputError(f"account {self.name}: at {self.broker} the clock is the wall's and the currency USD")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the venue is the embedded one, in simulated time."""
+        return self.broker == "paper"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the environment variables that hold its keys."""
+        if self.simulated:
+            return ()
+        from aura_lib.execution.brokers.alpaca.keys import NAMES
+
+        return NAMES[self.account_class]
 
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:
@@ -57,6 +81,12 @@ def account_terms(ledger: Ledger, name: str) -> Terms:
         known = [e.body["name"] for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
         raise InputError(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
     return decode(Terms, entry.body)
+
+
+def opened(ledger: Ledger, name: str) -> datetime | None:
+    """When an account was opened: what its broker did before is not this ledger's."""
+    entry = ledger.journal.find(SYSTEM, f"account:{name}")
+    return None if entry is None else utc(entry.time)
 
 
 def find_terms(ledger: Ledger, name: str) -> Terms | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aura_lib.execution.desk.seat import Seat
 
 TICKET = "ticket:"  # what the origin of people's own orders begins with
+SLICE = "slice:"  # and that of the children of an order that somebody wants sent in slices
 
 
 def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decision]:
@@ -51,7 +52,7 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
     if person := user(basket.origin):
-        if why := _denied(seat, person):
+        if why := denied(seat, person):
             return refuse(basket, "permission", why)
     elif not _promoted(seat, received.token.binding):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
@@ -66,7 +67,7 @@ def weighed(basket: Basket, seat: Seat) -> list[Decision]:
     return [_capable(decision, basket, seat) for decision in verdict]
 
 
-def _denied(seat: Seat, person: str) -> str:
+def denied(seat: Seat, person: str) -> str:
     """Why somebody may not trade on the account; empty when he may. Asked again here: a ticket may have waited."""
     if seat.home is None:
         return "this desk knows no permissions"
@@ -96,6 +97,7 @@ def checked(
     limits = rules.effective(basket.book, user(basket.origin))
     at = now if now is not None and terms.clock == "wall" else basket.as_of
     try:
+        feed.reach(at)
         known = context(
             view, terms, feed, limits, book=basket.book, origin=basket.origin, now=at, buying_power=buying_power,
             halted=frozenset(view.stopped),
@@ -139,7 +141,9 @@ def objection(order: Order, seat: Seat) -> str:
 
 
 def user(origin: str) -> str:
-    """Who sent it, where a person did: `ticket:ada` is ada's."""
+    """Who sent it, where a person did: `ticket:ada` is ada's, and so is `slice:ada:name`."""
+    if origin.startswith(SLICE):
+        return origin.removeprefix(SLICE).rpartition(":")[0]
     return origin.removeprefix(TICKET) if origin.startswith(TICKET) else ""
 
 

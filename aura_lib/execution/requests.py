@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from aura_lib.core import InputError, iso
 from aura_lib.execution import asked, money, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
+from aura_lib.execution.reconcile.mending import mend
 from aura_lib.ledger import AccountView, Request
 
 __all__ = ["HANDLERS", "Handler", "Line", "answer"]
@@ -35,13 +35,6 @@ def answer(view: AccountView, terms: Terms, request: Request, now: datetime) -> 
 def refused(request: Request, why: str) -> Line:
     """The entry that says that a request is not met, and why."""
     return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
-
-
-def mend(view: AccountView, terms: Terms, request: Request) -> Sequence[Line]:
-    """What a person wants written where ledger and broker differ."""
-    from aura_lib.execution.reconcile.mending import mend
-
-    return mend(view, terms, request)
 
 
 HANDLERS: dict[str, Handler] = {

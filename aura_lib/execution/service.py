@@ -56,17 +56,19 @@ def serve(settings: Settings, account: str, lease_seconds: float, going: Callabl
 def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:
     from aura_lib import data
     from aura_lib.access import Vault
-    from aura_lib.execution.accounts import account_terms
+    from aura_lib.execution.accounts import account_terms, opened
     from aura_lib.execution.brokers.paper import PaperBroker
+    from aura_lib.execution.connect import clock_of, connect
     from aura_lib.execution.desk import Desk
     from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
     load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
     feed = Feed(load(), newer=load)
-    clock = SimulatedClock(_moment(ledger, account, feed.bars.start))
-    broker = PaperBroker(settings.home / "brokers" / f"{account}.db", feed, clock, terms.costs)
-    clock.advance(max(clock.now(), broker.time()))
+    clock = clock_of(terms, _moment(ledger, account, feed.bars.start))
+    broker = connect(terms, settings, feed, clock, opened(ledger, account))
+    if isinstance(clock, SimulatedClock) and isinstance(broker, PaperBroker):
+        clock.advance(max(clock.now(), broker.time()))
     try:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()

@@ -20,6 +20,7 @@ from aura_lib import data
 from aura_lib.access import Vault
 from aura_lib.cli import app, doctor, up
 from aura_lib.cli.doctor import CHECKS, Finding, Patient, Status, admitted, compared, examine, pinned
+from aura_lib.core import Mode
 from aura_lib.data import sources
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import SYSTEM
@@ -329,6 +330,29 @@ def test_a_package_that_is_in_use_and_not_installed_must_be_fixed(
     monkeypatch.setattr(sources, "find_spec", lambda name: None)
     found = doctor.keys(patient)
     assert found.status is Status.FIX and found.todo == "`pip install 'aura-lib[yfinance]'`"
+
+
+def test_an_account_at_a_real_broker_needs_its_keys_by_name_and_the_word_that_allows_real_trading(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert patient.ledger is not None
+    assert doctor.brokers(patient) == Finding(Status.OK, "none: every account is simulated")
+    open_account(patient.ledger, Terms("try", broker="alpaca", clock="wall"))
+    monkeypatch.setenv("ALPACA_API_KEY", "s3cret")
+    monkeypatch.delenv("ALPACA_SECRET_KEY", raising=False)
+    found = doctor.brokers(patient)
+    assert found.status is Status.FIX and found.todo == "set ALPACA_SECRET_KEY in the environment"
+    assert found.found == "try at alpaca, paper: ALPACA_SECRET_KEY is not set" and "s3cret" not in str(found)
+    monkeypatch.setenv("ALPACA_SECRET_KEY", "t0o")
+    assert doctor.brokers(patient).status is Status.OK
+    open_account(patient.ledger, Terms("real", Mode.LIVE, broker="alpaca", clock="wall"))
+    for name in ("ALPACA_LIVE_API_KEY", "ALPACA_LIVE_SECRET_KEY"):
+        assert name in doctor.brokers(patient).todo, "the keys of a paper account are not those of a live one"
+        monkeypatch.setenv(name, "k")
+    found = doctor.brokers(patient)
+    assert found.status is Status.NOTE and "real trades nothing: AURA_ALLOW_LIVE is not 1" in found.found
+    allowed = replace(patient, settings=replace(patient.settings, allow_live=True))
+    assert doctor.brokers(allowed).status is Status.OK
 
 
 def test_a_cluster_that_is_not_named_is_not_asked_for_and_one_that_is_silent_is_told(

@@ -36,8 +36,9 @@ def test_an_account_is_opened_once_on_its_terms(ledger: Ledger) -> None:
         ({"name": "system"}, "named with letters"),
         ({"name": "ALL"}, "named with letters"),
         ({"name": "a/b"}, "named with letters"),
-        ({"name": "x", "account_class": Mode.LIVE}, "only simulated accounts"),
-        ({"name": "x", "broker": "alpaca"}, "only simulated accounts"),
+        ({"name": "x", "account_class": Mode.LIVE}, "at paper it is paper, not live"),
+        ({"name": "x", "broker": "elsewhere"}, "its broker is one of paper, alpaca, not 'elsewhere'"),
+        ({"name": "x", "broker": "alpaca"}, "the clock is the wall's"),
         ({"name": "x", "clock": "sun"}, "its clock is one of replay, wall, not 'sun'"),
     ],
 )

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_lib.core import Fill, Holding, Instrument, Side, Snapshot
+from aura_lib.core import Fill, Holding, InputError, Instrument, Side, Snapshot
+from aura_lib.execution.accounts import Terms
 from aura_lib.execution.reconcile import Kind, Told
+from aura_lib.execution.reconcile.mending import mend
+from aura_lib.ledger import Request
 from tests.execution.reconcile_worlds import LONG_AGO, NOW, Us, at, deposit, fill, intent, look, snapshot, told
 
 SYMBOLS = ("AAA", "BBB", "CCC")
@@ -185,7 +188,7 @@ def test_a_currency_that_the_ledger_never_had_is_compared_and_mended_too() -> No
     us = Us().pay()
     euros = Holding(Instrument("SAP", currency="EUR"), Decimal(5), Decimal(100))
     snap = replace(snapshot(us), holdings={"SAP": euros}, balances={"EUR": Decimal(9)})
-    assert {d.subject for d in look(us, told(us, snap=snap)).differences} == {"SAP", "EUR"}
+    assert {d.subject for d in look(us, told(us, snap=snap)).differences} == {"SAP", "cash EUR"}
     everything(us, told(us, snap=snap))
     account = us.view.account()
     assert (account.holdings, account.balances, account.cash) == ({"SAP": 5}, {"EUR": 9}, 100_000)
@@ -205,3 +208,18 @@ def test_a_fill_taken_back_is_offered_as_a_bust() -> None:
     assert difference.kind is Kind.FILL_TAKEN_BACK and found.drift
     us.mend(*difference.mending)
     assert [f.execution_id for f in us.view.fills] == ["x"] and us.view.orders["one"].filled == 40
+
+
+def test_an_order_that_has_moved_on_is_not_put_back_by_a_late_wish() -> None:
+    us = Us().pay().order()
+    found = look(us, told(us, found={"one": None}))
+    us.write("drift", found.body())
+    (difference,) = us.view.differences
+    body = {"difference": difference["id"], "entries": difference["mending"], "who": "me", "reason": "gone"}
+    request = Request(1, "k", "mend", body)
+    assert [line.kind for line in mend(us.view, Terms("paper"), request)] == ["status", "mended"]
+    us.fill(fill("x", "100"))
+    us.write("status", {"client_id": "one", "status": "filled", "reason": ""})
+    us.write("drift", found.body())  # and the offer is still there, as a comparison that was made before
+    with pytest.raises(InputError, match="is filled by now"):
+        mend(us.view, Terms("paper"), request)

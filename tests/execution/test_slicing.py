@@ -125,8 +125,7 @@ def test_the_same_name_is_one_order(floor: Any) -> None:
 
 def test_what_makes_no_sense_is_refused(floor: Any) -> None:
     desk = floor.desk(8)
-    with pytest.raises(InputError, match="its schedule ended"):
-        ask(floor, sliced(floor, range(4, 6)))
+    ask(floor, sliced(floor, range(4, 6), name="late"))
     with pytest.raises(PermissionDenied):
         slice_order(floor.ledger, floor.home, "paper", sliced(floor, range(9, 11)), who="eve", reason="r")
     with pytest.raises(InputError, match="stop day orders are not sliced"):
@@ -138,7 +137,8 @@ def test_what_makes_no_sense_is_refused(floor: Any) -> None:
     cancel_sliced(floor.ledger, floor.home, "paper", "none", who=who(), reason="r")
     floor.settle(desk, 9)
     why = [e.body["why"] for e in floor.ledger.journal.entries("paper", kinds=("request.refused",))]
-    assert "no book 'nowhere'" in why[0] and "no sliced order 'none'" in why[1]
+    assert "late: its schedule ended at" in why[0]
+    assert "no book 'nowhere'" in why[1] and "no sliced order 'none'" in why[2]
 
 
 def test_a_strategys_basket_of_the_same_moment_does_not_get_in_the_way(floor: Any) -> None:
@@ -149,3 +149,16 @@ def test_a_strategys_basket_of_the_same_moment_does_not_get_in_the_way(floor: An
     assert isinstance(basket, Basket)
     floor.settle(desk, 10)
     assert floor.view().account("m").holdings == {"AAA": D(10), "BBB": D(5)}
+
+
+def test_the_limits_and_rights_of_who_asked_hold_for_every_slice(floor: Any) -> None:
+    desk = floor.desk(3)
+    set_limits(floor.ledger, floor.home, f"paper@{who()}", {"max_order_quantity": 20}, who=who(), reason="test")
+    ask(floor, sliced(floor, range(5, 9)))
+    floor.settle(desk, 6)
+    file = floor.home / "permissions.yaml"
+    file.write_text("users: {}\n")
+    file.chmod(0o600)
+    floor.settle(desk, 8)
+    rules = [v.decisions[0].rule for name, v in floor.view().verdicts.items() if name.startswith("slice:")]
+    assert rules == ["max_order_quantity", "max_order_quantity", "permission", "permission"]

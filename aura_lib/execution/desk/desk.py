@@ -14,9 +14,9 @@ from aura_lib.execution.desk.change import cancel_wanted
 from aura_lib.execution.desk.poll import poll
 from aura_lib.execution.desk.reconcile import reconcile
 from aura_lib.execution.desk.seat import Seat
-from aura_lib.execution.desk.send import send
+from aura_lib.execution.desk.send import send, trade
 from aura_lib.execution.desk.settle import settle
-from aura_lib.execution.desk.take import answer_requests, fund_again, take_baskets
+from aura_lib.execution.desk.take import answer_requests, fund_again
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.protection.keeper import Keeper
@@ -46,7 +46,9 @@ class Desk:
         self.seat = Seat(ledger, terms, lease, broker, feed, clock, key, home)
         self.woken = Event()  # set by a broker's stream: there is news, ask for it
         self._polled = time.monotonic()
+        self._patience = getattr(broker, "poll_seconds", POLL_SECONDS)
         self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
+        self._heard = True  # what the broker had to tell of the present moment
 
     def start(self) -> None:
         """Read what is written, find out what became of it, and reconcile, before anything new."""
@@ -65,7 +67,7 @@ class Desk:
         """One round of everything that is due; whether anything was."""
         seat = self.seat
         seat.keep()
-        worked = answer_requests(seat) | take_baskets(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
+        worked = answer_requests(seat) | trade(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
         worked |= self._by_itself()
@@ -78,7 +80,7 @@ class Desk:
     def _follow_time(self) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
             return self._follow_clock(self.seat.clock)
-        if self.woken.is_set() or time.monotonic() - self._polled > POLL_SECONDS:
+        if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
             self._ask(always=False)
         return False
@@ -92,9 +94,10 @@ class Desk:
         if self._asked_before():
             return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
-        until = self._step(clock.now(), asked[0])
+        until = self._step(clock.now(), asked[0]) if self._heard else clock.now()
         clock.advance(until)
-        if not self._ask():
+        self._heard = self._ask()
+        if not self._heard:
             return False  # what was due up to that moment is not known yet
         if self._by_itself() or until < asked[0]:
             return True  # that comes before whoever waits for the clock

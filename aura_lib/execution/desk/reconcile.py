@@ -12,6 +12,7 @@ from aura_lib.execution.reconcile import Reconciliation, ask, compare
 
 ZERO = Decimal(0)
 AGAIN = timedelta(hours=1)  # how often it is written that nothing differs, on an account that lives by the wall clock
+FULLY = timedelta(minutes=1)  # how often a real broker is asked for more than what it holds, while that agrees
 RECENT = timedelta(seconds=10)  # how long an answer of a real broker may be on its way
 
 
@@ -27,7 +28,7 @@ def reconcile(seat: Seat, *, always: bool = True) -> bool:
         return False
     seat.buying_power = told.buying_power
     apart = strangers(seat)
-    if agrees(seat, told) and not apart:
+    if agrees(seat, told) and not apart and not _due(seat):
         _agreed(seat, always=always)
     elif (found := _explained(seat)) is not None:
         _write(seat, found, apart, always=always)
@@ -36,12 +37,20 @@ def reconcile(seat: Seat, *, always: bool = True) -> bool:
     return True
 
 
+def _due(seat: Seat) -> bool:
+    """Whether every order is to be compared too: at a real broker, where others may have a hand in it."""
+    if isinstance(seat.clock, SimulatedClock):
+        return False
+    return seat.compared is None or seat.clock.now() - seat.compared.at > FULLY
+
+
 def agrees(seat: Seat, told: Snapshot) -> bool:
     """Whether both sides hold the same and have the same money, over the union of what either names."""
     account = seat.view.account()
     holds = account.holdings == {s: h.quantity for s, h in told.holdings.items() if h.quantity}
     balances = {c: a for c, a in account.balances.items() if a} == {c: a for c, a in told.balances.items() if a}
-    return holds and balances and account.cash == told.cash
+    slack = getattr(seat.broker, "cash_step", ZERO) * (len(seat.view.fills) + 1) / 2  # what the broker rounds away
+    return holds and balances and abs(account.cash - told.cash) <= slack
 
 
 def strangers(seat: Seat) -> list[str]:
@@ -71,7 +80,7 @@ def _explained(seat: Seat) -> Reconciliation | None:
 def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool) -> None:
     seat.write([Line(entry.kind, entry.body, entry.key) for entry in found.automatic])
     if not apart and not found.open and not found.drift:
-        if not found.settling:
+        if not found.settling and not found.unanswered:
             _agreed(seat, always=always)
         return
     body = found.body()

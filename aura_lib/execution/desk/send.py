@@ -5,12 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from aura_lib.core import WORKING, BrokerOrder, BrokerRejected, BrokerUnavailable, Order, OrderStatus, OutcomeUnknown
+from aura_lib.core import (
+    WORKING,
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    Order,
+    OrderStatus,
+    OutcomeUnknown,
+    decode,
+)
 from aura_lib.execution.desk.learn import learn
 from aura_lib.execution.desk.seat import Seat, status
+from aura_lib.execution.desk.take import decided
 from aura_lib.execution.lines import Line
 
+SMALL = 20  # legs of a basket that is sent as soon as it is decided
 BATCH = 100  # orders whose SENDING is written in one transaction
+
+
+def trade(seat: Seat) -> bool:
+    """Take what is new in the inbox and send it; whether there was anything.
+
+    Of a small basket the verdict, the orders and SENDING are one transaction; a large one is sent in batches after it.
+    """
+    new = seat.ledger.inbox.after(seat.terms.name, seat.view.inbox)
+    for received in new:
+        lines = decided(seat, received)
+        orders = [decode(Order, line.body["order"]) for line in lines if line.kind == "order"]
+        fresh = [order for order in orders if order.client_id not in seat.view.orders]
+        if len(fresh) > SMALL:
+            seat.write(lines)
+            continue
+        seat.write([*lines, *(_next(seat, order) for order in fresh)])
+        place(seat, [seat.view.live[o.client_id] for o in fresh if o.client_id in seat.view.live])
+    return bool(new)
 
 
 def send(seat: Seat) -> bool:
@@ -56,7 +85,8 @@ def place(seat: Seat, orders: Sequence[Order]) -> None:
     except BrokerUnavailable as error:  # the venue could not keep what it had answered
         answers, lines = [], [status(order, OrderStatus.UNKNOWN, str(error)) for order in orders]
     seat.write(lines)
-    learn(seat, answers)
+    if answers:
+        learn(seat, answers)
 
 
 def _place(seat: Seat, order: Order, answers: list[BrokerOrder], lines: list[Line]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -95,12 +95,9 @@ def protections(view: AccountView) -> dict[str, Protection]:
 def protect(ledger: Ledger, home: Path, account: str, rule: Protection, *, who: str, reason: str, key: str) -> None:
     """Ask the desk to keep a rule; one of the same name is replaced. The same `key` asks once.
 
-    It counts from the account's present moment, unless it has a time. Raises PermissionDenied without the permission
+    It counts from the moment the desk takes it, unless it has a time. Raises PermissionDenied without the permission
     `protect`, InputError without a reason.
     """
-    clock = ledger.control.clock(account)
-    now = (clock[1] or clock[0]) if clock else datetime.now(UTC)
-    rule = rule if rule.time is not None else replace(rule, time=now)
     _ask(ledger, home, account, {"set": encode(rule)}, who, reason, key)
 
 
@@ -125,8 +122,7 @@ def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:
             raise InputError(f"no protection is called {name!r}; there are {', '.join(view.protections) or 'none'}")
         return [Line("protection", {"removed": name, **told}, request.key)]
     rule = decode(Protection, request.body.get("set"))
-    if rule.time is None:
-        raise InputError(f"{rule.name}: from when on does it count? give its time")
+    rule = rule if rule.time is not None else replace(rule, time=utc(request.body["at"]))
     if rule.book not in view.cash:
         raise InputError(f"account {terms.name} has no book {rule.book!r}; books: {', '.join(sorted(view.cash))}")
     return [Line("protection", {"set": encode(rule), **told}, request.key)]

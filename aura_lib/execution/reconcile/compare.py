@@ -10,7 +10,7 @@ from decimal import Decimal
 from aura_lib.core import Booking, Fill, Order, Position, Side, decode, encode
 from aura_lib.execution.reconcile import orders, positions
 from aura_lib.execution.reconcile.differences import Difference, Kind, Reconciliation, Written
-from aura_lib.execution.reconcile.told import Told
+from aura_lib.execution.reconcile.told import Told, booked_since
 from aura_lib.ledger import AccountView
 
 NO_TIME = timedelta(0)
@@ -63,6 +63,7 @@ def _differences(
     reports = orders.listed(told, remarks)
     found = [*orders.missed_fills(view, told, reports), *_missed_bookings(view, told)]
     fresh = [f for f in _entries(view, found, Kind.MISSED_FILL) if isinstance(f, Fill)]
+    found += orders.parked(view)
     found += orders.orders(view, told, reports, fresh, before, lambda o, q: _price(view, told, o, q))
     yield from found
     yield from positions.unattributed(view)
@@ -70,9 +71,9 @@ def _differences(
         return  # nobody can tell a trade that was not told from one that was not made
     if told.snapshot.blocked:
         remarks.append(f"the broker lets the account trade nothing: {told.snapshot.blocked}")
-    recent = [f for f in view.fills if f.time > min(before, told.snapshot.taken)]
-    ours = positions.Ours(view, sorted(recent, key=lambda f: f.time))
-    remarks += ours.take(_entries(view, found), min(before, told.snapshot.taken))
+    moment = min(before, told.snapshot.taken)
+    ours = positions.Ours(view, booked_since(view, moment))
+    remarks += ours.take(_entries(view, found), moment)
     aligned: list[Fill] = []
     for difference, fill in positions.alignments(ours, told.snapshot, told.prices, ignore):
         yield difference
@@ -95,7 +96,7 @@ def _price(view: AccountView, told: Told, order: Order, quantity: Decimal) -> De
 
 
 def _missed_bookings(view: AccountView, told: Told) -> Iterator[Difference]:
-    known = {b.id for b in view.bookings}
+    known = {b.id for b in view.bookings} if told.bookings else set()
     for cursor, booking in told.bookings:
         if booking.id in known:
             continue
@@ -110,7 +111,6 @@ def _missed_bookings(view: AccountView, told: Told) -> Iterator[Difference]:
 
 def _entries(view: AccountView, found: Iterable[Difference], *kinds: Kind) -> list[Fill | Booking]:
     """What is offered, as it would count: the fills and bookings, and for a bust its fill undone."""
-    booked = {f.execution_id: f for f in view.fills}
     entries: list[Fill | Booking] = []
     for written in (w for d in found if not kinds or d.kind in kinds for w in d.mending):
         if written.kind == "fill":
@@ -118,7 +118,7 @@ def _entries(view: AccountView, found: Iterable[Difference], *kinds: Kind) -> li
         elif written.kind == "booking":
             entries.append(decode(Booking, written.body["booking"]))
         elif written.kind == "bust":
-            entries.append(_undone(booked[written.body["execution_id"]]))
+            entries.append(_undone(next(f for f in view.fills if f.execution_id == written.body["execution_id"])))
     return entries
 
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     FOREIGN_ORDER = "foreign_order"  # it works an order that is not in the ledger
     FILL_DIFFERS = "fill_differs"  # one execution, two prices, quantities or fees
     FILL_NOT_TOLD = "fill_not_told"  # an order has more filled than executions were told
+    FILL_PARKED = "fill_parked"  # an execution whose order nobody knows
     FILL_TAKEN_BACK = "fill_taken_back"  # ... and less than what is booked
     NOT_THERE = "not_there"  # an order that it had accepted and now says it never had
     UNSETTLED = "unsettled"  # an order that may or may not have arrived

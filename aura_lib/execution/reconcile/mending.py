@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aura_lib.core import InputError
+from aura_lib.core import TRANSITIONS, InputError, OrderStatus
 from aura_lib.execution.accounts import Terms
-from aura_lib.execution.requests import Line
+from aura_lib.execution.lines import Line
 from aura_lib.ledger import AccountView, Ledger, Request
 
 KINDS = frozenset({"fill", "booking", "bust", "status", "transfer"})
@@ -49,6 +49,16 @@ def mend(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     strange = [e["kind"] for e in entries if e["kind"] not in KINDS]
     if strange:
         raise InputError(f"account {terms.name}: a {strange[0]!r} entry mends nothing")
+    for entry in entries:
+        if entry["kind"] == "status":
+            _still_possible(view, entry["body"])
     lines = [Line(e["kind"], e["body"], e["key"]) for e in entries]
     told = {"what": body["difference"], "entries": [e["key"] for e in entries]}
     return [*lines, Line("mended", {**told, "who": body["who"], "reason": body["reason"]}, request.key)]
+
+
+def _still_possible(view: AccountView, body: Mapping[str, Any]) -> None:
+    """An order that has moved on is not put back: the journal takes no step that an order cannot make."""
+    order = view.orders[str(body["client_id"])]
+    if OrderStatus(body["status"]) not in TRANSITIONS[order.status]:
+        raise InputError(f"order {order.client_id} is {order.status.value} by now: look again with aura reconcile")

@@ -45,8 +45,9 @@ def _further(report: BrokerOrder) -> tuple[bool, Decimal]:
 
 def missed_fills(view: AccountView, told: Told, reports: Mapping[str, BrokerOrder]) -> Iterator[Difference]:
     """Executions that are not booked (N-S02, N-S03), and those that are, but otherwise (N-S06)."""
-    known = {f.execution_id: f for f in view.fills}
-    seen: set[str] = set()
+    wanted = {fill.execution_id for _, fill in told.fills}
+    known = {f.execution_id: f for f in view.fills if f.execution_id in wanted} if wanted else {}
+    seen = {*view.parked, *view.busted}
     for cursor, fill in told.fills:
         if fill.execution_id in seen:
             continue
@@ -56,6 +57,18 @@ def missed_fills(view: AccountView, told: Told, reports: Mapping[str, BrokerOrde
             yield _missed(attributed(view, fill, reports), cursor)
         elif (booked.signed, booked.price, booked.symbol) != (fill.signed, fill.price, fill.symbol):
             yield _otherwise(booked, attributed(view, fill, reports), cursor)
+
+
+def parked(view: AccountView) -> Iterator[Difference]:
+    """Executions that were told, and whose order nobody knows: a person may book them, to no book."""
+    for fill in view.parked.values():
+        yield Difference(
+            Kind.FILL_PARKED, fill.execution_id, "", f"{fill.side.value} {fill.quantity} {fill.symbol} at {fill.price}",
+            ("N-I11", "N-S04"), "the broker executed an order that neither it nor the ledger knows by name; it is kept "
+            "until the order is known, and a person may book it as traded outside Aura", Halts.ACCOUNT, fill.symbol,
+            (Written("fill", {"fill": encode(replace(fill, account=view.name, book="")), "cursor": ""},
+                     f"fill:{fill.execution_id}"),),
+        )  # fmt: skip
 
 
 def attributed(view: AccountView, fill: Fill, reports: Mapping[str, BrokerOrder]) -> Fill:
@@ -99,7 +112,7 @@ def orders(
     before: datetime,
     price: Callable[[Order, Decimal], Decimal | None],
 ) -> Iterator[Difference]:
-    """Every order of the ledger against what the broker says of it, then the orders that only the broker knows.
+    """Every order that is open, or that the broker tells of, then the orders that only the broker knows.
 
     `fresh` are fills that the broker told and that are not booked yet, `price` what a fill it did not tell may have
     cost, by its order and quantity; orders that were touched after `before` are left alone (N-I06).
@@ -108,7 +121,8 @@ def orders(
     for fill in fresh:
         filled[fill.client_id] = filled.get(fill.client_id, ZERO) + fill.quantity
     young = touched(view, before)
-    for order in view.orders.values():
+    told_of = [view.orders[name] for name in reports if name in view.orders and name not in view.live]
+    for order in [*view.live.values(), *told_of]:
         booked = order.filled + filled.get(order.client_id, ZERO)
         if (report := reports.get(order.client_id)) is not None:
             yield from _against(view, order, report, booked, price)

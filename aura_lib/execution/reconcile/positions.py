@@ -233,7 +233,7 @@ def _money_differs(
     )
     entry = Written("booking", {"booking": encode(booking)}, f"booking:{name}")
     return Difference(
-        Kind.CASH, currency, str(before), str(after), ("N-R06", "N-I08"),
+        Kind.CASH, f"cash {currency}", str(before), str(after), ("N-R06", "N-I08"),
         f"the ledger adds up to {before} {currency} and the broker has {after}: money moved that nothing here tells of",
         Halts.ACCOUNT, mending=(entry,), fact=fact,
     )  # fmt: skip

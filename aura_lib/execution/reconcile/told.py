@@ -11,6 +11,7 @@ from typing import TypeVar
 from aura_lib.core import UNSETTLED, Booking, Broker, BrokerError, BrokerOrder, Fill, Order, OrderStatus, Snapshot
 from aura_lib.ledger import AccountView
 
+LATE = timedelta(days=1)
 MOST = 20  # orders asked for one by one in a cycle (N-I10)
 
 T = TypeVar("T")
@@ -90,7 +91,17 @@ def at_the_broker(order: Order) -> bool:
 
 
 def touched(view: AccountView, after: datetime) -> set[str]:
-    """Client ids of orders that something was said or heard of after a moment."""
-    return {o.client_id for o in view.orders.values() if o.time > after} | {
-        f.client_id for f in view.fills if f.time > after
-    }
+    """Client ids of open orders that something was said or heard of after a moment."""
+    lately = {f.client_id for f in booked_since(view, after)}
+    return lately | {o.client_id for o in view.live.values() if o.time > after}
+
+
+def booked_since(view: AccountView, after: datetime) -> list[Fill]:
+    """The fills from after a moment, in order of time, found from the end: one that was told late may be a day late."""
+    found = []
+    for fill in reversed(view.fills):
+        if fill.time > after:
+            found.append(fill)
+        elif fill.time < after - LATE:
+            break
+    return sorted(found, key=lambda f: f.time)

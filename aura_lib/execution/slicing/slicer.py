@@ -1,8 +1,8 @@
 """The slicer: what a desk does for the sliced orders of an account when their slices are due.
 
-A child is a basket of `slice:<name>` whose slot is the time it was due, through the same checks as every order: its
-client id follows from both, so that no crash sends a slice twice. Before the next slice, and at the end, the child at
-work is cancelled; what it did not fill is planned anew. While the account is halted no slice is sent; it is missed,
+A child is a basket of `slice:<who>:<name>` whose slot is the time it was due, through the same checks as every order:
+its client id follows from both, so that no crash sends a slice twice. Before the next slice, and at the end, the child
+at work is cancelled; what it did not fill is planned anew. While the account is halted no slice is sent; it is missed,
 and what it should have sent belongs to those that are left. When all is filled, cancelled or over, that is written.
 """
 
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aura_lib.core import LIVE, Basket, Order, OrderStatus, decode, iso
-from aura_lib.execution.gate import weighed
+from aura_lib.execution.gate import denied, refuse, weighed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.slicing.schedule import quantity
 from aura_lib.execution.slicing.wish import ORIGIN, Sliced
@@ -79,12 +79,14 @@ class Slicer:
         seat.look(now=True)
         if not size or seat.halted(sliced.book) or seat.view.drift or seat.view.stopping or seat.view.flattening:
             return
-        why = f"slice {place + 1} of {len(schedule.due)} of {sliced.name}"
-        child = replace(wish, quantity=size, reason=f"{why}: {wish.reason}" if wish.reason else why)
+        part = f"slice {place + 1} of {len(schedule.due)} of {sliced.name}"
+        child = replace(wish, quantity=size, reason=f"{part}: {wish.reason}" if wish.reason else part)
         basket = Basket(sliced.origin, schedule.due[place], seat.terms.name, sliced.book, now, (child,))
         from aura_lib.execution.desk.take import verdict  # the desk knows its slicer
 
-        seat.write(verdict(seat, basket, weighed(basket, seat), seat.view.inbox))
+        why = denied(seat, sliced.who)  # asked again here: it may have been taken from him since
+        decisions = refuse(basket, "permission", why) if why else weighed(basket, seat)
+        seat.write(verdict(seat, basket, decisions, seat.view.inbox))
 
     def _children(self, sliced: Sliced) -> list[Order]:
         """The orders that were made for it, and those that took their places."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aura_lib.access import Action, may, trading
-from aura_lib.core import InputError, Intent, OrderType, TimeInForce, decode, encode
+from aura_lib.core import InputError, Intent, OrderType, TimeInForce, decode, encode, utc
 from aura_lib.execution.accounts import Terms, account_terms
 from aura_lib.execution.lines import Line
 from aura_lib.execution.slicing.schedule import Schedule
@@ -42,21 +41,16 @@ class Sliced:
     @property
     def origin(self) -> str:
         """The origin of its children."""
-        return f"{ORIGIN}{self.name}"
+        return f"{ORIGIN}{self.who}:{self.name}"
 
 
 def slice_order(ledger: Ledger, home: Path, account: str, sliced: Sliced, *, who: str, reason: str) -> None:
     """Ask the desk to send an order in slices. The name counts once: the first order of it stands.
 
-    Raises PermissionDenied for who may not trade on the account, InputError when it would be over already, or for a
-    name that another order has.
+    Raises PermissionDenied for who may not trade on the account, InputError for a name that another order has.
     """
     terms = account_terms(ledger, account)
     may(home, who, trading(terms.account_class), terms.account_class, account)
-    clock = ledger.control.clock(account)
-    now = (clock[1] or clock[0]) if clock else datetime.now(UTC)
-    if sliced.schedule.end <= now:
-        raise InputError(f"{sliced.name}: its schedule ended at {sliced.schedule.end}, it is {now}")
     body = {"set": encode(sliced), "who": who, "reason": reason}
     ledger.inbox.ask(account, KIND, body, f"slice:{account}:{sliced.name}")
 
@@ -78,4 +72,6 @@ def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     sliced = decode(Sliced, request.body.get("set"))
     if sliced.book not in view.cash:
         raise InputError(f"account {terms.name} has no book {sliced.book!r}; books: {', '.join(sorted(view.cash))}")
+    if sliced.schedule.end <= utc(request.body["at"]):
+        raise InputError(f"{sliced.name}: its schedule ended at {sliced.schedule.end}, it is {request.body['at']}")
     return [Line("sliced", {"set": {**encode(sliced), "who": told["who"]}, **told}, request.key)]

@@ -69,6 +69,7 @@ class AccountView:
     stopping: str = ""  # why all orders shall be cancelled, until they have ended
     flattening: dict[str, str] = field(default_factory=dict)  # who asked for all positions to be closed, and why
     closing: set[str] = field(default_factory=set)  # the orders that do so: a halt does not hold them
+    busted: set[str] = field(default_factory=set)  # executions that were taken back
     parked: dict[str, Fill] = field(default_factory=dict)  # fills whose order is not known, by execution id
     refusals: dict[str, tuple[str, int]] = field(
         default_factory=dict
@@ -211,6 +212,7 @@ class AccountView:
 
     def _bust(self, body: Mapping[str, Any]) -> None:
         named = body["execution_id"]
+        self.busted.add(named)
         busted = next((fill for fill in reversed(self.fills) if fill.execution_id == named), None)
         if busted is None:
             return

@@ -10,7 +10,10 @@ from decimal import Decimal
 from aura_lib.core import Account, Calendar, Instrument, Order, utc
 
 # How long before the open and after the close a market also trades; markets that are not here do not.
-EXTENDED: Mapping[str, tuple[timedelta, timedelta]] = {"XNYS": (timedelta(hours=5, minutes=30), timedelta(hours=4))}
+_UNITED_STATES = (timedelta(hours=5, minutes=30), timedelta(hours=4))
+EXTENDED: Mapping[str, tuple[timedelta, timedelta]] = dict.fromkeys(
+    ("XNYS", "XNAS", "ARCX", "XASE", "BATS"), _UNITED_STATES
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from threading import Event
 from typing import Any, TypeVar
 
 from aura_lib.core import (
     TERMINAL,
     Booking,
+    BrokerError,
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Capabilities,
     Clock,
     Fill,
     Holding,
@@ -30,6 +34,7 @@ from aura_lib.execution.brokers.alpaca.listener import Line
 GRACE = 10.0  # seconds after a submission in which "not found" proves nothing: the order may still be on its way
 LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
 PAGE = 500
+PAIRED = ("bracket", "oco", "oto")
 MOVING = 3  # looks at an account that changes while it is looked at
 
 T = TypeVar("T")
@@ -49,7 +54,9 @@ class AlpacaBroker:
     """
 
     name = "alpaca"
-    capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
+    poll_seconds = 5.0  # between two looks when the stream is quiet: seven requests each, of two hundred a minute
+    cash_step = Decimal("0.01")  # the smallest amount that is booked: every trade is rounded to it
+    capabilities: Capabilities = words.AlpacaCapabilities(extended_hours=True, asset_classes=words.CLASSES)
 
     def __init__(
         self,
@@ -69,6 +76,7 @@ class AlpacaBroker:
         self._names: dict[str, str] = {}  # Alpaca's id → client id
         self._ids: dict[str, str] = {}  # client id → Alpaca's id
         self._parents: dict[str, str] = {}  # client id of a leg → of its order
+        self._alone: set[str] = set()  # orders whose parent was looked for
         self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
 
     # ---- commands --------------------------------------------------------------------------------------------------
@@ -94,13 +102,13 @@ class AlpacaBroker:
         self._sent[order.client_id] = self._now()
         try:
             told = send()
-        except BrokerUnavailable:
-            self._sent.pop(order.client_id)  # it never left
+        except (BrokerRejected, BrokerUnavailable):
+            self._sent.pop(order.client_id)  # refused, or it never left: nothing of it is on its way
             raise
         try:
             answer = self._learn(told, parent)
             intent = words.intent(told)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (BrokerError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise OutcomeUnknown(f"alpaca took {order.client_id} and its answer cannot be read: {error}") from error
         same = answer.client_id == order.client_id and intent is not None
         if not same or (intent is not None and not _about(intent, order)):
@@ -144,7 +152,21 @@ class AlpacaBroker:
                 order = self._readable("the open orders", lambda t=told, p=parent: self._learn(t, p))  # type: ignore[misc]
                 if order.status not in TERMINAL and (parent or order.client_id not in found):
                     found[order.client_id] = order
+                    if told.get("order_class") in PAIRED and not order.parent and not told.get("legs"):
+                        self._adopt(order, found)
         return list(found.values())
+
+    def _adopt(self, order: BrokerOrder, found: dict[str, BrokerOrder]) -> None:
+        """The leg of an order that is closed, met by a process that has not seen that one: its parent is looked up."""
+        if order.intent is None or order.client_id in self._alone:
+            return
+        self._alone.add(order.client_id)
+        query = {"status": "all", "symbols": order.intent.symbol, "limit": PAGE, "direction": "desc", "nested": "true"}
+        for told, above in words.flat(self._ask("closed orders", "/orders", **query)):
+            if above:
+                self._parents[str(told["client_order_id"])] = above
+        if parent := self._parents.get(order.client_id):
+            found[order.client_id] = replace(order, parent=parent)
 
     def _open(self, nested: str) -> list[Mapping[str, Any]]:
         query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "asc", "nested": nested}
@@ -219,8 +241,6 @@ class AlpacaBroker:
     def _readable(self, what: str, read: Callable[[], T]) -> T:
         try:
             return read()
-        except OutcomeUnknown as error:
-            raise BrokerUnavailable(str(error)) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             said = self._keys.clean(f"{type(error).__name__}: {str(error)[:200]}")
             raise BrokerUnavailable(f"alpaca: what it tells of {what} cannot be read ({said})") from error

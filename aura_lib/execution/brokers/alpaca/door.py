@@ -55,9 +55,12 @@ class Pace:
         while self._made and self._made[0] <= moment - 60:
             self._made.popleft()
         most = self.per_minute if command else self.per_minute - self.kept_free
-        if len(self._made) >= most or (moment < self._closed_until and not command):
-            wait = max(self._closed_until - moment, self._made[0] + 60 - moment if len(self._made) >= most else 0)
-            raise BrokerUnavailable(f"alpaca: {most} requests a minute are made; the next in {wait:.0f} s")
+        if len(self._made) >= most:
+            wait = self._made[-most] + 60 - moment
+            raise BrokerUnavailable(f"alpaca: {most} requests were made in the last minute; the next in {wait:.0f} s")
+        if moment < self._closed_until and not command:
+            wait = self._closed_until - moment
+            raise BrokerUnavailable(f"alpaca wants to be left alone; the next question in {wait:.0f} s")
         self._made.append(moment)
 
     def close(self, seconds: float) -> None:
@@ -117,7 +120,10 @@ class Door:
 
     def get(self, path: str, **query: Any) -> Json:
         """The answer to a question. BrokerUnavailable when there is none, NotFound when that is the answer."""
-        return self._asked(lambda: self.client.get(path, query))
+        try:
+            return self._asked(lambda: self.client.get(path, query))
+        except OutcomeUnknown as error:
+            raise BrokerUnavailable(str(error)) from error
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """What a command is answered."""

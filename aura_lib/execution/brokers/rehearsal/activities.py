@@ -41,8 +41,8 @@ def held(venue: Venue, symbol: str) -> Decimal:
 def reserved(venue: Venue, symbol: str, side: str) -> Decimal:
     """How much open orders of a side are for; a pair of exits counts once."""
     total = ZERO
-    for ticket in venue.tickets.values():
-        if ticket.open and ticket.symbol == symbol and ticket.side == side and not _counted(venue, ticket):
+    for ticket in venue.open.values():
+        if ticket.symbol == symbol and ticket.side == side and not _counted(venue, ticket):
             total += ticket.left
     return total
 
@@ -86,7 +86,7 @@ def promised(venue: Venue, ticket: Ticket) -> Decimal:
 def buying_power(venue: Venue) -> Decimal:
     """What can still be bought: equity times leverage, less what is held and what open orders would take."""
     account = venue.exchange.account
-    open_orders = sum((promised(venue, t) for t in venue.tickets.values() if t.open and not t.parent), ZERO)
+    open_orders = sum((promised(venue, t) for t in venue.open.values() if not t.parent), ZERO)
     if venue.leverage <= 1:
         return max(account.cash - open_orders, ZERO)
     gross = sum((abs(worth(venue, p)) for p in account.positions.values() if p.quantity), ZERO)

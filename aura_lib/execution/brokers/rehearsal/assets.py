@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -59,12 +60,7 @@ class Asset:
     @property
     def instrument(self) -> Instrument:
         """How the matching engine knows it."""
-        if self.option:
-            return contract(self.symbol)
-        lot = SMALLEST if self.fractional else Decimal(1)
-        if self.crypto:
-            return Instrument(self.symbol, AssetClass.CRYPTO, lot=lot, tick=SMALLEST)
-        return Instrument(self.symbol, lot=lot, tick=SHARE_TICK)
+        return _instrument(self)
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
@@ -89,6 +85,16 @@ class Asset:
                 "price_increment": str(SMALLEST),
             }
         return words
+
+
+@cache
+def _instrument(asset: Asset) -> Instrument:
+    if asset.option:
+        return contract(asset.symbol)
+    lot = SMALLEST if asset.fractional else Decimal(1)
+    if asset.crypto:
+        return Instrument(asset.symbol, AssetClass.CRYPTO, lot=lot, tick=SMALLEST)
+    return Instrument(asset.symbol, lot=lot, tick=SHARE_TICK)
 
 
 def asset_id(symbol: str) -> UUID:

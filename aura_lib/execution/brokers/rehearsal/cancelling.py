@@ -24,9 +24,9 @@ def cancel_all(venue: Venue) -> list[dict[str, Any]]:
     """Cancel every open order: what became of each."""
     with venue.turn():
         answers = []
-        for ticket in [t for t in venue.tickets.values() if t.open and not t.parent]:
+        for ticket in [t for t in venue.open.values() if not t.parent]:
             answers.append(_tried(venue, ticket))
-        for ticket in [t for t in venue.tickets.values() if t.open]:
+        for ticket in list(venue.open.values()):
             answers.append(_tried(venue, ticket))
         return answers
 
@@ -41,7 +41,7 @@ def _tried(venue: Venue, ticket: Ticket) -> dict[str, Any]:
 
 def expire_exits(venue: Venue) -> None:
     """At the end of a session: exits that were good for the day."""
-    for ticket in [t for t in venue.tickets.values() if t.open and t.parent and t.time_in_force == "day"]:
+    for ticket in [t for t in venue.open.values() if t.parent and t.time_in_force == "day"]:
         parent = venue.tickets[ticket.parent]
         if ticket.open and not parent.open:
             _end_group(venue, ticket, "expired")

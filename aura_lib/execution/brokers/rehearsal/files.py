@@ -13,6 +13,7 @@ from aura_lib.core import canonical
 _TABLES = """
 CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, client_order_id TEXT UNIQUE NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS working (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS activities (n INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS equity (minute INTEGER PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -36,6 +37,10 @@ class Files:
         """Every order."""
         return [json.loads(body) for (body,) in self._database.execute("SELECT body FROM orders")]
 
+    def working(self) -> list[Any]:
+        """The open orders of the engine."""
+        return [json.loads(body) for (body,) in self._database.execute("SELECT body FROM working")]
+
     def activities(self) -> list[Any]:
         """Every activity, in order."""
         return [json.loads(body) for (body,) in self._database.execute("SELECT body FROM activities ORDER BY n")]
@@ -50,8 +55,9 @@ class Files:
         orders: Iterable[tuple[str, str, Mapping[str, Any]]],
         activities: Iterable[tuple[int, Mapping[str, Any]]],
         equity: Mapping[int, str],
+        working: Mapping[str, Mapping[str, Any] | None],
     ) -> None:
-        """Write down what changed, all of it or nothing."""
+        """Write down what changed, all of it or nothing; of the engine's open orders None for one that is gone."""
         run = self._database.execute
         run("BEGIN IMMEDIATE")
         try:
@@ -60,6 +66,11 @@ class Files:
                 run("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", (row[0], row[1], canonical(row[2])))
             for n, body in activities:
                 run("INSERT OR REPLACE INTO activities VALUES (?, ?)", (n, canonical(body)))
+            for name, told in working.items():
+                if told is None:
+                    run("DELETE FROM working WHERE name = ?", (name,))
+                else:
+                    run("INSERT OR REPLACE INTO working VALUES (?, ?)", (name, canonical(told)))
             for minute, value in equity.items():
                 run("INSERT OR REPLACE INTO equity VALUES (?, ?)", (minute, value))
             run("COMMIT")

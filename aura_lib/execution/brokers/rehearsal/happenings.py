@@ -22,7 +22,8 @@ def filled(venue: Venue, fill: Fill) -> None:
     over = ticket.status if not ticket.open else "partially_filled"  # a late fill opens nothing again
     venue.change(ticket, "filled" if whole else over, fill.time)
     _taken(venue, fill)
-    execution = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{fill.execution_id}"))
+    # the engine counts the executions of a second exit of one bracket from one again
+    execution = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{fill.execution_id}:{len(venue.activities)}"))
     activities.traded(venue, ticket, fill, execution)
     position = venue.exchange.account.positions.get(fill.symbol)
     venue.emit(
@@ -95,13 +96,15 @@ def closed(venue: Venue, event: Closed) -> None:
         return
     status = ENDED[event.status]
     if event.client_id.endswith(EXIT):
+        if ticket.open or venue.exchange.open_order(event.client_id) is not None:
+            return  # the entry goes on (or went on meanwhile), and its legs with what else it brings
         pair = venue.legs(ticket)
     elif ticket.order_class == "oco":
         pair = [ticket, *venue.legs(ticket)]
     else:
         pair = [ticket]
-        if not ticket.filled and status != "filled":
-            pair += venue.legs(ticket)  # an entry that never was takes its legs along
+        if ticket.legs and venue.exchange.open_order(f"{event.client_id}{EXIT}") is None:
+            pair += venue.legs(ticket)  # nothing was bought, or all of it was closed: the legs are over
     for one in pair:
         if one.open:
             end(venue, one, "canceled" if status == "filled" and len(pair) > 1 else status)

@@ -16,6 +16,7 @@ from aura_lib.execution.brokers.rehearsal.assets import Listing
 NEW_YORK = ZoneInfo("America/New_York")
 EARLY, LATE = time(4), time(20)  # extended hours of US shares, New York
 ZERO = Decimal(0)
+Watcher = Callable[[str, str], None]  # "t", "q" or "b", and the symbol
 KEPT = 2_000  # bars kept a symbol
 
 
@@ -69,6 +70,7 @@ class Market:
         self.skew = timedelta(0)  # what its clock is told wrong by
         self.halted: set[str] = set()
         self.tapes: dict[str, Tape] = {}
+        self.watchers: list[Watcher] = []  # who is told of trades, quotes and finished minutes
 
     @property
     def now(self) -> datetime:
@@ -103,10 +105,17 @@ class Market:
         return not self.is_open and self.calendar.is_session(local.date()) and EARLY <= local.time() < LATE
 
     def trades(self, symbol: str, *, extended: bool = False) -> bool:
-        """Whether a symbol can trade now; `extended` orders also outside of regular hours."""
+        """Whether a symbol can trade now: shares from the first price of their session on.
+
+        `extended` orders can also be filled outside of regular hours.
+        """
         if symbol in self.halted:
             return False
-        return "/" in symbol or self.is_open or (extended and self.extended)
+        if "/" in symbol:
+            return True
+        if self.is_open:
+            return self.tape(symbol).opened == self.session
+        return extended and self.extended
 
     @property
     def session(self) -> date:
@@ -154,16 +163,24 @@ class Market:
         tape, now = self.tape(symbol), self.now
         tape.last, tape.size, tape.time, tape.touch = price, size, now, Touch.at(price, size)
         minute = now.replace(second=0, microsecond=0)
+        if tape.minutes and tape.minutes[-1].start != minute:
+            self._tell("b", symbol)
         _add(tape.minutes, minute, price, size)
         day = datetime.combine(now.astimezone(NEW_YORK).date(), time(0), NEW_YORK).astimezone(UTC)
         if tape.days and tape.days[-1].start != day:
             tape.previous = tape.days[-1].close
         _add(tape.days, day, price, size)
+        self._tell("t", symbol)
 
     def quote(self, symbol: str, touch: Touch) -> None:
         """Note a quote."""
         tape = self.tape(symbol)
         tape.touch, tape.time = touch, self.now
+        self._tell("q", symbol)
+
+    def _tell(self, kind: str, symbol: str) -> None:
+        for watcher in list(self.watchers):
+            watcher(kind, symbol)
 
 
 def _add(bars: list[Day], start: datetime, price: Decimal, size: Decimal | None) -> None:

@@ -11,8 +11,7 @@ from aura_lib.exchange.busts import bust as undo
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.cancelling import withdraw_group
-from aura_lib.execution.brokers.rehearsal.happenings import end
-from aura_lib.execution.brokers.rehearsal.submission import intent, submit
+from aura_lib.execution.brokers.rehearsal.submission import intent, refuse, submit
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
 from aura_lib.execution.brokers.rehearsal.venue import ONE, ZERO, Venue
 
@@ -42,9 +41,7 @@ def reject(venue: Venue, ticket: Ticket) -> None:
     """An order that was accepted is rejected after all."""
     with venue.turn():
         withdraw_group(venue, ticket)
-        for one in (ticket, *venue.legs(ticket)):
-            if one.open:
-                end(venue, one, "rejected" if one is ticket else "canceled")
+        refuse(venue, ticket)
 
 
 def bust(venue: Venue, execution: str) -> None:
@@ -85,7 +82,7 @@ def split(venue: Venue, symbol: str, ratio: Decimal) -> None:
         events = venue.exchange.split(symbol, ratio, venue.market.stamp(), after)
         if after is not None:
             venue.market.trade(symbol, after, None)
-        for ticket in [t for t in venue.tickets.values() if t.open and t.symbol == symbol]:
+        for ticket in [t for t in venue.open.values() if t.symbol == symbol]:
             _adjust(venue, ticket, ratio)
         venue.book(events)
         venue.remember()

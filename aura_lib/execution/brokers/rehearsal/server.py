@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -18,14 +20,18 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from aura_lib.core import BrokerUnavailable
+from aura_lib.execution.brokers.rehearsal import quotes
 from aura_lib.execution.brokers.rehearsal.answers import unauthorized
-from aura_lib.execution.brokers.rehearsal.routes import Request, Response, answer
+from aura_lib.execution.brokers.rehearsal.control import PREFIX, served
+from aura_lib.execution.brokers.rehearsal.routes import Request, Response
 from aura_lib.execution.brokers.rehearsal.venue import Venue
 from aura_lib.execution.brokers.rehearsal.weather import Reply, Weather, perform
 
 KEY, SECRET = "REHEARSALKEY", "rehearsal-secret"
 LOOPBACK = "127.0.0.1"
 LONGEST = 1 << 20  # bytes of a body
+CHANNELS = {"t": "trades", "q": "quotes", "b": "bars"}
+DATA_STREAMS = (r"/v2/(?:iex|sip|delayed_sip)", r"/v1beta3/crypto/us", r"/v1beta1/(?:indicative|opra)")
 PATIENCE = 30.0  # seconds to start and to stop
 
 
@@ -40,6 +46,7 @@ class Rehearsal:
     port: int = 0
     asked: list[Request] = field(default_factory=list)
     streams: list[TradeUpdates] = field(default_factory=list)
+    watchers: list[MarketData] = field(default_factory=list)
     weather: Weather = field(default_factory=Weather)
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -47,6 +54,23 @@ class Rehearsal:
     def url(self) -> str:
         """The `url_override` of the REST clients."""
         return f"http://{self.host}:{self.port}"
+
+    def data_url(self, path: str = "/v2/iex") -> str:
+        """The `url_override` of a market-data stream."""
+        return f"ws://{self.host}:{self.port}{path}"
+
+    def watch(self, kind: str, symbol: str) -> None:
+        """Tell whoever listens to market data."""
+        if self.watchers and (told := message(self.venue, kind, symbol)) is not None:
+            self.call(self._show, kind, symbol, told)
+
+    def _show(self, kind: str, symbol: str, told: dict[str, Any]) -> None:
+        import msgpack  # type: ignore[import-untyped]
+
+        frame = msgpack.packb([told], datetime=True)
+        for watcher in list(self.watchers):
+            if watcher.wants(kind, symbol):
+                watcher.tell(frame)
 
     @property
     def stream_url(self) -> str:
@@ -112,9 +136,9 @@ class Rest(RequestHandler):
             refused = unauthorized()
             self.say(Response(refused.status, refused.body))
             return
-        made = perform(
-            self.rehearsal.weather, self.rehearsal.venue, request, lambda: answer(self.rehearsal.venue, request)
-        )
+        rehearsal = self.rehearsal
+        own = partial(served, rehearsal.venue, rehearsal.weather, request)
+        made = own() if request.path.startswith(PREFIX) else perform(rehearsal.weather, rehearsal.venue, request, own)
         if isinstance(made, Response):
             self.say(made)
         else:
@@ -193,9 +217,8 @@ class TradeUpdates(WebSocketHandler):
                 self.rehearsal.streams.remove(self)
             self._say("listening", {"streams": streams})
             if streams:
-                for replay in self.rehearsal.weather.on_listen:
-                    for update in replay(self.rehearsal.weather):
-                        self.tell(framed(update))
+                for update in self.rehearsal.weather.replay():
+                    self.tell(framed(update))
         else:
             self._say("authorization", {"action": "listen", "status": "unauthorized"})
 
@@ -218,10 +241,95 @@ class TradeUpdates(WebSocketHandler):
             self.ws_connection.stream.close()  # type: ignore[union-attr]
 
 
+class MarketData(WebSocketHandler):
+    """The market-data stream: msgpack, every frame a list."""
+
+    def initialize(self, rehearsal: Rehearsal) -> None:
+        """Told by the application."""
+        self.rehearsal, self.known = rehearsal, False
+        self.wanted: dict[str, set[str]] = {}
+
+    def check_origin(self, origin: str) -> bool:
+        """Programs have no origin; pages of other sites are not let in."""
+        return False
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Say hello."""
+        self._say({"T": "success", "msg": "connected"})
+
+    def on_message(self, message: str | bytes) -> None:
+        """Keys first, then what to listen to."""
+        import msgpack
+
+        try:
+            told = msgpack.unpackb(message) if isinstance(message, bytes) else json.loads(message)
+            action = told["action"]
+        except (ValueError, TypeError, KeyError, RecursionError, msgpack.UnpackException):
+            self._say({"T": "error", "code": 400, "msg": "invalid syntax"})
+            return
+        if action == "auth":
+            self.known = self.rehearsal.matches(str(told.get("key")), str(told.get("secret")))
+            good, bad = {"T": "success", "msg": "authenticated"}, {"T": "error", "code": 402, "msg": "auth failed"}
+            self._say(good if self.known else bad)
+        elif not self.known:
+            self._say({"T": "error", "code": 401, "msg": "not authenticated"})
+        elif action in ("subscribe", "unsubscribe"):
+            self._subscribe(told, action == "subscribe")
+        else:
+            self._say({"T": "error", "code": 400, "msg": "invalid syntax"})
+
+    def _subscribe(self, told: Mapping[str, Any], more: bool) -> None:
+        for channel in CHANNELS.values():
+            some = told.get(channel)
+            if isinstance(some, list):
+                kept = self.wanted.setdefault(channel, set())
+                kept.update(map(str, some)) if more else kept.difference_update(map(str, some))
+        if self not in self.rehearsal.watchers:
+            self.rehearsal.watchers.append(self)
+        self._say({"T": "subscription", **{c: sorted(self.wanted.get(c, ())) for c in CHANNELS.values()}})
+
+    def on_close(self) -> None:
+        """Nobody listens here any more."""
+        if self in self.rehearsal.watchers:
+            self.rehearsal.watchers.remove(self)
+
+    def wants(self, kind: str, symbol: str) -> bool:
+        """Whether somebody here listens to trades, quotes or bars of a symbol."""
+        return bool({symbol, "*"} & self.wanted.get(CHANNELS[kind], set()))
+
+    def _say(self, *messages: dict[str, Any]) -> None:
+        import msgpack
+
+        self.tell(msgpack.packb(list(messages), datetime=True))
+
+    def tell(self, frame: bytes) -> None:
+        """Send a frame, if there is still somebody."""
+        with suppress(WebSocketClosedError, StreamClosedError):
+            self.write_message(frame, binary=True)
+
+
+def message(venue: Venue, kind: str, symbol: str) -> dict[str, Any] | None:
+    """What the market-data stream says of a trade, a quote or a finished minute."""
+    makers = {"t": quotes.trade, "q": quotes.quote, "b": quotes.latest_bar}
+    told = makers[kind](venue, symbol)
+    if told is None:
+        return None
+    return {"T": kind, "S": symbol, **told, "t": datetime.fromisoformat(told["t"])}
+
+
+def _quiet(handler: RequestHandler) -> None:
+    """What goes wrong here goes wrong on purpose: nobody's log is filled with it."""
+
+
 def application(rehearsal: Rehearsal) -> Application:
     """Every path of the broker."""
     words = {"rehearsal": rehearsal}
-    return Application([(r"/stream", TradeUpdates, words), (r"/.*", Rest, words)], websocket_max_message_size=LONGEST)
+    data = [(path, MarketData, words) for path in DATA_STREAMS]
+    return Application(
+        [(r"/stream", TradeUpdates, words), *data, (r"/.*", Rest, words)],
+        log_function=_quiet,
+        websocket_max_message_size=LONGEST,
+    )
 
 
 class Server:
@@ -258,12 +366,14 @@ class Server:
         server = HTTPServer(application(self.rehearsal), max_body_size=LONGEST)
         server.add_sockets(self._sockets)
         self.rehearsal.venue.listeners.append(self.rehearsal.publish)
+        self.rehearsal.venue.market.watchers.append(self.rehearsal.watch)
         self.rehearsal.weather.cut_streams = self.rehearsal.cut_streams
         self._ready.set()
         try:
             await self._stop.wait()
         finally:
             self.rehearsal.venue.listeners.remove(self.rehearsal.publish)
+            self.rehearsal.venue.market.watchers.remove(self.rehearsal.watch)
             server.stop()
             for stream in list(self.rehearsal.streams):
                 stream.cut()

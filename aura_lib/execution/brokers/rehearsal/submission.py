@@ -9,6 +9,7 @@ from typing import Any
 from aura_lib.core import AuraError, Intent, Order, OrderType, Side, TimeInForce
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import duplicate, forbidden, invalid
+from aura_lib.execution.brokers.rehearsal.happenings import end
 from aura_lib.execution.brokers.rehearsal.market import NEW_YORK
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
 from aura_lib.execution.brokers.rehearsal.venue import EXIT, ONE, ZERO, Venue
@@ -31,8 +32,10 @@ def submit(venue: Venue, body: Any) -> dict[str, Any]:
         ticket = _written(venue, wish)
         answer = venue.order(ticket)
         venue.emit("new" if ticket.status == "pending_new" else "accepted", _working(venue, ticket))
-        if not (ticket.waits and ticket.due is None):
-            _start(venue, ticket)
+        if venue.rejects is not None and venue.rejects.refuses(ticket.client_order_id):
+            refuse(venue, ticket)
+        elif not ticket.waits:
+            place(venue, ticket)
         if venue.market.trades(ticket.symbol, extended=ticket.extended_hours):
             venue.match({ticket.symbol})
         venue.remember()
@@ -43,11 +46,6 @@ def _working(venue: Venue, ticket: Ticket) -> Ticket:
     if ticket.status == "pending_new":
         venue.change(ticket, "new")
     return ticket
-
-
-def _start(venue: Venue, ticket: Ticket) -> None:
-    if not ticket.waits:
-        place(venue, ticket)
 
 
 def allowed(venue: Venue, wish: Wish) -> None:
@@ -150,8 +148,8 @@ def _wash(venue: Venue, wish: Wish) -> None:
     """Nobody may trade with himself."""
     if wish.order_class != "simple":
         return
-    for other in venue.tickets.values():
-        against = other.open and other.symbol == wish.asset.symbol and other.side != wish.side and not other.parent
+    for other in venue.open.values():
+        against = other.symbol == wish.asset.symbol and other.side != wish.side and not other.parent
         if against and other.order_class == "simple" and _meets(wish, other):
             raise forbidden(
                 "potential wash trade detected. use complex orders", existing_order_id=other.id,
@@ -184,7 +182,7 @@ def _written(venue: Venue, wish: Wish) -> Ticket:
         engine=name, role="take_profit" if wish.order_class == "oco" else "",
     )  # fmt: skip
     if venue.latency is not None:
-        ticket.waits, ticket.due = True, at + venue.latency(ticket)
+        ticket.waits, ticket.due = True, at + venue.latency.of(ticket.client_order_id)
     elif wish.notional is not None:
         ticket.waits = True
     venue.engines[name] = name
@@ -233,13 +231,16 @@ def place(venue: Venue, ticket: Ticket) -> None:
     try:
         venue.exchange.submit(engine_order(venue, ticket), venue.market.stamp())
     except AuraError:
-        venue.change(ticket, "rejected")
-        venue.emit("rejected", ticket)
-        for leg in venue.legs(ticket):
-            venue.change(leg, "canceled")
-            venue.emit("canceled", leg)
+        refuse(venue, ticket)
         return
     venue.change(ticket, "new" if ticket.status == "pending_new" else "")
+
+
+def refuse(venue: Venue, ticket: Ticket) -> None:
+    """An order that was accepted is rejected after the fact, and its legs end with it."""
+    for one in (ticket, *venue.legs(ticket)):
+        if one.open:
+            end(venue, one, "rejected" if one is ticket else "canceled")
 
 
 def engine_order(venue: Venue, ticket: Ticket) -> Order:

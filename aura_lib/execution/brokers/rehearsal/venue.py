@@ -15,7 +15,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from aura_lib.core import Booking, Fill, InputError, iso, utc
-from aura_lib.exchange import Costs, Event, Exchange, FillModel, Terms
+from aura_lib.exchange import Closed, Costs, Event, Exchange, FillModel, Terms
+from aura_lib.exchange.changes import Changes
+from aura_lib.exchange.conditions import Latency, Rejects
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import missing
@@ -26,7 +28,6 @@ from aura_lib.execution.brokers.rehearsal.tickets import Ticket, stamp, text, to
 ZERO, ONE = Decimal(0), Decimal(1)
 FREE = Costs(commission_bps=ZERO, slippage_bps=ZERO)
 EXIT = "/exit"
-CLOSED = 32  # closed orders that the engine keeps before it forgets them: the tickets know them
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -41,6 +42,8 @@ class Venue:
         leverage: Decimal = Decimal(2),
         seed: int = 0,
         costs: Costs = FREE,
+        latency: Latency | None = None,
+        rejects: Rejects | None = None,
         file: Path | None = None,
     ) -> None:
         self.market, self.seed, self.leverage = market, seed, leverage
@@ -50,18 +53,20 @@ class Venue:
         self.tickets: dict[str, Ticket] = {}
         self.clients: dict[str, str] = {}  # client order id → id
         self.engines: dict[str, str] = {}  # name in the engine → id of the ticket that stands for it now
+        self.open: dict[str, Ticket] = {}
         self.waiting: dict[str, Ticket] = {}
         self.packages: dict[str, Ticket] = {}  # open multi-leg orders
         self.activities: list[dict[str, Any]] = []
         self.history: dict[int, Decimal] = {}
         self.listeners: list[Listener] = []
         self.configuration: dict[str, Any] = dict(activities.CONFIGURATION)
-        self.latency: Callable[[Ticket], Any] | None = None
+        self.latency, self.rejects = latency, rejects
         self.created_at = market.now
         self.numbers = 0
         terms = Terms(short=leverage > 1, max_gross=leverage)
         self.exchange = Exchange(cash, costs, "rehearsal", fills=FillModel(volume_share=ONE), terms=terms)
         self._changed: dict[str, Ticket] = {}
+        self._working = Changes()
         self._written, self._outbox, self._depth = 0, list[dict[str, Any]](), 0
         self._minutes: dict[int, str] = {}
         self._rewritten: list[int] = []
@@ -92,11 +97,10 @@ class Venue:
         changed = [(t.id, t.client_order_id, t.kept()) for t in self._changed.values()]
         fresh = [(n, self.activities[n]) for n in (*self._rewritten, *range(self._written, len(self.activities)))]
         self._rewritten.clear()
-        state = self.exchange.state()
-        if len(state["closed"]) > CLOSED:
-            state["closed"] = []
-            self.exchange = Exchange.restore(state)
-        self.files.keep(self._state(state), changed, fresh, self._minutes)
+        self.exchange.part()  # closed orders are told by their tickets
+        written, gone = self._working.since(self.exchange)
+        working = {name: self.exchange.kept(name) for name in written} | dict.fromkeys(gone)
+        self.files.keep(self._state(), changed, fresh, self._minutes, working)
         self._changed.clear()
         self._minutes.clear()
         self._written = len(self.activities)
@@ -105,7 +109,7 @@ class Venue:
             for listener in list(self.listeners):
                 listener(update)
 
-    def _state(self, engine: Mapping[str, Any]) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         tapes = {
             symbol: {
                 "last": text(t.last), "previous": text(t.previous), "opened": str(t.opened or ""),
@@ -114,19 +118,21 @@ class Venue:
             for symbol, t in self.market.tapes.items()
         }  # fmt: skip
         return {
-            "exchange": engine, "now": iso(self.market.now), "tapes": tapes, "halted": sorted(self.market.halted),
-            "numbers": self.numbers, "seed": self.seed, "leverage": str(self.leverage),
-            "created_at": iso(self.created_at), "configuration": self.configuration, "engines": self.engines,
+            "exchange": self.exchange.state(orders=False), "now": iso(self.market.now), "tapes": tapes,
+            "halted": sorted(self.market.halted), "numbers": self.numbers, "seed": self.seed,
+            "leverage": str(self.leverage), "created_at": iso(self.created_at), "configuration": self.configuration,
         }  # fmt: skip
 
     def _restore(self, kept: Mapping[str, Any]) -> None:
         from datetime import date
 
-        self.exchange = Exchange.restore(kept["exchange"])
+        working = sorted(self.files.working(), key=lambda told: int(told["sequence"]))
+        self.exchange = Exchange.restore({**kept["exchange"], "working": working, "closed": []})
+        self._working = Changes()
+        self._working.since(self.exchange)
         self.numbers, self.seed, self.leverage = kept["numbers"], kept["seed"], Decimal(kept["leverage"])
         self.account_id = str(uuid5(NAMESPACE_URL, f"rehearsal:{self.seed}"))
         self.created_at, self.configuration = utc(kept["created_at"]), kept["configuration"]
-        self.engines = dict(kept["engines"])
         self.market.halted |= set(kept["halted"])
         if utc(kept["now"]) > self.market.now:
             self.market.move(utc(kept["now"]))
@@ -138,6 +144,8 @@ class Venue:
                 tape.touch = Touch(*(None if part is None else Decimal(part) for part in words["touch"]))  # type: ignore[arg-type]
         for ticket in sorted(map(Ticket.of, self.files.orders()), key=lambda t: t.number):
             self._know(ticket)
+            if not ticket.parent or ticket.role == "leg":
+                self.engines[ticket.engine] = ticket.id  # of a chain of replacements the last
         self.activities = self.files.activities()
         self._written = len(self.activities)
         self.history = {minute: Decimal(value) for minute, value in self.files.equity().items()}
@@ -147,7 +155,15 @@ class Venue:
         with self.lock:
             depth, self._depth = self._depth, 0
             self._keep()
-            for memory in (self.tickets, self.clients, self.engines, self.waiting, self.packages, self.history):
+            for memory in (
+                self.tickets,
+                self.clients,
+                self.engines,
+                self.open,
+                self.waiting,
+                self.packages,
+                self.history,
+            ):
                 memory.clear()
             self._restore(self.files.state())
             self._depth = depth
@@ -167,6 +183,8 @@ class Venue:
     def _know(self, ticket: Ticket) -> None:
         self.tickets[ticket.id] = ticket
         self.clients[ticket.client_order_id] = ticket.id
+        if ticket.open:
+            self.open[ticket.id] = ticket
         if ticket.waits:
             self.waiting[ticket.id] = ticket
         if ticket.order_class == "mleg" and not ticket.parent and ticket.open:
@@ -190,6 +208,7 @@ class Venue:
             if status == "rejected":
                 ticket.failed_at = moment
             if not ticket.open:
+                self.open.pop(ticket.id, None)
                 self.waiting.pop(ticket.id, None)
                 ticket.waits = False
         self._changed[ticket.id] = ticket
@@ -215,6 +234,8 @@ class Venue:
         legs = [self.order(leg) for leg in self.legs(ticket)] if nested and ticket.legs else None
         kind, name = (asset.kind, str(asset.id)) if asset is not None else ("us_equity", "")
         words = told(ticket, kind, name, legs)
+        if ticket.type == "trailing_stop" and (working := self.exchange.kept(ticket.engine)) and working["extreme"]:
+            words["hwm"] = text(Decimal(working["extreme"]))
         if ticket.order_class == "mleg" and not ticket.parent:
             words |= {"symbol": "", "asset_id": "", "asset_class": "", "side": ""}
         return words
@@ -291,7 +312,8 @@ class Venue:
                 happenings.filled(self, event)
             elif isinstance(event, Booking):
                 activities.booked(self, event)
-            else:
+        for event in events:  # what was executed is known of all orders before the end of one takes others along
+            if isinstance(event, Closed):
                 happenings.closed(self, event)
 
     def remember(self) -> None:
@@ -348,7 +370,7 @@ class Venue:
 
     def _announce(self) -> None:
         """What came while the market was closed reaches it at the open."""
-        for ticket in list(self.tickets.values()):
+        for ticket in list(self.open.values()):
             if ticket.status == "accepted" and not ticket.waits:
                 self.change(ticket, "new")
                 self.emit("new", ticket)
@@ -365,7 +387,7 @@ class Venue:
             self.remember()
 
     def _ring(self, bell: str) -> None:
-        shares = {t.symbol for t in self.tickets.values() if t.open and "/" not in t.symbol}
+        shares = {t.symbol for t in self.open.values() if "/" not in t.symbol}
         shares |= {s for s, p in self.exchange.account.positions.items() if p.quantity and "/" not in s}
         if bell == "close":
             from aura_lib.execution.brokers.rehearsal.cancelling import expire_exits

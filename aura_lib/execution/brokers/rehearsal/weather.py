@@ -87,6 +87,7 @@ class Weather:
     filters: list[Updates] = field(default_factory=list)  # what becomes of an update on the stream
     sent: list[dict[str, Any]] = field(default_factory=list)
     orders: int = 0
+    happened: int = 0  # how often something went wrong so far
     begin: Callable[[Weather, Venue, int], None] | None = None  # asked before every order: the schedule
     cut_streams: Callable[[], None] = lambda: None
     on_listen: list[Callable[[Weather], list[dict[str, Any]]]] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Weather:
                     fault.skip -= 1
                     continue
                 fault.times -= 1
+                self.happened += 1
                 return fault
         return None
 
@@ -111,7 +113,14 @@ class Weather:
         told = [update]
         for change in list(self.filters):
             told = [t for one in told for t in change(self, one)]
+        self.happened += told != [update]
         self.sent += told
+        return told
+
+    def replay(self) -> list[dict[str, Any]]:
+        """What whoever listens anew is told of before."""
+        told = [update for replay in self.on_listen for update in replay(self)]
+        self.happened += bool(told)
         return told
 
     def clear(self) -> None:
@@ -134,7 +143,7 @@ def perform(weather: Weather, venue: Venue, request: Request, own: Callable[[], 
             return fault.reply or Response(504, {"code": 50410000, "message": "gateway timeout"})
         response = scene.response = own()
         if fault.good and response.status >= 400:
-            fault.times += 1  # nothing happened: the next one then
+            fault.times, weather.happened = fault.times + 1, weather.happened - 1  # the next one then
             return response
         if fault.after is not None and response.status < 400:
             fault.after(scene)

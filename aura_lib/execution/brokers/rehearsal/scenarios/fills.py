@@ -188,9 +188,9 @@ def _busted(weather: Weather, venue: Venue) -> None:
     done: list[str] = []
 
     def take_back(scene: Scene, body: Any) -> Any:
-        for kept in [a for a in scene.venue.activities if "order_id" in a and not done]:
+        for kept in [a for a in scene.venue.activities if "order_id" in a][: 1 - len(done)]:
             done.append(kept["id"])
             bust(scene.venue, kept["id"].partition("::")[2])
         return body
 
-    weather.faults.append(Fault("GET", "/v2/clock", change=take_back, skip=2, times=FOR_EVER))
+    weather.faults.append(Fault("GET", r"/v2/(clock|account|positions)", change=take_back, skip=2, times=FOR_EVER))
