@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from aura_lib.cli import app
 from aura_lib.core import Settings
-from aura_lib.execution import DeskProcess, Terms, open_account
+from aura_lib.execution import DeskProcess, Terms, advance, open_account
 from aura_lib.ledger import Ledger
 from tests.ledger.seeded import seed
 
@@ -52,9 +52,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = Settings.load({"AURA_HOME": str(home)})
     with Ledger.open(settings) as ledger:
         open_account(ledger, Terms("paper"))
-        ledger.control.set_clock("paper", pd.Timestamp("2020-06-30T20:00:00Z").to_pydatetime())
-    with DeskProcess(settings, "paper"):
-        yield home
+        with DeskProcess(settings, "paper") as desk:
+            advance(ledger, "paper", pd.Timestamp("2020-06-30T20:00:00Z").to_pydatetime(), desk)
+            yield home
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_money_is_paid_in_moved_and_paid_out(desk: None) -> None:
     cash = told("show")["cash"]
     assert (cash["first"], cash["second"]) == ("600.50", "250")
     assert "book second has 250, cannot pay 251" in refused("withdraw", "paper", "second", "251")
-    assert "amount must be above zero" in refused("deposit", "paper", "core", "-5")
+    assert "amount must be above zero" in refused("deposit", "paper", "core", "0")
     assert "amount must be a number such as 1250.50, not 'lots'" in refused("deposit", "paper", "core", "lots")
     assert "either --amount, or --symbol" in refused("transfer", "paper", "core", "swing")
     assert "no account 'papr'" in refused("deposit", "papr", "core", "5")
