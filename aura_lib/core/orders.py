@@ -59,10 +59,10 @@ class TimeInForce(StrEnum):
 def _amount(name: str, value: Decimal | None) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         raise InputError(f"{name} must be a positive Decimal, not {value!r}")
-    if value.adjusted() >= MAX_DIGITS:
-        raise InputError(f"{name}={value} is larger than any trade")
     if _ROUNDED(value) != value:
         raise InputError(f"{name}={value} has more than {MAX_DIGITS} significant digits")
+    if value.adjusted() >= MAX_DIGITS:
+        raise InputError(f"{name}={value} is larger than any trade")
 
 
 PRICES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
 
@@ -321,14 +321,18 @@ _RULES: Rules = {  # buys, adds → what it has to pass
 }
 
 
-@lru_cache(64)
 def _rules(limits: Limits) -> Rules:
     """The rules that these limits have a use for."""
+    return _used(limits.short, limits.margin, bool(limits.restricted), limits.max_net is not None)
+
+
+@cache
+def _used(short: bool, margin: bool, restricted: bool, net: bool) -> Rules:
     idle: dict[Rule, bool] = {
-        _no_short: limits.short,
-        _restricted: not limits.restricted,
-        _buying_power: limits.margin,  # exposure is bound by equity: max_gross
-        _max_net: limits.max_net is None,
+        _no_short: short,
+        _restricted: not restricted,
+        _buying_power: margin,  # exposure is bound by equity: max_gross
+        _max_net: not net,
     }
     return {case: tuple(rule for rule in rules if not idle.get(rule)) for case, rules in _RULES.items()}
 

@@ -180,9 +180,13 @@ class Venue:
         return self.protect(o, made, quantity, bar) if o["type"] == "bracket" else None
 
     def protect(self, o: dict[str, Any], made: dict[str, Any], quantity: F, bar: tuple[Any, ...]) -> Any:
-        """The exit of a bracket: it sells (brackets here only buy), at the target or the stop."""
-        name = o["id"] + "/exit"
-        known = [w for w in self.open if w["id"] == name]
+        """The exit of a bracket: it sells (brackets here only buy), at the target or the stop.
+
+        One that closed while its entry was still being filled is followed by another: named after the entry's trade.
+        """
+        known = [w for w in self.open if w["id"].startswith(o["id"] + "/exit")]
+        entered = sum(trade[0] == o["id"] for trade in self.trades)
+        name = o["id"] + "/exit" + (str(entered) if entered > 1 else "")
         if known:
             known[0]["quantity"] += quantity
             out = known[0]
