@@ -39,13 +39,26 @@ def ask_for_money(
     may(home, who, Action.CASH, terms.account_class, account)
     named = f"{kind}:{account}:{key or secrets.token_hex(8)}"
     told = {**body, "who": who, "reason": reason or f"asked for by {who}"}
-    ledger.inbox.ask(account, kind, told, named)
+    return ask(ledger, account, kind, told, named, patience, desk)
+
+
+def ask(
+    ledger: Ledger,
+    account: str,
+    kind: str,
+    body: Mapping[str, Any],
+    key: str,
+    patience: float = PATIENCE,
+    desk: DeskProcess | None = None,
+) -> Entry:
+    """Put a request into the inbox, wait, and return what the desk wrote; its refusal raises InputError."""
+    ledger.inbox.ask(account, kind, body, key)
 
     def answered() -> bool:
-        return ledger.journal.find(account, named) is not None
+        return ledger.journal.find(account, key) is not None
 
     wait_until(answered, f"an answer to {kind}", ledger, account, desk, patience)
-    entry = ledger.journal.find(account, named)
+    entry = ledger.journal.find(account, key)
     assert entry is not None
     if entry.kind == "request.refused":
         raise InputError(str(entry.body["why"]))

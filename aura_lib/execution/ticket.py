@@ -6,7 +6,7 @@ All take a `key`: what is asked twice under the same one is done once. Give one 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,10 +15,11 @@ from typing import Any
 from aura_lib.access import Action, may, trading
 from aura_lib.core import Basket, InputError, Intent, Order, Settings, iso, utc
 from aura_lib.execution.accounts import Terms, account_terms
+from aura_lib.execution.asking import ask
 from aura_lib.execution.gate import TICKET
 from aura_lib.execution.propose import Proposal, verdict_on
-from aura_lib.execution.service import PATIENCE, wait_until
-from aura_lib.ledger import ALL, SYSTEM, Entry, Ledger, Token
+from aura_lib.execution.service import PATIENCE
+from aura_lib.ledger import ALL, SYSTEM, Ledger, Token
 
 TOKEN_SECONDS = 300.0
 
@@ -93,7 +94,7 @@ def cancel(
     terms, home = account_terms(ledger, account), (settings or Settings.load()).home
     may(home, who, Action.CANCEL, terms.account_class, account)
     body = {"client_id": client_id, "who": who, "reason": reason or f"asked for by {who}"}
-    _asked(ledger, account, "cancel", body, f"cancel:{client_id}:{key or secrets.token_hex(8)}", patience)
+    ask(ledger, account, "cancel", body, f"cancel:{client_id}:{key or secrets.token_hex(8)}", patience)
     return ledger.account(account).orders[client_id]
 
 
@@ -122,27 +123,8 @@ def change(
     body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     body |= {"client_id": client_id, "who": who, "reason": reason or f"asked for by {who}"}
     named = f"replace:{client_id}:{key or secrets.token_hex(8)}"
-    entry = _asked(ledger, account, "replace", body, named, patience)
+    entry = ask(ledger, account, "replace", body, named, patience)
     return ledger.account(account).orders[entry.body["order"]["client_id"]]
-
-
-def _asked(
-    ledger: Ledger, account: str, kind: str, body: Mapping[str, Any], key: str, patience: float
-) -> Entry:  # fmt: skip
-    """Ask the desk, wait, and return what it wrote; its refusal raises InputError."""
-    ledger.inbox.ask(account, kind, body, key)
-    wait_until(
-        lambda: ledger.journal.find(account, key) is not None,
-        f"an answer to {kind}",
-        ledger,
-        account,
-        patience=patience,
-    )
-    entry = ledger.journal.find(account, key)
-    assert entry is not None
-    if entry.kind == "request.refused":
-        raise InputError(str(entry.body["why"]))
-    return entry
 
 
 # ---- the kill switch -----------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def _objections(evidence: Evidence, account_class: Mode, root: Path) -> str:
 
     if why := objections(evidence, account_class, Policy.load(root=root)):
         return f"{'; '.join(why).rstrip('.')} (evidence of run {evidence.run}, `aura evidence`)"
-    return "there is no live broker in this version" if account_class is Mode.LIVE else ""
+    return "jobs trade on simulated accounts only in this version" if account_class is Mode.LIVE else ""
 
 
 def promotions(ledger: Ledger) -> list[Promotion]:

@@ -74,6 +74,11 @@ def check(runner: Runner, name: str) -> Terms:
             "replays past slots there. For the wall clock open another account (`aura account open NAME --clock wall "
             "--source SOURCE`) and name it in the job"
         )
+    if not terms.simulated:
+        raise InputError(
+            f"job {job.name} trades on account {job.account} at {terms.broker}: jobs trade on simulated accounts only "
+            "in this version; people trade there by tickets, and `aura rehearse` shows how the job would fare"
+        )
     source = source_of(runner, job)
     if source not in ("", terms.source):
         raise InputError(

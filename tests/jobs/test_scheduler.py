@@ -284,6 +284,10 @@ def test_a_job_on_a_simulated_clock_is_told_what_to_do_and_the_other_way_round(m
     write_job(market.root, name="nowhere", account="nobody")
     with pytest.raises(InputError, match="no account 'nobody'"):
         market.scheduler("nowhere")
+    open_account(market.ledger, Terms("real", broker="alpaca", clock="wall"))
+    write_job(market.root, name="there", account="real")
+    with pytest.raises(InputError, match="jobs trade on simulated accounts only in this version"):
+        market.scheduler("there")
     from aura_lib.jobs.job import load
 
     with pytest.raises(InputError, match=r"lives by the wall clock: `aura job schedule j`"):

@@ -109,12 +109,12 @@ def test_any_other_program_can_read_the_archive_and_check_it_against_its_manifes
 
 
 # ---- while others write --------------------------------------------------------------------------------------------
-def _write_both(home: str, until: float) -> None:
+def _write_both(home: str, over: Any) -> None:
     """A desk in small: the venue first, then the ledger; at no moment is the ledger ahead."""
     venue = sqlite3.connect(Path(home) / "brokers" / "paper.db", timeout=30, isolation_level=None)
     with Ledger.open(settings_of(Path(home))) as ledger:
         number = 0
-        while time.time() < until:
+        while not over.is_set():
             number += 1
             venue.execute("UPDATE last SET n = ?", (number,))
             ledger.journal.append("paper", "note", {"number": number})
@@ -123,14 +123,19 @@ def _write_both(home: str, until: float) -> None:
 def test_a_backup_under_writers_is_of_one_moment(tmp_path: Path) -> None:
     settings = fill(tmp_path / "old", entries=0)
     spawn = multiprocessing.get_context("spawn")
-    writer = spawn.Process(target=_write_both, args=(str(tmp_path / "old"), time.time() + 3))
+    over = spawn.Event()
+    writer = spawn.Process(target=_write_both, args=(str(tmp_path / "old"), over))
     writer.start()
     taken = []
-    while writer.is_alive():
-        target = tmp_path / f"{len(taken)}.tar.gz"
-        taken.append(backup(settings, target))
-        time.sleep(0.2)
-    assert writer.exitcode == 0 and len(taken) > 2
+    with Ledger.open(settings) as ledger:
+        for wanted in (1, 20, 40, 60):  # each backup is of a later moment
+            while ledger.journal.last() < wanted:
+                assert writer.is_alive()
+                time.sleep(0.01)
+            taken.append(backup(settings, tmp_path / f"{wanted}.tar.gz"))
+    over.set()
+    writer.join(60)
+    assert writer.exitcode == 0
     moments = []
     for number, archive in enumerate(taken):
         home = tmp_path / f"home-{number}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,11 +10,9 @@ from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from aura_lib.core import AssetClass, InputError, Instrument, Right
+from aura_lib.core import OCC, AssetClass, InputError, Instrument, Right, option_of
 
 SMALLEST = Decimal("0.000000001")
-OCC = re.compile(r"([A-Z]{1,6})(\d{2})(\d{2})(\d{2})([CP])(\d{8})")
-CENTURY = 2000
 SHARE_TICK = Decimal("0.0001")  # under a dollar; above it a cent, which the order desk checks
 
 
@@ -90,7 +87,7 @@ class Asset:
 @cache
 def _instrument(asset: Asset) -> Instrument:
     if asset.option:
-        return contract(asset.symbol)
+        return option_of(asset.symbol)
     lot = SMALLEST if asset.fractional else Decimal(1)
     if asset.crypto:
         return Instrument(asset.symbol, AssetClass.CRYPTO, lot=lot, tick=SMALLEST)
@@ -100,22 +97,6 @@ def _instrument(asset: Asset) -> Instrument:
 def asset_id(symbol: str) -> UUID:
     """The id of a symbol."""
     return uuid5(NAMESPACE_URL, f"asset:{symbol}")
-
-
-def contract(symbol: str) -> Instrument:
-    """The option that an OCC name stands for. One that is no such name raises InputError."""
-    parts = OCC.fullmatch(symbol)
-    if parts is None:
-        raise InputError(f"{symbol!r} is no option contract such as AAPL260320C00150000")
-    root, year, month, day, right, strike = parts.groups()
-    try:
-        expiry = date(CENTURY + int(year), int(month), int(day))
-    except ValueError as error:
-        raise InputError(f"{symbol!r} names no day: {error}") from None
-    return Instrument(
-        symbol, AssetClass.OPTION, multiplier=Decimal(100), underlying=root, expiry=expiry,
-        strike=Decimal(strike) / 1000, right=Right.CALL if right == "C" else Right.PUT,
-    )  # fmt: skip
 
 
 def occ(underlying: str, expiry: date, right: Right, strike: Decimal) -> str:
@@ -135,7 +116,7 @@ def chain(underlying: str, price: Decimal, today: date, *, fridays: int = 6, str
         expiry = first + timedelta(weeks=week)
         for n in range(-strikes, strikes + 1):
             if (strike := middle + n * step) > 0:
-                listed += [contract(occ(underlying, expiry, right, strike)) for right in Right]
+                listed += [option_of(occ(underlying, expiry, right, strike)) for right in Right]
     return listed
 
 
@@ -163,7 +144,7 @@ class Listing:
         if parts is None or parts[1] not in self._known:
             return None
         try:
-            contract(symbol)
+            option_of(symbol)
         except InputError:
             return None
         self.add(Asset(symbol, f"{parts[1]} option", exchange="", fractionable=False, shortable=False))

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from aura_lib.core import Instrument, Right
+from aura_lib.core import Instrument, Right, option_of
 from aura_lib.exchange.rounds import Touch
 from aura_lib.execution.brokers.rehearsal.activities import moment
 from aura_lib.execution.brokers.rehearsal.answers import invalid, missing
-from aura_lib.execution.brokers.rehearsal.assets import asset_id, chain, contract
+from aura_lib.execution.brokers.rehearsal.assets import asset_id, chain
 from aura_lib.execution.brokers.rehearsal.market import NEW_YORK, Day, Tape
 from aura_lib.execution.brokers.rehearsal.routes import Request, Response, route
 from aura_lib.execution.brokers.rehearsal.tickets import stamp, text
@@ -231,8 +231,8 @@ def listed(venue: Venue, underlying: str, query: Mapping[str, str]) -> list[Inst
     today = venue.market.now.astimezone(NEW_YORK).date()
     found = {c.symbol: c for c in chain(underlying, spot, today)}
     for symbol, asset in venue.market.listing.all.items():
-        if asset.option and contract(symbol).underlying == underlying:
-            found[symbol] = contract(symbol)
+        if asset.option and option_of(symbol).underlying == underlying:
+            found[symbol] = option_of(symbol)
     return sorted((c for c in found.values() if _wanted(c, query, today)), key=lambda c: (c.expiry, c.right, c.strike))
 
 
