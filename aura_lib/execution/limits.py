@@ -72,6 +72,7 @@ class Rulebook:
     def __init__(self, ledger: Ledger, terms: Terms) -> None:
         self._ledger, self.terms, self._n = ledger, terms, 0
         self._own: dict[Scope, dict[str, Any]] = {}
+        self._tightest: dict[tuple[str, str], TradeLimits] = {}  # book and user → what binds them, until it changes
         self.changes: list[Change] = []
 
     def read(self) -> Rulebook:
@@ -80,6 +81,7 @@ class Rulebook:
             self._n, scope = entry.n, Scope.of(str(entry.body["scope"]))
             if scope.account != self.terms.name:
                 continue
+            self._tightest.clear()
             own = self._own.setdefault(scope, {})
             own |= entry.body["limits"]
             self._own[scope] = {name: value for name, value in own.items() if value != UNSET}
@@ -113,9 +115,11 @@ class Rulebook:
     def effective(self, book: str = "", user: str = "") -> TradeLimits:
         """What binds an order: the tightest of the account's, its book's and its user's limits."""
         self.read()
-        name = self.terms.name
-        scopes = [Scope(name)] + ([Scope(name, book)] if book else []) + ([Scope(name, user=user)] if user else [])
-        return tightest(*(self.of(scope) for scope in scopes))
+        if (book, user) not in self._tightest:
+            name = self.terms.name
+            scopes = [Scope(name)] + ([Scope(name, book)] if book else []) + ([Scope(name, user=user)] if user else [])
+            self._tightest[book, user] = tightest(*(self.of(scope) for scope in scopes))
+        return self._tightest[book, user]
 
 
 def set_limits(

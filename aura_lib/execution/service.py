@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
 IDLE_SECONDS = 0.01  # between two looks, where the database does not tell that something was written
-GLANCE_SECONDS = (0.001, 0.004)  # between two glances at whether something was written: at first, and after a while
+GLANCE_SECONDS = (0.0005, 0.003)  # between two glances at whether something was written: at first, and after a while
 LOOK_SECONDS = 0.1  # after which a desk looks around although nothing was written
 PAUSE_SECONDS = 1.0  # before a desk starts again whose ledger could not be written
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
