@@ -1,4 +1,4 @@
-"""Desks for a server: each account gets one as soon as something waits for it, and keeps it until the server stops."""
+"""Desks for a server: each account gets one as soon as it needs one, and keeps it until the server stops."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from threading import Event, Thread
 from types import TracebackType
 
 from aura_lib.core import AuraError, Settings
-from aura_lib.execution import DeskProcess
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.execution import DeskProcess, account_terms
+from aura_lib.ledger import SYSTEM, AccountView, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -16,14 +16,15 @@ LOOK = 1.0  # seconds between two looks at what waits
 
 
 class Desks:
-    """Looks for accounts that need a desk, and starts one for each. A command's own desk may be at work already:
+    """Looks for accounts that need a desk, and starts one for each.
 
-    one of the two has the lease, the other waits.
+    A command's own desk may come to work beside it: one of the two has the lease, the other waits.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._desks: dict[str, DeskProcess] = {}
+        self._views: dict[str, AccountView] = {}
         self._over = Event()
         self._watcher = Thread(target=self._watch, name="desks", daemon=True)
 
@@ -58,10 +59,17 @@ class Desks:
                 self._desks[name] = DeskProcess(self._settings, name)
                 self._desks[name].start()
 
-    @staticmethod
-    def _needed(ledger: Ledger, account: str) -> bool:
-        """Whether something waits for a desk, and none is at work."""
+    def _needed(self, ledger: Ledger, account: str) -> bool:
+        """Whether something waits for a desk or is to be looked after, and none is at work."""
         if ledger.control.age(f"desk:{account}") is not None:
             return False
         clock = ledger.control.clock(account)
-        return ledger.waiting(account) or (clock is not None and clock[1] != clock[0])
+        moved = clock is not None and clock[1] != clock[0]
+        return moved or ledger.waiting(account) or self._looked_after(ledger, account)
+
+    def _looked_after(self, ledger: Ledger, account: str) -> bool:
+        """Whether the market can do something to it by itself: it lives by the wall clock, and has orders or rules."""
+        if account_terms(ledger, account).clock != "wall":
+            return False
+        view = self._views[account] = ledger.account(account, self._views.get(account))
+        return bool(view.live or view.protections or view.sliced or view.stopping or view.flattening)
