@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -94,7 +94,8 @@ class Reader:
 
     @staticmethod
     def _moment(ledger: Ledger, terms: Terms, bars: Bars) -> datetime:
+        """Where the account's time stands: its simulated clock, or the one on the wall."""
         clock = ledger.control.clock(terms.name)
-        if clock is None:
-            return bars.start
-        return clock[1] or bars.start
+        if clock is None and terms.clock == "wall":
+            return datetime.now(UTC)
+        return (clock[1] if clock else None) or bars.start
