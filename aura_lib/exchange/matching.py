@@ -123,6 +123,10 @@ class Exchange:
         """Orders that are still working, in the order of submission."""
         return tuple(working.now for working in self._floor.working.values())
 
+    def open_exit(self, client_id: str) -> str:
+        """The client id of the open order that closes what a bracket bought; empty when there is none."""
+        return next((name for name in self._floor.working if entry_of(name) == client_id), "")
+
     def open_order(self, client_id: str) -> Order | None:
         """The open order with this client id."""
         working = self._floor.working.get(client_id)

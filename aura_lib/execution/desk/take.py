@@ -83,7 +83,8 @@ def _bookings(seat: Seat, line: Line) -> list[Booking]:
     """What people asked to be booked other than money in the account's own currency."""
     if line.kind == "import":
         return [decode(Booking, told) for told in line.body["positions"]]
-    if line.kind == "booking" and "request" in line.body:  # by hand; what the venue told itself it has
+    by_hand = "request" in line.body and "mends" not in line.body  # else the venue has it: it told so
+    if line.kind == "booking" and by_hand:
         return [decode(Booking, line.body["booking"])]
     if line.kind == "cash" and (currency := _currency(seat, line)) != seat.view.currency:
         amount, at = Decimal(line.body["amount"]), utc(line.body["at"])

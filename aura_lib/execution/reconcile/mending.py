@@ -52,7 +52,7 @@ def mend(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     for entry in entries:
         if entry["kind"] == "status":
             _still_possible(view, entry["body"])
-    lines = [Line(e["kind"], e["body"], e["key"]) for e in entries]
+    lines = [Line(e["kind"], {**e["body"], "mends": body["difference"]}, e["key"]) for e in entries]
     told = {"what": body["difference"], "entries": [e["key"] for e in entries]}
     return [*lines, Line("mended", {**told, "who": body["who"], "reason": body["reason"]}, request.key)]
 

@@ -8,7 +8,7 @@ from aura_lib.core import OrderStatus
 from aura_lib.execution.brokers.rehearsal.answers import Refused, invalid
 from aura_lib.execution.brokers.rehearsal.happenings import end
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
-from aura_lib.execution.brokers.rehearsal.venue import EXIT, Venue
+from aura_lib.execution.brokers.rehearsal.venue import Venue
 
 
 def cancel(venue: Venue, order_id: str) -> None:
@@ -65,7 +65,7 @@ def withdraw_group(venue: Venue, ticket: Ticket) -> Ticket:
 
 def _withdraw(venue: Venue, name: str) -> None:
     """Take an order, and the exits it may have left, away from the engine."""
-    for known in (name, f"{name}{EXIT}"):
+    for known in filter(None, (name, venue.exchange.open_exit(name))):
         there = venue.exchange.find(known)
         if there is not None and there.status in (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED):
             venue.exchange.cancel(known)

@@ -6,9 +6,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aura_lib.core import Fill, OrderStatus, Side
 from aura_lib.exchange import Closed
+from aura_lib.exchange.working import entry_of
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket, text
-from aura_lib.execution.brokers.rehearsal.venue import EXIT, Venue
+from aura_lib.execution.brokers.rehearsal.venue import Venue
 
 ENDED = {OrderStatus.CANCELLED: "canceled", OrderStatus.EXPIRED: "expired", OrderStatus.FILLED: "filled"}
 
@@ -22,8 +23,7 @@ def filled(venue: Venue, fill: Fill) -> None:
     over = ticket.status if not ticket.open else "partially_filled"  # a late fill opens nothing again
     venue.change(ticket, "filled" if whole else over, fill.time)
     _taken(venue, fill)
-    # the engine counts the executions of a second exit of one bracket from one again
-    execution = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{fill.execution_id}:{len(venue.activities)}"))
+    execution = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{fill.execution_id}"))
     activities.traded(venue, ticket, fill, execution)
     position = venue.exchange.account.positions.get(fill.symbol)
     venue.emit(
@@ -46,7 +46,7 @@ def _whose(venue: Venue, fill: Fill) -> Ticket:
     group = venue.standing(fill.client_id)
     if group is None:
         return _stranger(venue, fill)
-    if fill.client_id.endswith(EXIT):
+    if entry_of(fill.client_id):
         return exit_leg(venue.legs(group), fill)
     return exit_leg([group, *venue.legs(group)], fill) if group.order_class == "oco" else group
 
@@ -95,15 +95,15 @@ def closed(venue: Venue, event: Closed) -> None:
     if ticket is None:
         return
     status = ENDED[event.status]
-    if event.client_id.endswith(EXIT):
-        if ticket.open or venue.exchange.open_order(event.client_id) is not None:
+    if entry := entry_of(event.client_id):
+        if ticket.open or venue.exchange.open_exit(entry):
             return  # the entry goes on (or went on meanwhile), and its legs with what else it brings
         pair = venue.legs(ticket)
     elif ticket.order_class == "oco":
         pair = [ticket, *venue.legs(ticket)]
     else:
         pair = [ticket]
-        if ticket.legs and venue.exchange.open_order(f"{event.client_id}{EXIT}") is None:
+        if ticket.legs and not venue.exchange.open_exit(event.client_id):
             pair += venue.legs(ticket)  # nothing was bought, or all of it was closed: the legs are over
     for one in pair:
         if one.open:

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from aura_lib.core import AuraError, OrderStatus
+from aura_lib.exchange.working import entry_of
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import duplicate, forbidden, invalid, malformed
 from aura_lib.execution.brokers.rehearsal.submission import engine_order, place
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
-from aura_lib.execution.brokers.rehearsal.venue import EXIT, ZERO, Venue
+from aura_lib.execution.brokers.rehearsal.venue import ZERO, Venue
 from aura_lib.execution.brokers.rehearsal.wishes import FORCES, client_id, number, penny
 
 KNOWN = ("qty", "time_in_force", "limit_price", "stop_price", "trail", "client_order_id")
@@ -157,7 +158,7 @@ def _exits(venue: Venue, old: Ticket, new: Ticket) -> None:
     if new.qty != old.left:
         raise invalid("qty of a leg cannot be replaced")
     lone = old.order_class == "oto"
-    entry = old.engine.removesuffix(EXIT)
+    entry = entry_of(old.engine) or old.engine
     waits = venue.exchange.find(entry)
     held = waits is not None and waits.status in (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
     profit = {"limit_price": "take_profit"}
@@ -165,10 +166,9 @@ def _exits(venue: Venue, old: Ticket, new: Ticket) -> None:
     pair = profit if old.role == "take_profit" or not old.parent else loss
     if held:
         venue.exchange.replace(entry, venue.market.stamp(), **_prices(old, new, pair))
-    there = venue.exchange.find(entry + EXIT)
-    if there is not None and there.status in (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED):
+    if exit_order := venue.exchange.open_exit(entry):
         names = _ENTRY if lone else pair
-        venue.exchange.replace(entry + EXIT, venue.market.stamp(), **_prices(old, new, names))
+        venue.exchange.replace(exit_order, venue.market.stamp(), **_prices(old, new, names))
 
 
 def _take_over(venue: Venue, old: Ticket, new: Ticket) -> None:

@@ -7,12 +7,13 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from aura_lib.core import AuraError, Intent, Order, OrderType, Side, TimeInForce
+from aura_lib.exchange.working import exit_id
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import duplicate, forbidden, invalid
 from aura_lib.execution.brokers.rehearsal.happenings import end
 from aura_lib.execution.brokers.rehearsal.market import NEW_YORK
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
-from aura_lib.execution.brokers.rehearsal.venue import EXIT, ONE, ZERO, Venue
+from aura_lib.execution.brokers.rehearsal.venue import ONE, ZERO, Venue
 from aura_lib.execution.brokers.rehearsal.wishes import Wish, read
 
 BRACKETS = ("bracket", "oto")
@@ -202,7 +203,7 @@ def _leg_tickets(venue: Venue, wish: Wish, parent: Ticket) -> list[Ticket]:
     if wish.stop_loss is not None:
         kind = "stop" if wish.stop_loss_limit is None else "stop_limit"
         made.append(("stop_loss", kind, wish.stop_loss_limit, wish.stop_loss))
-    legs, engine = [], parent.engine + ("" if wish.order_class == "oco" else EXIT)
+    legs, engine = [], parent.engine if wish.order_class == "oco" else exit_id(parent.engine)
     for role, kind, limit, stop in made:
         name, at = venue.next_id("order"), parent.created_at
         legs.append(

@@ -19,6 +19,7 @@ from aura_lib.exchange import Closed, Costs, Event, Exchange, FillModel, Terms
 from aura_lib.exchange.changes import Changes
 from aura_lib.exchange.conditions import Latency, Rejects
 from aura_lib.exchange.rounds import Touch, play
+from aura_lib.exchange.working import entry_of
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import missing
 from aura_lib.execution.brokers.rehearsal.files import Files
@@ -27,7 +28,6 @@ from aura_lib.execution.brokers.rehearsal.tickets import Ticket, stamp, text, to
 
 ZERO, ONE = Decimal(0), Decimal(1)
 FREE = Costs(commission_bps=ZERO, slippage_bps=ZERO)
-EXIT = "/exit"
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -289,7 +289,7 @@ class Venue:
 
     def standing(self, name: str) -> Ticket | None:
         """The ticket that an order of the engine stands for now (for a pair of exits: the order they belong to)."""
-        known = self.engines.get(name.removesuffix(EXIT))
+        known = self.engines.get(entry_of(name) or name)
         return None if known is None else self.tickets[known]
 
     def admit(self, symbols: set[str]) -> None:
