@@ -43,9 +43,14 @@ def rows_html(
     if not rows:
         rows = [f'<tr><td class="aura-quiet" colspan="{max(len(heads), 1)}">{escape(empty)}</td></tr>']
     named = any(text.strip() for text, _ in heads)  # facts have no headings
-    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in heads)
+    head = "".join(_head(text, side) for text, side in heads)
     top = f"<thead><tr>{head}</tr></thead>" if named else ""
     return f'<table aria-label="{escape(caption)}">{top}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _head(text: str, side: str) -> str:
+    """A heading; over a column that has none stands an empty cell."""
+    return f'<th scope="col" class="{side}">{escape(text)}</th>' if text.strip() else "<td></td>"
 
 
 def _cell(cell: Any, side: str, name: str) -> str:

@@ -163,8 +163,10 @@ class World:
         def reach() -> None:
             with counter.open("ab") as file:  # counted over all processes of the role
                 file.write(b".")
-            if role != self.fault.role or counter.stat().st_size != self.fault.step:
+            if role != self.fault.role or counter.stat().st_size < self.fault.step:
                 return
+            if self.fault.signal == signal.SIGSTOP and STAGE.locked:
+                return  # at the next step: who freezes with a file locked holds up everybody, until it is killed
             fired = self.folder / "fired"
             if not fired.exists():
                 fired.write_text(str(os.getpid()))
@@ -231,6 +233,7 @@ class STAGE:
     """What this process does at each of its steps."""
 
     reach: Callable[[], None] = staticmethod(lambda: None)
+    locked = False  # whether it has the venue's file to itself
 
 
 def instrument(kind: Any, name: str) -> None:
@@ -256,7 +259,18 @@ def _reporting(context: Context, results: Any, report: Any = Context.report) -> 
     STAGE.reach()
 
 
+@contextmanager
+def _locking(self: PaperBroker, together: Any = PaperBroker.together) -> Iterator[None]:
+    STAGE.locked = True
+    try:
+        with together(self):
+            yield
+    finally:
+        STAGE.locked = False
+
+
 instrument(Database, "write")
+PaperBroker.together = _locking  # type: ignore[method-assign]
 instrument(PaperBroker, "_session")
 Context.report = _reporting  # type: ignore[method-assign]
 

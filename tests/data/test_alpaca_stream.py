@@ -365,10 +365,12 @@ def test_what_a_slow_listener_does_not_take_waits_at_the_other_end(alpaca: Alpac
     frame = msgpack.packb([trade(n) for n in range(200)], datetime=True)  # 13 kB
     for _ in range(4000):
         alpaca.send_bytes(frame)
-    time.sleep(0.5)
     (socket,) = alpaca.listeners
-    waiting = len(socket.ws_connection.stream._write_buffer)  # tornado's own
-    assert waiting > 2000 * len(frame)
+    wanted, until = 2000 * len(frame), time.monotonic() + 60
+    buffer = socket.ws_connection.stream._write_buffer  # tornado's own
+    while (waiting := len(buffer)) < wanted and time.monotonic() < until:
+        time.sleep(0.05)
+    assert waiting >= wanted
     listener.stopped.set()
 
 

@@ -28,7 +28,10 @@ def signed(amount: Decimal, money: str) -> str:
 def table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
     """A table of cells that are HTML already; without rows it says `empty`."""
     sides = ["aura-number" if head in NUMBERS else "" for head in heads]
-    head = "".join(f'<th scope="col" class="{side}">{text}</th>' for text, side in zip(heads, sides, strict=True))
+    head = "".join(
+        f'<th scope="col" class="{side}">{text}</th>' if text else "<td></td>"
+        for text, side in zip(heads, sides, strict=True)
+    )
     body = (
         "".join(
             f"<tr>{''.join(f'<td class={side!r}>{cell}</td>' for cell, side in zip(row, sides, strict=True))}</tr>"
