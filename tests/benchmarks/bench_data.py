@@ -8,7 +8,6 @@ neighbours on the machine cost is not what is measured. To add a number: a funct
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from tests.benchmarks import data_panels as panels
-from tests.benchmarks.rows import Row
+from tests.benchmarks.rows import Row, peak
 
 ROOT = Path(__file__).parents[2]
 MORE = ("data_features", "data_stream")
@@ -91,15 +90,6 @@ def tell(work: Callable[[Path], Told], folder: str) -> None:
     """Print what a function tells, with the peak memory of this process."""
     told = work(Path(folder))
     print(json.dumps({**told, "MB": peak()}))
-
-
-def peak() -> float:
-    """Most memory that this process had, MB; what its parent had before it counts in ru_maxrss, but not in VmHWM."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def timed(work: Callable[[], object]) -> float:

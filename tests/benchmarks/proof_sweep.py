@@ -159,7 +159,8 @@ def _counted(bars: Bars) -> Any:
 
 
 MILLION = """
-import resource, sys, json, time
+import json, time
+from tests.benchmarks.rows import peak
 from tests.benchmarks.proof_sweep import random_bars, CLOSE, rules, walk_forward, sweep
 bars = random_bars(5040)
 parts = walk_forward(5040, train=756, test=252)
@@ -169,8 +170,7 @@ def run(most):
 run(8)
 began = time.perf_counter(); cpu = time.process_time()
 found = run(1000)
-print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, found.count,
-                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
+print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, found.count, peak() * 1024**2 / 1e9]))
 """
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -51,3 +53,12 @@ def seconds(work: Callable[[], object], times: int = 5) -> float:
         work()
         taken.append(perf_counter() - began)
     return median(taken)
+
+
+def peak() -> float:
+    """Most memory that this process had, MB; what its parent had before it counts in ru_maxrss, but not in VmHWM."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
