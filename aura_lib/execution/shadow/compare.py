@@ -103,7 +103,7 @@ class OrderResult:
     @property
     def filled(self) -> Decimal:
         """How much of it would have been filled."""
-        return sum((f.quantity for f in self.fills if not f.client_id.endswith(EXIT)), ZERO)
+        return sum((f.quantity for f in self.fills if EXIT not in f.client_id), ZERO)
 
     @property
     def fees(self) -> Decimal:
@@ -258,7 +258,7 @@ class _Stage:
             )
             for event in events:
                 if isinstance(event, Fill):
-                    filled.setdefault(event.client_id.removesuffix(EXIT), []).append(event)
+                    filled.setdefault(event.client_id.partition(EXIT)[0], []).append(event)
         ends = {o.client_id: refused.get(o.client_id) or _stands(venue, o.client_id) for o in orders}
         return {name: tuple(some) for name, some in filled.items()}, ends
 
@@ -275,7 +275,7 @@ class _Stage:
         self, order: Order, judged: Judged, fills: Sequence[Fill], end: tuple[OrderStatus, str], own: Sequence[Fill]
     ) -> OrderResult:
         symbol, sign, at = order.intent.symbol, order.intent.side.sign, judged.basket.as_of
-        entry = [fill for fill in fills if not fill.client_id.endswith(EXIT)]
+        entry = [fill for fill in fills if EXIT not in fill.client_id]
         now, then = self.tape.at(symbol, at), judged.prices.get(symbol)
         decided = now.price if now is not None else then
         price = _average(entry)
