@@ -78,11 +78,13 @@ def summary(found: Comparison) -> dict[str, Any]:
 def sentence(found: Comparison) -> str:
     """What came of it, in one line."""
     told, currency = summary(found), found.currency
+    ahead = told["ahead"]
+    by = f"{formats.money(abs(ahead), currency)} {'ahead' if ahead > 0 else 'behind'}" if ahead else "neither is ahead"
     return (
         f"{told['wishes']} wishes in {told['decided']} decisions as of {formats.moment(found.as_of)}; "
         f"{told['withheld']} withheld, {told['would_fill']} of them would have filled, {told['refused']} refused. "
-        f"Profit {formats.money(told['compared_profit'], currency)}, the account's own "
-        f"{formats.money(told['live_profit'], currency)}: {formats.money(told['ahead'], currency)} ahead."
+        f"Profit against doing nothing {formats.money(told['compared_profit'], currency)}, the account's own "
+        f"{formats.money(told['live_profit'], currency)}: {by}."
     )
 
 

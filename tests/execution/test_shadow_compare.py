@@ -298,7 +298,7 @@ def test_an_hour_later_is_told_where_the_bars_know_it() -> None:
     found = compare([replace(seen, basket=basket, orders=orders)], bars, as_of=times[-1].to_pydatetime(), costs=FREE)
     (order,) = found.orders
     assert order.fills[0].time == times[4].to_pydatetime() and order.price == 104
-    assert order.slippage_bps == Decimal(100) * 100 / 103, "decided at 103"
+    assert order.slippage_bps == -Decimal(100) * 100 / 103, "decided at 103"
     assert order.markouts_bps["1 h"] == Decimal(4) / 104 * 10_000, "four bars of a quarter of an hour"
     assert order.markouts_bps["next close"] == 0 + (100 + Decimal(len(times) - 1) - 104) / 104 * 10_000
     assert order.markouts_bps["5 sessions"] is None, "not there yet"

@@ -83,7 +83,7 @@ def fate(
     if filled:
         price = sum(abs(f["signed"]) * f["price"] for f in entries) / filled
         told["price"] = price
-        told["slippage"] = None if decided is None else 10_000 * sign * (price - decided) / decided
+        told["slippage"] = None if decided is None else 10_000 * sign * (decided - price) / decided
         at = entries[-1]["day"]
         for name, days in (("next close", 1), ("5 sessions", 5)):
             later = last_close(bars, at + days, after=at) if at + days <= today else None

@@ -105,9 +105,7 @@ def markouts(moves: pd.DataFrame, *, about: About = ABOUT, theme: ThemeName = "l
         title_text="after the fill", type="linear", tickvals=list(range(len(means))),
         ticktext=list(map(str, means.index)), range=[-0.6, max(len(means), 1) - 0.4], hoverformat="",
     )  # fmt: skip
-    figure.update_yaxes(
-        title_text="in the order's favour, bps", tickformat="+,", zeroline=True, zerolinecolor=look.rule
-    )
+    figure.update_yaxes(title_text="in the order's favour, bps", tickformat=",", zeroline=True, zerolinecolor=look.rule)
     figure.update_layout(hovermode="closest", height=canvas.HEIGHT)
     if numbers.empty or not len(means):
         return canvas.nothing(figure)
