@@ -78,12 +78,12 @@ def test_every_decision_order_and_refusal_has_its_row_the_newest_first(page: Sha
 def test_the_figures_end_where_the_numbers_stand(page: Shadow) -> None:
     assert page.state is not None
     shadow, live = (float(amount) for amount in page.state.found.compared())
-    figure = page.profit().figure
+    figure = json.loads(page.profit().drawn)
     ends = {trace["name"]: trace["y"][-1] for trace in figure["data"][:2]}
     assert ends == {
         "shadow, never sent": pytest.approx(shadow, abs=0.01), "account, as it traded": pytest.approx(live, abs=0.01),
     }  # fmt: skip
-    marks = page.markouts().figure
+    marks = json.loads(page.markouts().drawn)
     assert [len(trace["y"]) for trace in marks["data"]][:2] == [
         sum(bool(o.filled) for o in page.state.found.orders)
     ] * 2
