@@ -17,12 +17,14 @@ from aura_lib.core.errors import (
     InputError,
     LedgerError,
     ModelError,
+    NotFound,
     NotPromoted,
     OutcomeUnknown,
     PermissionDenied,
     RiskRejection,
     RunFailed,
     exit_code,
+    http_status,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
@@ -122,6 +124,7 @@ __all__ = [
     "Market",
     "Mode",
     "ModelError",
+    "NotFound",
     "NotPromoted",
     "Order",
     "OrderStatus",
@@ -158,6 +161,7 @@ __all__ = [
     "encode",
     "exit_code",
     "fold",
+    "http_status",
     "iso",
     "option_of",
     "project_root",
