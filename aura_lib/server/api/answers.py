@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from aura_lib.core import DataError, Decision, Fill, Intent, Order, Position, iso
+from aura_lib.core import DataError, Decision, Fill, Intent, NotFound, Order, Position, iso
 from aura_lib.core.orders import PRICES
 from aura_lib.execution import Preview
 from aura_lib.execution.present import Present
@@ -169,9 +169,9 @@ def page(
 ) -> dict[str, Any]:
     """The newest rows, or those before one of them; `next` is what to ask for after it, null at the end."""
     newest = rows[::-1]
-    start = 0
-    if before:
-        start = next((n + 1 for n, row in enumerate(newest) if name(row) == before), len(newest))
+    start = next((n + 1 for n, row in enumerate(newest) if name(row) == before), None) if before else 0
+    if start is None:
+        raise NotFound(f"there is no row {before!r} in this list")
     part = newest[start : start + limit]
     more = start + limit < len(newest)
     return {"rows": [shown(row) for row in part], "next": name(part[-1]) if more else None, "total": len(newest)}

@@ -51,6 +51,13 @@ class Office:
             for queue, most in ((Queue.SWITCH, 2), (Queue.DESK, WAITING), (Queue.READ, 1))
         }
 
+    def close(self) -> None:
+        """Let go of threads and connections; what waits is not done any more."""
+        for threads in self._threads.values():
+            threads.shutdown(wait=True, cancel_futures=True)
+        for ledger in self._ledgers.values():
+            ledger.close()
+
     def submit(self, queue: Queue, work: Callable[[], Any]) -> Future[Any]:
         """Have something done. BrokerUnavailable when too much waits for desks already."""
         if queue is not Queue.DESK:
