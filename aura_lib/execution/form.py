@@ -85,7 +85,7 @@ def told(intent: Intent) -> str:
 
     Example: Buy 10 AAPL at 180 or better, good for the day; then take profit at 190 or stop loss at 175.
     """
-    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {_how(intent)}"
+    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {how(intent)}"
     sentence += f", {WORDS[intent.time_in_force]}" + (", also outside regular hours" * intent.extended_hours)
     legs = [
         f"{name} at {_plain(value)}"
@@ -107,7 +107,8 @@ WORDS = {
 }
 
 
-def _how(intent: Intent) -> str:
+def how(intent: Intent) -> str:
+    """How the price of an order is found, in words."""
     match intent.type:
         case OrderType.LIMIT:
             return f"at {_price(intent.limit_price)} or better"
