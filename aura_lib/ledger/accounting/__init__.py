@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from aura_lib.ledger.accounting.blotter import blotter
-from aura_lib.ledger.accounting.lots import LONG_DAYS, Closed, Lot, Method, TaxLots, tax_lots
+from aura_lib.ledger.accounting.history import tax_lots
+from aura_lib.ledger.accounting.lot import Closed, Lot, long_term
+from aura_lib.ledger.accounting.lots import TaxLots
+from aura_lib.ledger.accounting.pile import Method
 from aura_lib.ledger.accounting.statement import Statement, Sums, month_of, statement
 
 __all__ = [
-    "LONG_DAYS",
     "Closed",
     "Lot",
     "Method",
@@ -15,6 +17,7 @@ __all__ = [
     "Sums",
     "TaxLots",
     "blotter",
+    "long_term",
     "month_of",
     "statement",
     "tax_lots",
