@@ -110,8 +110,8 @@ def _account(name: str) -> tuple[AccountView, Terms, Bars]:
 
 def _same_owner(view: AccountView) -> list[AccountView]:
     """The other accounts of whoever owns this one; none where nobody was named."""
+    from aura_lib.execution import accounts
     from aura_lib.ledger import Ledger
-    from aura_lib.reports.standing import accounts
 
     with Ledger.open() as ledger:
         others = [ledger.account(name) for name in accounts(ledger) if name != view.name and view.owner]

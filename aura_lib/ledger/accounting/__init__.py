@@ -5,12 +5,13 @@ from __future__ import annotations
 from aura_lib.ledger.accounting.blotter import blotter
 from aura_lib.ledger.accounting.history import tax_lots
 from aura_lib.ledger.accounting.lot import Closed, Lot, long_term
-from aura_lib.ledger.accounting.lots import TaxLots
+from aura_lib.ledger.accounting.lots import Currencies, TaxLots
 from aura_lib.ledger.accounting.pile import Method
 from aura_lib.ledger.accounting.statement import Statement, Sums, month_of, statement
 
 __all__ = [
     "Closed",
+    "Currencies",
     "Lot",
     "Method",
     "Statement",
