@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aura_lib.core import InputError, Mode, decode, encode, utc
+from aura_lib.core import InputError, Mode, NotFound, decode, encode, utc
 from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
@@ -85,11 +85,11 @@ def accounts(ledger: Ledger) -> list[str]:
 
 
 def account_terms(ledger: Ledger, name: str) -> Terms:
-    """The terms of an account; one that was never opened raises InputError naming those that were."""
+    """The terms of an account; one that was never opened raises NotFound naming those that were."""
     entry = ledger.journal.find(SYSTEM, f"account:{name}")
     if entry is None:
         known = accounts(ledger)
-        raise InputError(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
+        raise NotFound(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
     return decode(Terms, entry.body)
 
 

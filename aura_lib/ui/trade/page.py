@@ -15,14 +15,14 @@ from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Intent, Settings
 from aura_lib.execution import Preview, accounts
 from aura_lib.execution.context import in_use
+from aura_lib.execution.form import intent_of
 from aura_lib.execution.limits import Rulebook
+from aura_lib.execution.present import SILENT, Present, Reader
 from aura_lib.ledger import Ledger
 from aura_lib.reports.about import About
 from aura_lib.risk.pretrade import Use
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.trade import asking, blotter, ticket, words
-from aura_lib.ui.trade.form import intent_of
-from aura_lib.ui.trade.state import SILENT, Reader, Trading
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NOTHING = (
 )
 
 
-class Trade(Page[Trading]):
+class Trade(Page[Present]):
     """One account to trade by hand. Each method gives one piece; all of them change when the ledger does.
 
     Which account is asked by the page's address (`?account=practice&symbol=AAPL`) or by its selector, else it is the
@@ -58,7 +58,7 @@ class Trade(Page[Trading]):
         self._tasks: set[asyncio.Future[Any]] = set()
         super().__init__(settings)
 
-    def read(self, ledger: Ledger | None) -> Trading:
+    def read(self, ledger: Ledger | None) -> Present:
         """The account asked for, as it stands."""
         names = accounts(ledger) if ledger is not None else []
         if ledger is None or not names:
@@ -120,13 +120,13 @@ class Trade(Page[Trading]):
     def _names(self) -> list[str]:
         return accounts(self._ledger) if self._ledger is not None else []
 
-    def _reviewed(self, s: Trading) -> str:
+    def _reviewed(self, s: Present) -> str:
         if self._preview is not None and not self._sending:  # what was true of it may not be any more
             self._preview = self._previewed(s, self._preview.intent, self._preview.book)
         problem = self._troubles.get("ticket", "")
         return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
 
-    def _picture(self, s: Trading) -> go.Figure:
+    def _picture(self, s: Present) -> go.Figure:
         from aura_lib.reports import figures
 
         symbol = self._fields.get("symbol", "").strip().upper()
@@ -180,7 +180,7 @@ class Trade(Page[Trading]):
             intent, book = intent_of(fields, s.instruments, s.prices), fields.get("book") or s.book
             self._preview = self._previewed(s, intent, book)
 
-    def _previewed(self, s: Trading, intent: Intent, book: str) -> Preview:
+    def _previewed(self, s: Present, intent: Intent, book: str) -> Preview:
         return execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
 
     def _close_out(self, book: str, symbol: str) -> None:
@@ -211,12 +211,12 @@ class Trade(Page[Trading]):
             self._troubles[asking.PLACES[name]] = str(error)
         self.refresh()
 
-    def _move(self, s: Trading, bars: int) -> None:
+    def _move(self, s: Present, bars: int) -> None:
         later = s.later[:bars]
         if len(later):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
-    def _limits(self, s: Trading) -> list[Use]:
+    def _limits(self, s: Present) -> list[Use]:
         return in_use(Rulebook(self._open(), s.terms), s.view, s.feed, book=s.book, user=who(), at=s.as_of)
 
     def _open(self) -> Ledger:
@@ -224,7 +224,7 @@ class Trade(Page[Trading]):
             raise InputError("there is no ledger here yet: open an account first")
         return self._ledger
 
-    def _shown_now(self) -> Trading:
+    def _shown_now(self) -> Present:
         if self.state is None:
             raise InputError("no account is shown: open one first")
         return self.state

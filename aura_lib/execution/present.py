@@ -1,4 +1,4 @@
-"""What the trading page shows: one account as its ledger has it, with the prices its desk decides by."""
+"""Present: an account as its ledger has it now, with the prices its desk decides by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 import pandas as pd
 
 from aura_lib.core import Bars, Instrument, Mode, Settings
-from aura_lib.execution import Terms, account_terms
+from aura_lib.execution.accounts import Terms, account_terms
 from aura_lib.execution.connect import feed_of
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import AccountView, Ledger
@@ -20,7 +20,7 @@ SILENT = 15.0  # seconds without a sign of life after which a desk counts as awa
 
 
 @dataclass(frozen=True, eq=False)
-class Trading:
+class Present:
     """An account at the moment its clock shows. `book` is whose money a ticket spends."""
 
     terms: Terms
@@ -68,7 +68,7 @@ class Reader:
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._views: dict[str, AccountView] = {}
 
-    def read(self, ledger: Ledger, account: str, book: str) -> Trading:
+    def read(self, ledger: Ledger, account: str, book: str) -> Present:
         """The account as it stands now."""
         terms = account_terms(ledger, account)
         view = self._views[account] = ledger.account(account, self._views.get(account))
@@ -77,7 +77,8 @@ class Reader:
         feed.reach(as_of)
         age = ledger.control.age(f"desk:{account}")
         chosen = book or next(iter(sorted(view.cash)), MANUAL)
-        return Trading(terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age)
+        halted = ledger.control.halted(account, chosen)
+        return Present(terms, view, chosen, feed, as_of, feed.prices(as_of), halted, age)
 
     def _feed(self, terms: Terms) -> Feed:
         key = (terms.source, terms.calendar)
