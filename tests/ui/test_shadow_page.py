@@ -15,6 +15,7 @@ from aura_lib.cli import app
 from aura_lib.core import Settings
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import Ledger
+from aura_lib.reports.shadow import markout_figure, profit_figure
 from aura_lib.ui import Panel, Shadow
 from tests.shadowed import END, SLOTS, seed
 
@@ -78,8 +79,9 @@ def test_every_decision_order_and_refusal_has_its_row_the_newest_first(page: Sha
 def test_the_figures_end_where_the_numbers_stand(page: Shadow) -> None:
     assert page.state is not None
     shadow, live = (float(amount) for amount in page.state.found.compared())
-    figure = json.loads(page.profit().drawn)
-    ends = {trace["name"]: trace["y"][-1] for trace in figure["data"][:2]}
+    assert page.profit().drawn and page.markouts().drawn
+    figure = profit_figure(page.state.found, page.state.about)
+    ends = {trace.name: trace.y[-1] for trace in figure.data[:2]}
     assert ends == {
         "shadow, never sent": pytest.approx(shadow, abs=0.01), "account, as it traded": pytest.approx(live, abs=0.01),
     }  # fmt: skip
