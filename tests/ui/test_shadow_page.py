@@ -85,10 +85,8 @@ def test_the_figures_end_where_the_numbers_stand(page: Shadow) -> None:
     assert ends == {
         "shadow, never sent": pytest.approx(shadow, abs=0.01), "account, as it traded": pytest.approx(live, abs=0.01),
     }  # fmt: skip
-    marks = json.loads(page.markouts().drawn)
-    assert [len(trace["y"]) for trace in marks["data"]][:2] == [
-        sum(bool(o.filled) for o in page.state.found.orders)
-    ] * 2
+    marks = markout_figure(page.state.found, page.state.about)
+    assert [len(trace.y) for trace in marks.data][:2] == [sum(bool(o.filled) for o in page.state.found.orders)] * 2
     text = page.numbers().html
     assert f"{shadow:,.0f}".replace("-", "−") in text and f"{live:,.0f}" in text
 
