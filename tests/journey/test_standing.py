@@ -165,7 +165,14 @@ def test_the_index_discovers_dashboards_and_names_a_broken_one(copied: Path, tmp
     page = Index(folder, Settings.load({"AURA_HOME": str(copied)}))
     page.heading()
     cards = soup(page.cards()).select("li")
-    assert [card.h2.get_text() for card in cards if card.h2] == ["Broken", "Evidence", "Market", "Portfolio", "Trade"]
+    assert [card.h2.get_text() for card in cards if card.h2] == [
+        "Broken",
+        "Evidence",
+        "Market",
+        "Portfolio",
+        "Shadow",
+        "Trade",
+    ]
     assert "is no notebook" in cards[0].get_text() and "paper · momentum" in cards[3].get_text()
     assert len(soup(page.runs()).select("a[data-run]")) == 12
     page.close()
