@@ -19,7 +19,7 @@ from aura_lib.core import OrderStatus, Settings
 from aura_lib.ledger import Ledger
 from tests.journey.conftest import ROOT, aura, environment
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 JOB = """\
 notebook: {notebook}
 mode: paper
