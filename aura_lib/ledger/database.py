@@ -42,6 +42,9 @@ class Database:
         if self._is_file:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        level = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self._engine.execution_options(**level)
+        self._writing = self._engine.execution_options(aura_write=True)
         with self._errors():
             self._create()
 
@@ -86,18 +89,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that only reads, all of it the same moment."""
-        level = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
-        with self._errors(), self._engine.connect().execution_options(**level) as connection:
+        with self._errors(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: all of it or nothing, one writer at a time."""
-        with (
-            self._errors(),
-            self._engine.connect().execution_options(aura_write=True) as connection,
-            connection.begin(),
-        ):
+        with self._errors(), self._writing.connect() as connection, connection.begin():
             if not self._is_file:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER)))
             yield connection
