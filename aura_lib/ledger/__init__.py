@@ -10,6 +10,7 @@ from aura_lib.ledger.inbox import Received, Request
 from aura_lib.ledger.journal import SYSTEM, Entry, Verification
 from aura_lib.ledger.ledger import Ledger, News
 from aura_lib.ledger.views import AccountView, Verdict
+from aura_lib.ledger.watch import Watch
 
 __all__ = [
     "ALL",
@@ -29,6 +30,7 @@ __all__ = [
     "Token",
     "Verdict",
     "Verification",
+    "Watch",
     "backup",
     "restore",
     "surely_dead",

@@ -16,6 +16,7 @@ from aura_lib.ledger.database import Database
 from aura_lib.ledger.inbox import Inbox, Received, Request
 from aura_lib.ledger.journal import SYSTEM, Journal
 from aura_lib.ledger.views import AccountView
+from aura_lib.ledger.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ class Ledger:
         """The schema version of the tables as they are."""
         return self._database.version
 
-    def stamp(self) -> int | None:
-        """A number that is another one once anybody wrote anything; None where that cannot be told cheaply."""
-        return self._database.stamp()
+    def watch(self) -> Watch:
+        """Tells of every commit, also of other processes, to who waits for one; to be closed by who asked for it."""
+        return self._database.watch()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

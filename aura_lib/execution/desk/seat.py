@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from aura_lib.execution.reconcile import Reconciliation
 from aura_lib.ledger import ALL, AccountView, Lease, Ledger, News
 
 FRESH = 0.2  # seconds for which a look at lease and kill switch counts; a send after that looks again
+NEVER = datetime.min.replace(tzinfo=UTC)
 NOW = 0.01  # seconds for which it counts where it shall be one of this moment
 
 
@@ -44,6 +46,7 @@ class Seat:
         self.ask_after: dict[str, float] = {}  # order → when the broker may be asked about it again
         self._renewed, self._looked = time.monotonic(), float("-inf")
         self._halts: Mapping[str, str] = {}
+        self._session = (NEVER, NEVER)  # a moment, and the first close after it: that of all moments between the two
 
     # ---- the lease -------------------------------------------------------------------------------------------------
     def keep(self) -> None:
@@ -108,7 +111,11 @@ class Seat:
 
     def too_late(self, order: Order) -> bool:
         """Whether the session that an order was made for is over before it was sent."""
-        return self.clock.now() >= Calendar.of(self.terms.calendar).next_close(order.time)
+        since, close = self._session
+        if not since <= order.time < close:
+            close = Calendar.of(self.terms.calendar).next_close(order.time)
+            self._session = order.time, close
+        return self.clock.now() >= close
 
     def may_ask(self, client_id: str) -> bool:
         """Whether enough time has passed since the broker could not tell."""
