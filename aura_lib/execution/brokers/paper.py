@@ -67,8 +67,10 @@ class PaperBroker:
         self._database = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
         fresh = canonical(Exchange(Decimal(0), costs).state())
+        begin(self._database, file, BUSY_SECONDS)
         self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), fresh))
         self._database.execute("INSERT OR IGNORE INTO version SELECT 1, 0, time FROM venue")
+        self._database.execute("COMMIT")
         self._exchange: Exchange | None = None
         self._version = -1  # of the file, that `_exchange` is the state of
         self._time = ""
