@@ -498,7 +498,8 @@ def main(folder: Path, seeds: list[int]) -> None:
     assert live(reference) == [0]
     expected = outcome(reference)
     steps = {role: (reference.folder / f"steps-{role}").read_bytes() for role in ROLES}
-    print(json.dumps({"steps": {role: len(all_of) for role, all_of in steps.items()}, "expected": expected}), flush=True)
+    counts = {role: len(all_of) for role, all_of in steps.items()}
+    print(json.dumps({"steps": counts, "expected": expected}), flush=True)
     for seed in seeds:
         world = World(folder / f"seed-{seed}", fault_of(seed, steps))
         codes = live(world)

@@ -48,6 +48,11 @@ class Seat:
         self._halts: Mapping[str, str] = {}
         self._session = (NEVER, NEVER)  # a moment, and the first close after it: that of all moments between the two
 
+    @property
+    def standing(self) -> AccountView:
+        """The account that orders are judged by: books, holdings, and what is on its way."""
+        return self.view
+
     # ---- the lease -------------------------------------------------------------------------------------------------
     def keep(self) -> None:
         """Renew the lease when a quarter of it is over, and tell that the desk is at work."""
