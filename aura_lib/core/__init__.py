@@ -47,6 +47,7 @@ from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
+    Bust,
     Capabilities,
     Clock,
     DataSource,
@@ -102,6 +103,7 @@ __all__ = [
     "BrokerOrder",
     "BrokerRejected",
     "BrokerUnavailable",
+    "Bust",
     "Calendar",
     "Capabilities",
     "Clock",

@@ -65,8 +65,14 @@ def test_a_restricted_account_gets_no_order_and_is_not_asked_for_ever(tmp_path: 
     assert (outcome.orders, outcome.duplicates, outcome.lost, outcome.position) == (0, 0, 0, "right")
 
 
-def test_a_trade_that_was_taken_back_is_raised(tmp_path: Path) -> None:
-    outcome = play(tmp_path, "busted-fill")
+@pytest.mark.parametrize("name", ["busted-fill", "corrected-fill"])
+def test_a_trade_that_was_taken_back_is_taken_back_here_too(name: str, tmp_path: Path) -> None:
+    outcome = play(tmp_path, name)
+    assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "right", "passed"), outcome
+
+
+def test_a_trade_that_was_taken_back_without_a_word_is_raised(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "busted-untold")
     assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "wrong", "raised")
 
 

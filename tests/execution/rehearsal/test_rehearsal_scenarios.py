@@ -78,6 +78,8 @@ def balanced(venue: Venue) -> None:
     """Cash and positions are what the activities add up to, and no client id stands for two orders."""
     cash, held = Decimal(100_000), dict[str, Decimal]()
     for told in served(venue, Weather(), Request("GET", "/v2/account/activities")).body:
+        if told.get("type") in ("trade_bust", "trade_correct"):
+            continue  # of an execution that is not in the list any more
         if told["activity_type"] == "FILL":
             signed = Decimal(told["qty"]) * (1 if told["side"] == "buy" else -1)
             cash -= signed * Decimal(told["price"])
@@ -228,6 +230,19 @@ def test_a_busted_trade_gives_everything_back() -> None:
     bust(session.venue, fill["id"].partition("::")[2])
     account = session.venue.exchange.account
     assert (account.cash, account.positions["AAPL"].quantity) == (100_000, 0)
+    balanced(session.venue)
+
+
+def test_a_corrected_trade_is_the_one_it_replaces_at_another_price() -> None:
+    session = Session()
+    session.ask("POST", "/v2/orders", {**BUY, "client_order_id": "x"})
+    (fill,) = session.venue.activities
+    bust(session.venue, fill["id"].partition("::")[2], Decimal("201.5"))
+    account, ticket = session.venue.exchange.account, session.venue.find("x")
+    assert (account.cash, account.positions["AAPL"].quantity) == (100_000 - 2_015, 10)
+    assert ticket is not None and (ticket.filled, ticket.average, ticket.status) == (10, Decimal("201.5"), "filled")
+    told = [u for u in session.heard if isinstance(u, dict)][-1]
+    assert (told["event"], told["previous_execution_id"]) == ("trade_correct", fill["id"].partition("::")[2])
     balanced(session.venue)
 
 

@@ -17,6 +17,7 @@ from aura_lib.core import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Bust,
     Capabilities,
     Clock,
     Fill,
@@ -77,6 +78,8 @@ class AlpacaBroker:
         self._ids: dict[str, str] = {}  # client id → Alpaca's id
         self._parents: dict[str, str] = {}  # client id of a leg → of its order
         self._alone: set[str] = set()  # orders whose parent was looked for
+        self._executions: dict[str, str] = {}  # execution → the activity that it was told as
+        self._busts: dict[str, Bust] = {}  # executions that were taken back; the stream's thread writes here too
         self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
 
     # ---- commands --------------------------------------------------------------------------------------------------
@@ -186,10 +189,26 @@ class AlpacaBroker:
     def fills(self, after: str = "") -> list[tuple[str, Fill]]:
         """Executions after a cursor, in order; some are told again now and then, as they may be written down late."""
         told = self._activities("/account/activities/FILL", after)
-        return self._readable("executions", lambda: [(str(a["id"]), self._fill(a)) for a in told])
+        return self._readable("executions", lambda: [(str(a["id"]), self._fill(a)) for a in told if not self._taken(a)])
+
+    def busts(self) -> list[Bust]:
+        """Trades that were taken back, as the list of executions and the stream of trade updates told since the start.
+
+        Both name an execution by what stands behind the time in the name of its activity. One that is in neither, as
+        nobody listened, is found by the comparison with the broker.
+        """
+        told = list(self._busts.values())
+        return [replace(one, execution_id=self._executions.get(one.execution_id, one.execution_id)) for one in told]
+
+    def _taken(self, told: Mapping[str, Any]) -> bool:
+        """Whether an activity, or a word of the stream, is about a trade that was taken back; then it is kept."""
+        if (bust := activities.bust(told)) is not None:
+            self._busts.setdefault(bust.execution_id, bust)
+        return bust is not None
 
     def _fill(self, told: Mapping[str, Any]) -> Fill:
         name = str(told["order_id"])
+        self._executions[str(told["id"]).rpartition("::")[2]] = str(told["id"])
         if name not in self._names:
             try:
                 self._learn(self._door.get(f"/orders/{name}"))
@@ -229,7 +248,7 @@ class AlpacaBroker:
     # ---- the stream ------------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None], stopped: Event) -> None:
         """Wake on any word of the trade updates, and after every connection, until stopped."""
-        Line(self._keys).listen(wake, stopped)
+        Line(self._keys, heard=self._taken).listen(wake, stopped)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
     def _ask(self, what: str, path: str, **query: Any) -> Any:
