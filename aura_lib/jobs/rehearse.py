@@ -54,7 +54,9 @@ SMALLEST = (
 )  # fmt: skip
 TIMEOUT = (2.0, 1.0)  # seconds to connect, and between two bytes: what hangs shall not take long
 GRACE = 0.5  # seconds in which an order may be on its way
-PATIENCE = 30.0  # seconds for the orders of a slot to come to rest
+PATIENCE = 30.0  # seconds without a request or an entry after which nothing more is expected
+LONGEST = 600.0  # seconds for the orders of a slot to come to rest, whatever happens
+HASTE = 20  # how much faster than the clock the broker's limits pass
 STEP = timedelta(seconds=1)
 UNSETTLED = (OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 OUTSIDE = "web-"  # what the client ids of orders placed elsewhere begin with
@@ -182,7 +184,7 @@ class Stage:
             for one in decided:
                 self._slot(ledger, rehearsal, desk, one)
             rehearsal.weather.clear()
-            self._rest(ledger, desk, decided[-1].slot + timedelta(minutes=30))
+            self._rest(ledger, rehearsal, desk, decided[-1].slot + timedelta(minutes=30))
             return self._judge(name, ledger.account(self.terms.name), rehearsal, time.monotonic() - began)
 
     @contextmanager
@@ -206,7 +208,8 @@ class Stage:
 
         terms, vault = open_account(ledger, self.terms), Vault(self.home)
         keys = Keys(Mode.PAPER, rehearsal.key, rehearsal.secret, rehearsal.url, rehearsal.stream_url)
-        door = Door(keys, pace=Pace(per_minute=1_000_000), timeout=TIMEOUT)
+        pace = Pace(per_minute=1_000_000, now=lambda: time.monotonic() * HASTE)
+        door = Door(keys, pace=pace, timeout=TIMEOUT)
         broker = AlpacaBroker(keys, terms.name, grace=GRACE, door=door, clock=clock)
         stack.callback(broker.close)
         promotion = Promotion(
@@ -239,18 +242,19 @@ class Stage:
             self.job.name, decided.slot, self.terms.name, book, decided.slot, decided.intents, "", "rehearsal"
         )
         ledger.inbox.put(basket, secret)
-        self._rest(ledger, desk, decided.slot)
+        self._rest(ledger, rehearsal, desk, decided.slot)
 
-    def _rest(self, ledger: Ledger, desk: Desk, moment: datetime) -> None:
-        """Let the desk work until nothing moves any more, or for as long as patience lasts."""
-        end, quiet = time.monotonic() + PATIENCE, 0
-        while time.monotonic() < end and quiet < 4:
+    def _rest(self, ledger: Ledger, rehearsal: Rehearsal, desk: Desk, moment: datetime) -> None:
+        """Let the desk work until nothing moves any more: as long as it is at work, its orders have their session."""
+        end, last, seen, quiet = time.monotonic() + LONGEST, time.monotonic(), (0, 0), 0
+        while quiet < 4 and time.monotonic() < min(end, last + PATIENCE):
             moment += STEP
             ledger.control.set_clock(self.terms.name, moment)
-            while desk.cycle():
-                if time.monotonic() > end:
-                    return
-            view = ledger.account(self.terms.name)
+            while desk.cycle() and time.monotonic() < end:
+                pass
+            view, asked = desk.seat.view, len(rehearsal.asked)
+            if (asked, view.n) != seen:
+                seen, last = (asked, view.n), time.monotonic()
             busy = [o for o in view.live.values() if o.status in UNSETTLED or o.intent.type.value == "market"]
             quiet = 0 if busy else quiet + 1
             time.sleep(0.02)

@@ -33,6 +33,7 @@ from aura_lib.execution.brokers.alpaca.keys import Keys
 from aura_lib.execution.brokers.alpaca.listener import Line
 
 GRACE = 10.0  # seconds after a submission in which "not found" proves nothing: the order may still be on its way
+LOOK_AGAIN = 0.5  # seconds before such an order is looked for again; then twice as long after it left, and so on
 LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
 PAGE = 500
 PAIRED = ("bracket", "oco", "oto")
@@ -74,6 +75,7 @@ class AlpacaBroker:
         self._door, self._clock, self._now, self._grace = door or Door(keys), clock or WallClock(), now, grace
         self._born = now()
         self._sent: dict[str, float] = {}  # client id → when it was last put on the wire
+        self._denied: dict[str, float] = {}  # client id → seconds after it was sent before which it is not looked for
         self._names: dict[str, str] = {}  # Alpaca's id → client id
         self._ids: dict[str, str] = {}  # client id → Alpaca's id
         self._parents: dict[str, str] = {}  # client id of a leg → of its order
@@ -81,6 +83,10 @@ class AlpacaBroker:
         self._executions: dict[str, str] = {}  # execution → the activity that it was told as
         self._busts: dict[str, Bust] = {}  # executions that were taken back; the stream's thread writes here too
         self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
+
+    def room(self) -> int:
+        """How many orders Alpaca takes now: 200 requests a minute, and none for a while when it says so."""
+        return self._door.room
 
     # ---- commands --------------------------------------------------------------------------------------------------
     def submit(self, order: Order) -> BrokerOrder:
@@ -103,6 +109,7 @@ class AlpacaBroker:
     def _command(self, order: Order, send: Callable[[], Any], parent: str = "") -> BrokerOrder:
         """Send, and bind the answer to the order only when it is about this order."""
         self._sent[order.client_id] = self._now()
+        self._denied.pop(order.client_id, None)
         try:
             told = send()
         except (BrokerRejected, BrokerUnavailable):
@@ -131,11 +138,15 @@ class AlpacaBroker:
     # ---- questions -------------------------------------------------------------------------------------------------
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order, open or closed. None only once it had the time to arrive, and Alpaca still has none."""
+        waited = self._now() - self._sent.get(client_id, self._born)
+        not_yet = f"alpaca has no order {client_id} yet, {waited:.0f} s after it may have left"
+        if waited < self._denied.get(client_id, 0.0):
+            raise BrokerUnavailable(not_yet)
         found = self._told(client_id)
-        if found is None:
-            waited = self._now() - self._sent.get(client_id, self._born)
-            if waited < self._grace:
-                raise BrokerUnavailable(f"alpaca has no order {client_id} yet, {waited:.0f} s after it may have left")
+        if found is None and waited < self._grace:
+            self._denied[client_id] = min(2 * waited + LOOK_AGAIN, self._grace)
+            raise BrokerUnavailable(not_yet)
+        self._denied.pop(client_id, None)
         return found
 
     def _told(self, client_id: str) -> BrokerOrder | None:
