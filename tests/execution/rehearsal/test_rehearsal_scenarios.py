@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from aura_lib.execution.brokers.rehearsal import Venue
 from aura_lib.execution.brokers.rehearsal.control import served
 from aura_lib.execution.brokers.rehearsal.mishaps import bust
 from aura_lib.execution.brokers.rehearsal.routes import Request, Response
-from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS, begin, schedule
+from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS, begin, entries, schedule
 from aura_lib.execution.brokers.rehearsal.server import Rehearsal
 from aura_lib.execution.brokers.rehearsal.weather import Weather, perform
 from tests.rehearsal import ask, rehearsal_venue
@@ -119,7 +120,13 @@ def test_there_are_at_least_25_and_each_names_a_public_issue() -> None:
 def test_an_unknown_scenario_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(InputError, match="504-after-accept"):
         begin("sunshine", Weather(), rehearsal_venue())
-    for entry in ("504-after-accept@0", "504-after-accept@x"):
+    for entry in (
+        "504-after-accept@0",
+        "504-after-accept@x",
+        "504-after-accept@0s",
+        "504-after-accept@-5m",
+        "restart@",
+    ):
         with pytest.raises(InputError, match="begins at once"):
             schedule([entry], Weather(), rehearsal_venue())
 
@@ -129,6 +136,22 @@ def test_a_scheduled_scenario_begins_with_its_order() -> None:
     schedule(["504-after-accept@2"], session.weather, session.venue)
     answers = [session.ask("POST", "/v2/orders", {**BUY, "client_order_id": str(n)}) for n in range(3)]
     assert [a.status for a in answers] == [200, 504, 200]
+
+
+def test_a_scenario_begins_after_a_time_of_the_market_and_several_may() -> None:
+    session = Session()
+    words = entries("504-after-accept@90s, 503-after-accept@2m,positions-fail@3")
+    schedule(words, session.weather, session.venue)
+
+    def buy(name: str) -> int:
+        return int(session.ask("POST", "/v2/orders", {**BUY, "qty": "1", "client_order_id": name}).status)
+
+    assert [buy("a"), buy("b")] == [200, 200]
+    session.venue.advance(session.venue.market.now + timedelta(seconds=91))
+    assert buy("c") == 504
+    assert [session.ask("GET", "/v2/positions").status for _ in range(3)] == [500, 500, 200], "it began with the third"
+    session.venue.advance(session.venue.market.now + timedelta(seconds=30))
+    assert [buy("d"), buy("e")] == [503, 200]
 
 
 def test_chances_are_a_function_of_the_seed() -> None:
