@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer, after_boot
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -17,12 +17,14 @@ from aura_lib.core.errors import (
     InputError,
     LedgerError,
     ModelError,
+    NotFound,
     NotPromoted,
     OutcomeUnknown,
     PermissionDenied,
     RiskRejection,
     RunFailed,
     exit_code,
+    http_status,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
@@ -124,6 +126,7 @@ __all__ = [
     "Market",
     "Mode",
     "ModelError",
+    "NotFound",
     "NotPromoted",
     "Order",
     "OrderStatus",
@@ -153,6 +156,7 @@ __all__ = [
     "TimeInForce",
     "Transfer",
     "WallClock",
+    "after_boot",
     "canonical",
     "day_or_moment",
     "decode",
@@ -160,6 +164,7 @@ __all__ = [
     "encode",
     "exit_code",
     "fold",
+    "http_status",
     "iso",
     "option_of",
     "project_root",

@@ -348,10 +348,11 @@ class Control:
             self._journal.append_in(connection, SYSTEM, "halt" if halted else "resume", body)
             _put(connection, schema.switches, {"scope": scope}, {"halted": halted, "reason": reason})
 
-    def halted(self, account: str) -> str:
-        """Why an account is halted, itself or with ALL; empty when it is not."""
+    def halted(self, account: str, book: str = "") -> str:
+        """Why an account is halted, itself, with ALL, or one book of it; empty when it is not."""
         table = schema.switches
-        query = sa.select(table).where(table.c.scope.in_([account, ALL]), table.c.halted.is_(True))
+        scopes = [account, ALL, *([f"{account}/{book}"] if book else [])]
+        query = sa.select(table).where(table.c.scope.in_(scopes), table.c.halted.is_(True))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return f"{row.scope} halted: {row.reason}" if row else ""

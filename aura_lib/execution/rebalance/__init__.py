@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aura_lib.execution.propose import Proposal
     from aura_lib.ledger import Ledger
 
-__all__ = ["Choice", "Rates", "Rebalance", "Taken", "choose", "inspected", "keep_lots", "preview"]
+__all__ = ["Choice", "Rates", "Rebalance", "Taken", "choose", "inspected", "keep_lots", "preview", "propose"]
 
 
 def preview(
@@ -64,6 +64,32 @@ def preview(
         choice=Choice(lots),
         rates=rates,
     )
+
+
+def propose(
+    ledger: Ledger,
+    rebalance: Rebalance,
+    *,
+    who: str,
+    key: str = "",
+    settings: Settings | None = None,
+    patience: float | None = None,
+) -> Proposal:
+    """Send what a plan asks for, as one ticket, with its lots; the desk's verdict on each order.
+
+    Raises what `execution.ticket` raises; InputError for a plan without orders.
+    """
+    from aura_lib.execution.service import PATIENCE
+    from aura_lib.execution.ticket import ticket
+
+    if not rebalance.intents:
+        raise InputError(f"{rebalance.account}/{rebalance.book} is at its targets: there is nothing to send")
+    proposal = ticket(
+        ledger, rebalance.intents, account=rebalance.account, book=rebalance.book, who=who, key=key,
+        patience=PATIENCE if patience is None else patience, settings=settings,
+    )  # fmt: skip
+    keep_lots(ledger, rebalance, proposal, who=who)
+    return proposal
 
 
 def keep_lots(ledger: Ledger, rebalance: Rebalance, proposal: Proposal, *, who: str) -> int:

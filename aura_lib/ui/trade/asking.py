@@ -9,9 +9,9 @@ from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import InputError, Settings
 from aura_lib.execution import Preview, Terms
+from aura_lib.execution.form import number
+from aura_lib.execution.present import MANUAL, Reader
 from aura_lib.ledger import Ledger
-from aura_lib.ui.trade.form import number
-from aura_lib.ui.trade.state import MANUAL, Reader
 
 PLACES = {"change": "orders", "cancel": "orders", "halt": "switch", "resume": "switch"}  # where trouble is told
 PRACTICE, CAPITAL = "practice", Decimal(100_000)

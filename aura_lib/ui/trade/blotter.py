@@ -8,17 +8,17 @@ from decimal import Decimal
 from html import escape
 
 from aura_lib.core import LIVE, TERMINAL, Fill, Intent, Order, OrderStatus
+from aura_lib.execution.form import LABELS, WORDS
+from aura_lib.execution.present import Present
 from aura_lib.reports import formats, market
-from aura_lib.ui.trade.form import LABELS, WORDS
 from aura_lib.ui.trade.pieces import TYPES, section, signed, table
-from aura_lib.ui.trade.state import Trading
 
 TIME = f"Time, {formats.zone_name(formats.ZONE)}"
 ROWS = 100  # the newest orders and fills on the page; the ledger has them all
 MARKED = {"limit_price": "limit", "stop_price": "stop", "take_profit": "target", "stop_loss": "stop loss"}
 
 
-def positions(s: Trading) -> str:
+def positions(s: Present) -> str:
     """What is held, with a button that fills the ticket with the way out."""
     rows = []
     for book in sorted(s.view.cash):
@@ -30,7 +30,7 @@ def positions(s: Trading) -> str:
 
 
 def _position(
-    s: Trading, book: str, symbol: str, units: Decimal, cost: Decimal, price: Decimal | None
+    s: Present, book: str, symbol: str, units: Decimal, cost: Decimal, price: Decimal | None
 ) -> tuple[str, ...]:
     instrument = s.instruments.get(symbol)
     money, scale = (instrument.currency, instrument.multiplier) if instrument else (s.terms.currency, Decimal(1))
@@ -46,7 +46,7 @@ def _position(
     )  # fmt: skip
 
 
-def orders(s: Trading, problem: str = "") -> str:
+def orders(s: Present, problem: str = "") -> str:
     """The blotter: open orders first, then the newest closed ones; open ones can be changed and cancelled."""
     every = sorted(s.view.orders.values(), key=lambda o: (o.status in TERMINAL, -o.time.timestamp()))
     rows = [_order(s, order) for order in every[:ROWS]]
@@ -56,7 +56,7 @@ def orders(s: Trading, problem: str = "") -> str:
     return section("Orders", told_ + table("Orders", heads, rows, "no orders yet"), note)
 
 
-def _order(s: Trading, o: Order) -> tuple[str, ...]:
+def _order(s: Present, o: Order) -> tuple[str, ...]:
     i = o.intent
     controls = ""
     if o.status in LIVE:
@@ -103,7 +103,7 @@ def _levels(intent: Intent) -> str:
     return escape(", ".join(parts)) or "–"
 
 
-def fills(s: Trading) -> str:
+def fills(s: Present) -> str:
     """The newest fills."""
     newest: list[Fill] = list(s.view.fills)[-ROWS:][::-1]
     rows = [
@@ -118,7 +118,7 @@ def fills(s: Trading) -> str:
     return section("Fills", table("Fills", heads, rows, "no fills yet"))
 
 
-def levels(s: Trading, symbol: str) -> Mapping[str, float]:
+def levels(s: Present, symbol: str) -> Mapping[str, float]:
     """Prices to mark in the chart of a symbol: what it cost, and where its open orders wait."""
     marks: dict[str, float] = {}
     held = s.view.account(as_of=s.as_of).positions.get(symbol)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,16 +13,16 @@ import pandas as pd
 from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Intent, Settings
-from aura_lib.execution import Preview
-from aura_lib.execution.context import context
+from aura_lib.execution import Preview, accounts
+from aura_lib.execution.context import in_use
+from aura_lib.execution.form import intent_of
 from aura_lib.execution.limits import Rulebook
+from aura_lib.execution.present import SILENT, Present, Reader
 from aura_lib.ledger import Ledger
 from aura_lib.reports.about import About
-from aura_lib.risk.pretrade import Use, usage
+from aura_lib.risk.pretrade import Use
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.trade import asking, blotter, ticket, words
-from aura_lib.ui.trade.form import intent_of
-from aura_lib.ui.trade.state import Reader, Trading, accounts
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ NOTHING = (
 )
 
 
-class Trade(Page[Trading]):
+class Trade(Page[Present]):
     """One account to trade by hand. Each method gives one piece; all of them change when the ledger does.
 
     Which account is asked by the page's address (`?account=practice&symbol=AAPL`) or by its selector, else it is the
@@ -57,7 +58,7 @@ class Trade(Page[Trading]):
         self._tasks: set[asyncio.Future[Any]] = set()
         super().__init__(settings)
 
-    def read(self, ledger: Ledger | None) -> Trading:
+    def read(self, ledger: Ledger | None) -> Present:
         """The account asked for, as it stands."""
         names = accounts(ledger) if ledger is not None else []
         if ledger is None or not names:
@@ -66,11 +67,13 @@ class Trade(Page[Trading]):
         return self._reader.read(ledger, name, self._book)
 
     def mark(self, ledger: Ledger) -> object:
-        """The journal's last entry, the clock, the switch, and whether a desk is there."""
+        """The journal's last entry, clocks, switches, whether desks are there; on the wall clock also each minute."""
         names = accounts(ledger)
         ages = [ledger.control.age(f"desk:{name}") for name in names]
-        away = [age is None or age > 15 for age in ages]
-        return ledger.journal.last(), [(ledger.control.clock(n), ledger.control.halted(n)) for n in names], away
+        away = [age is None or age > SILENT for age in ages]
+        minute = int(time() // 60) if self.state is not None and self.state.terms.clock == "wall" else 0
+        stands = [(ledger.control.clock(n), ledger.control.halted(n)) for n in names]
+        return ledger.journal.last(), stands, away, minute
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self, title: str = "Trade") -> Panel:
@@ -117,13 +120,13 @@ class Trade(Page[Trading]):
     def _names(self) -> list[str]:
         return accounts(self._ledger) if self._ledger is not None else []
 
-    def _reviewed(self, s: Trading) -> str:
+    def _reviewed(self, s: Present) -> str:
         if self._preview is not None and not self._sending:  # what was true of it may not be any more
             self._preview = self._previewed(s, self._preview.intent, self._preview.book)
         problem = self._troubles.get("ticket", "")
         return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
 
-    def _picture(self, s: Trading) -> go.Figure:
+    def _picture(self, s: Present) -> go.Figure:
         from aura_lib.reports import figures
 
         symbol = self._fields.get("symbol", "").strip().upper()
@@ -177,7 +180,7 @@ class Trade(Page[Trading]):
             intent, book = intent_of(fields, s.instruments, s.prices), fields.get("book") or s.book
             self._preview = self._previewed(s, intent, book)
 
-    def _previewed(self, s: Trading, intent: Intent, book: str) -> Preview:
+    def _previewed(self, s: Present, intent: Intent, book: str) -> Preview:
         return execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
 
     def _close_out(self, book: str, symbol: str) -> None:
@@ -208,21 +211,20 @@ class Trade(Page[Trading]):
             self._troubles[asking.PLACES[name]] = str(error)
         self.refresh()
 
-    def _move(self, s: Trading, bars: int) -> None:
+    def _move(self, s: Present, bars: int) -> None:
         later = s.later[:bars]
         if len(later):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
-    def _limits(self, s: Trading) -> list[Use]:
-        limits = Rulebook(self._open(), s.terms).effective(s.book, who())
-        return usage(context(s.view, s.terms, s.feed, limits, book=s.book, origin="", now=s.as_of), limits)
+    def _limits(self, s: Present) -> list[Use]:
+        return in_use(Rulebook(self._open(), s.terms), s.view, s.feed, book=s.book, user=who(), at=s.as_of)
 
     def _open(self) -> Ledger:
         if self._ledger is None:
             raise InputError("there is no ledger here yet: open an account first")
         return self._ledger
 
-    def _shown_now(self) -> Trading:
+    def _shown_now(self) -> Present:
         if self.state is None:
             raise InputError("no account is shown: open one first")
         return self.state

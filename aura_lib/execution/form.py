@@ -29,7 +29,7 @@ def intent_of(
 ) -> Intent:
     """The Intent that the fields describe. Raises InputError with what a person has to change.
 
-    A size in money becomes a quantity at the last price, rounded down to the instrument's lot.
+    A size in money becomes a quantity at the limit or last price, rounded down to the instrument's lot.
     """
     symbol = fields.get("symbol", "").strip().upper()
     if not symbol:
@@ -41,7 +41,7 @@ def intent_of(
     return Intent(
         instrument,
         Side(fields.get("side", "buy")),
-        _quantity(fields, instrument, prices.get(symbol)),
+        _quantity(fields, instrument, given.get("limit_price") or prices.get(symbol)),
         kind,
         time_in_force=TimeInForce(fields.get("time_in_force", "day")),
         extended_hours=bool(fields.get("extended_hours")),
@@ -56,11 +56,14 @@ def _quantity(fields: Mapping[str, str], instrument: Instrument, price: Decimal 
         raise InputError("say how much")
     if fields.get("by") != "notional":
         return number("Quantity", text)
-    money = number(f"Amount in {instrument.currency}", text)
+    return bought(number(f"Amount in {instrument.currency}", text), instrument, price)
+
+
+def bought(money: Decimal, instrument: Instrument, price: Decimal | None) -> Decimal:
+    """What an amount of money buys at a price, rounded down to the lot. Raises InputError for nothing."""
     if price is None:
         raise InputError(f"{instrument.symbol} has no price now: give a quantity instead of an amount of money")
-    units = money / (price * instrument.multiplier)
-    lots = units // instrument.lot * instrument.lot
+    lots = money / (price * instrument.multiplier) // instrument.lot * instrument.lot
     if not lots:
         raise InputError(f"{money} {instrument.currency} do not buy one lot of {instrument.symbol} at {price}")
     return lots
@@ -82,7 +85,7 @@ def told(intent: Intent) -> str:
 
     Example: Buy 10 AAPL at 180 or better, good for the day; then take profit at 190 or stop loss at 175.
     """
-    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {_how(intent)}"
+    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {how(intent)}"
     sentence += f", {WORDS[intent.time_in_force]}" + (", also outside regular hours" * intent.extended_hours)
     legs = [
         f"{name} at {_plain(value)}"
@@ -104,7 +107,8 @@ WORDS = {
 }
 
 
-def _how(intent: Intent) -> str:
+def how(intent: Intent) -> str:
+    """How the price of an order is found, in words."""
     match intent.type:
         case OrderType.LIMIT:
             return f"at {_price(intent.limit_price)} or better"
