@@ -49,6 +49,7 @@ from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
+    Bust,
     Capabilities,
     Clock,
     DataSource,
@@ -104,6 +105,7 @@ __all__ = [
     "BrokerOrder",
     "BrokerRejected",
     "BrokerUnavailable",
+    "Bust",
     "Calendar",
     "Capabilities",
     "Clock",

@@ -213,6 +213,7 @@ class AccountView:
     def _bust(self, body: Mapping[str, Any]) -> None:
         named = body["execution_id"]
         self.busted.add(named)
+        self.parked.pop(named, None)
         busted = next((fill for fill in reversed(self.fills) if fill.execution_id == named), None)
         if busted is None:
             return
