@@ -6,6 +6,7 @@ run only the kernel is missing: its basket is put into the inbox under a token, 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from aura_lib.access import Vault, who
+from aura_lib.cli import app
 from aura_lib.core import (
     Basket,
     Binding,
@@ -31,6 +34,7 @@ from aura_lib.core import (
     RunStatus,
     Settings,
     Side,
+    WallClock,
     encode,
     iso,
 )
@@ -42,6 +46,7 @@ from aura_lib.execution.desk import Desk
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import run_key
 from aura_lib.execution.reconcile import mending
+from aura_lib.jobs import live
 from aura_lib.jobs import scheduler as scheduling
 from aura_lib.jobs.job import Job
 from aura_lib.jobs.runner import Runner
@@ -106,13 +111,13 @@ class Day:
             who=who(),
         )  # fmt: skip
         self.ledger.journal.append(SYSTEM, "run", encode(begun), key=run_key(run))
-        self.put(job, slot, run)
+        basket = self.put(job, slot, run)
         self.down()
         if self.takes_baskets:
             self.work(lambda: bool(self.ledger.account("real").verdicts))
         with self.ledger.write() as connection:
             self.ledger.control.finish(connection, claim, "succeeded")
-        return begun
+        return replace(begun, basket=basket.id)
 
     def put(self, job: Job, slot: datetime, run: str) -> Basket:
         wishes = tuple(Intent(Instrument(s, venue="XNAS"), Side.BUY, Decimal(q)) for s, q in WISHES.items())
@@ -213,6 +218,12 @@ class Standing:
 
     def last_words(self) -> str:
         return ""
+
+    def __enter__(self) -> Standing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 @pytest.fixture
@@ -382,3 +393,27 @@ def test_a_halt_holds_what_a_job_sends(day: Day) -> None:
         scheduler.tick()
     (verdict,) = day.ledger.account("real").verdicts.values()
     assert {d.rule for d in verdict.decisions} == {"halted"} and not sent(day.rehearsal)
+
+
+def test_the_command_runs_the_slot_that_is_due_once_and_tells_who_follows_its_orders(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(day.root)
+    monkeypatch.setattr(live, "run_slot", day.run)
+    monkeypatch.setattr(live, "DeskProcess", Standing)
+    monkeypatch.setattr(WallClock, "now", lambda _: day.clock.time)
+    day.close()
+    told = CliRunner().invoke(app, ["job", "run", "job", "--json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    assert [(o["symbol"], o["status"]) for o in answer["orders"]] == [("AAPL", "accepted"), ("IBM", "accepted")]
+    assert (answer["slot"], answer["until"]) == (iso(FRI), iso(MON))
+    shown = " ".join(CliRunner().invoke(app, ["job", "run", "job"]).output.split())
+    assert (
+        "Fills are booked by the desk of real: `aura job schedule`, `aura up` and `aura desk real` keep one." in shown
+    )
+    assert posts(day.rehearsal) == 2 and day.ran == [FRI]
+    refused = CliRunner().invoke(app, ["job", "run", "job", "--from", "2012-01-06", "--to", "2012-01-06"])
+    assert refused.exit_code == 2 and "where the past cannot be traded" in " ".join(refused.stderr.split())
+    listed = json.loads(CliRunner().invoke(app, ["job", "list", "--json"]).stdout)
+    assert [(row["job"], row["account"], row["at"]) for row in listed] == [("job", "real", "alpaca paper")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +17,7 @@ from aura_lib.access import who
 from aura_lib.backtest import replay
 from aura_lib.core import Account, Mandate, Mode, NotPromoted, PermissionDenied, Run, Settings, iso
 from aura_lib.exchange import FillModel
+from aura_lib.execution import DeskProcess
 from aura_lib.execution.brokers.rehearsal.server import Rehearsal, Server
 from aura_lib.execution.reconcile import mending
 from aura_lib.jobs.job import load
@@ -124,6 +127,8 @@ def test_the_same_notebook_from_research_to_paper_to_live(
             first = slot_comes(scheduler, hands, ledger, "paper")
             until(lambda: len(sent(paper)) == 2)
             assert not holds(paper) and not ledger.account("try").fills, "the market is closed"
+            standing = scheduler.desk_of(load("paper", tmp_path))
+            os.kill(int(standing.split()[1].strip(",")), signal.SIGKILL)  # between the slot and the open
             hands.move(MON_OPEN + MINUTE)
             open_market(paper, MON_OPEN, MON)
             until(lambda: filled(ledger, "try", paper), lambda: told_to(ledger, "try"))
@@ -147,7 +152,7 @@ def test_the_same_notebook_from_research_to_paper_to_live(
             assert check(runner, "real") == terms
 
             # a week later both decide; a holiday follows, and both trade on Tuesday
-            with Scheduler(runner, ["real"], clock=hands) as second:
+            with Scheduler(runner, ["real"], clock=hands) as second, DeskProcess(settings, "real"):  # two desks
                 second.tick()
                 take_in_the_opening_balance(ledger, "real", hands)
                 live.venue.advance(NEXT_FRI + MINUTE)
