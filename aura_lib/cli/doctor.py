@@ -315,7 +315,7 @@ def permissions(patient: Patient) -> Finding:
     known = Permissions.of(patient.settings.home)  # what it cannot read is an error with its line
     if known.grants is None:
         return Finding(
-            Status.OK, f"no permissions.yaml: {known.owner} may do all on simulated accounts, others nothing"
+            Status.OK, f"no permissions.yaml: {known.owner} may do all where no real money is, others nothing"
         )
     return Finding(Status.OK, f"permissions.yaml names {', '.join(sorted(known.grants)) or 'nobody'}")
 
