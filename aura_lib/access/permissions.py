@@ -139,7 +139,9 @@ def _near(name: object) -> str:
 def _owner(home: Path) -> str:
     try:
         return home.owner()
-    except (OSError, KeyError, NotImplementedError):
+    except KeyError:  # a user without a name, called as `who` calls one
+        return f"uid {home.stat().st_uid}"
+    except (FileNotFoundError, NotImplementedError):
         return current_user()  # a home that is not there yet belongs to who makes it
 
 

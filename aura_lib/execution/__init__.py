@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_lib.execution.accounts import Terms, account_terms, find_terms, open_account, paper_account
+from aura_lib.execution.accounts import Terms, account_terms, accounts, find_terms, open_account, paper_account
 from aura_lib.execution.asking import ask_for_money
 from aura_lib.execution.capital import give_capital
 from aura_lib.execution.preview import Preview, preview
@@ -17,6 +17,7 @@ __all__ = [
     "Proposal",
     "Terms",
     "account_terms",
+    "accounts",
     "advance",
     "ask_for_money",
     "cancel",

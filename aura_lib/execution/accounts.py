@@ -83,11 +83,16 @@ def open_account(ledger: Ledger, terms: Terms) -> Terms:
     return opened
 
 
+def accounts(ledger: Ledger) -> list[str]:
+    """The names of all accounts, first opened first."""
+    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+
+
 def account_terms(ledger: Ledger, name: str) -> Terms:
     """The terms of an account; one that was never opened raises InputError naming those that were."""
     entry = ledger.journal.find(SYSTEM, f"account:{name}")
     if entry is None:
-        known = [e.body["name"] for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+        known = accounts(ledger)
         raise InputError(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
     return decode(Terms, entry.body)
 

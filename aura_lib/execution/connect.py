@@ -1,8 +1,9 @@
-"""The broker of an account, by its terms: the embedded venue, or a real one with the keys of the environment."""
+"""What stands behind an account, by its terms: its broker, its prices and its clock."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from aura_lib.core import Broker, Clock, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
 from aura_lib.execution.accounts import Terms
@@ -32,6 +33,14 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
     from aura_lib.execution.brokers.paper import PaperBroker
 
     return PaperBroker(settings.home / "brokers" / f"{terms.name}.db", feed, clock, terms.costs)
+
+
+def feed_of(terms: Terms, settings: Settings | None = None) -> Feed:
+    """The prices of an account: all bars of its source, and newer ones as the source gets them."""
+    from aura_lib import data
+
+    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
+    return Feed(load(), newer=load)
 
 
 def clock_of(terms: Terms, start: datetime) -> Clock:

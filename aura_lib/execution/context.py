@@ -22,8 +22,9 @@ from aura_lib.core import (
 )
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
+from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import AccountView
-from aura_lib.risk.pretrade import Context, TradeLimits, Trading
+from aura_lib.risk.pretrade import Context, TradeLimits, Trading, Use, usage
 
 PAIRS = frozenset({OrderType.BRACKET, OrderType.OCO})
 MINUTE = 60.0
@@ -70,6 +71,12 @@ def context(
         buying_power=buying_power,
         account_short=terms.limits.short,
     )
+
+
+def in_use(rules: Rulebook, view: AccountView, feed: Feed, *, book: str, user: str, at: datetime) -> list[Use]:
+    """The limits of a book, as they bind a user there, each with what is taken of it at a moment."""
+    limits = rules.effective(book, user)
+    return usage(context(view, rules.terms, feed, limits, book=book, origin="", now=at), limits)
 
 
 def _hours(terms: Terms, now: datetime) -> Trading | None:

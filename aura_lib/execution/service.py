@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -54,17 +53,14 @@ def serve(settings: Settings, account: str, lease_seconds: float, going: Callabl
 
 
 def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:
-    from aura_lib import data
     from aura_lib.access import Vault
     from aura_lib.execution.accounts import account_terms, opened
     from aura_lib.execution.brokers.paper import PaperBroker
-    from aura_lib.execution.connect import clock_of, connect
+    from aura_lib.execution.connect import clock_of, connect, feed_of
     from aura_lib.execution.desk import Desk
-    from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
-    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
-    feed = Feed(load(), newer=load)
+    feed = feed_of(terms, settings)
     clock = clock_of(terms, _moment(ledger, account, feed.bars.start))
     broker = connect(terms, settings, feed, clock, opened(ledger, account))
     if isinstance(clock, SimulatedClock) and isinstance(broker, PaperBroker):

@@ -14,7 +14,7 @@ from typing import Any
 
 from aura_lib.access import Action, may, trading
 from aura_lib.core import Basket, InputError, Intent, Order, Settings, iso, utc
-from aura_lib.execution.accounts import Terms, account_terms
+from aura_lib.execution.accounts import Terms, account_terms, accounts
 from aura_lib.execution.asking import ask
 from aura_lib.execution.gate import TICKET
 from aura_lib.execution.propose import Proposal, verdict_on
@@ -169,7 +169,7 @@ def resume(ledger: Ledger, scope: str, *, who: str, reason: str, settings: Setti
 
 def _accounts(ledger: Ledger, name: str) -> list[str]:
     if name == ALL:
-        return [str(e.body["name"]) for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+        return accounts(ledger)
     return [account_terms(ledger, name).name]
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from aura_lib import data
 from aura_lib.backtest.statistics import periods_per_year, statistics
 from aura_lib.core import INCOME, LIVE, Account, Booking, BookingKind, Fill, InputError, Mode, Settings, Transfer
-from aura_lib.execution import Terms, account_terms
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.execution import Terms, account_terms, accounts
+from aura_lib.ledger import Ledger
 from aura_lib.reports import tables
 from aura_lib.reports.about import About
 from aura_lib.reports.accounting import blotter_table, lots_of
@@ -206,11 +206,6 @@ class Standing:
         ]  # fmt: skip
         columns = ["slot", "run", "job", "status", "approved", "rejected", "started", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns)
-
-
-def accounts(ledger: Ledger) -> list[str]:
-    """Names of all accounts, first opened first."""
-    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
 
 
 def books(ledger: Ledger) -> list[tuple[str, str | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,16 +13,16 @@ import pandas as pd
 from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Intent, Settings
-from aura_lib.execution import Preview
-from aura_lib.execution.context import context
+from aura_lib.execution import Preview, accounts
+from aura_lib.execution.context import in_use
 from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import Ledger
 from aura_lib.reports.about import About
-from aura_lib.risk.pretrade import Use, usage
+from aura_lib.risk.pretrade import Use
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.trade import asking, blotter, ticket, words
 from aura_lib.ui.trade.form import intent_of
-from aura_lib.ui.trade.state import Reader, Trading, accounts
+from aura_lib.ui.trade.state import SILENT, Reader, Trading
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ class Trade(Page[Trading]):
         return self._reader.read(ledger, name, self._book)
 
     def mark(self, ledger: Ledger) -> object:
-        """The journal's last entry, the clock, the switch, and whether a desk is there."""
+        """The journal's last entry, clocks, switches, whether desks are there; on the wall clock also each minute."""
         names = accounts(ledger)
         ages = [ledger.control.age(f"desk:{name}") for name in names]
-        away = [age is None or age > 15 for age in ages]
-        return ledger.journal.last(), [(ledger.control.clock(n), ledger.control.halted(n)) for n in names], away
+        away = [age is None or age > SILENT for age in ages]
+        minute = int(time() // 60) if self.state is not None and self.state.terms.clock == "wall" else 0
+        stands = [(ledger.control.clock(n), ledger.control.halted(n)) for n in names]
+        return ledger.journal.last(), stands, away, minute
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self, title: str = "Trade") -> Panel:
@@ -214,8 +217,7 @@ class Trade(Page[Trading]):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
     def _limits(self, s: Trading) -> list[Use]:
-        limits = Rulebook(self._open(), s.terms).effective(s.book, who())
-        return usage(context(s.view, s.terms, s.feed, limits, book=s.book, origin="", now=s.as_of), limits)
+        return in_use(Rulebook(self._open(), s.terms), s.view, s.feed, book=s.book, user=who(), at=s.as_of)
 
     def _open(self) -> Ledger:
         if self._ledger is None:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 
 import pandas as pd
 
-from aura_lib import data
 from aura_lib.core import Bars, Instrument, Mode, Settings
 from aura_lib.execution import Terms, account_terms
+from aura_lib.execution.connect import feed_of
 from aura_lib.execution.feed import Feed
-from aura_lib.ledger import SYSTEM, AccountView, Ledger
+from aura_lib.ledger import AccountView, Ledger
 
 MANUAL = "manual"  # the book of what people trade by hand
 SILENT = 15.0  # seconds without a sign of life after which a desk counts as away
@@ -61,11 +60,6 @@ class Trading:
         return times[times.searchsorted(pd.Timestamp(self.as_of), side="right") :]
 
 
-def accounts(ledger: Ledger) -> list[str]:
-    """The names of all open accounts, in the order they were opened."""
-    return [str(e.body["name"]) for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
-
-
 class Reader:
     """Reads an account again and again; bars stay in memory, and the view takes in only what is new."""
 
@@ -88,8 +82,7 @@ class Reader:
     def _feed(self, terms: Terms) -> Feed:
         key = (terms.source, terms.calendar)
         if key not in self._feeds:
-            load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=self._settings)
-            self._feeds[key] = Feed(load(), newer=load)
+            self._feeds[key] = feed_of(terms, self._settings)
         return self._feeds[key]
 
     @staticmethod

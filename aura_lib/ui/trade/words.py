@@ -9,6 +9,7 @@ from html import escape
 from aura_lib.core import Order, OrderStatus, Side
 from aura_lib.reports import formats, market
 from aura_lib.risk.pretrade import Use
+from aura_lib.ui.tiles import tiles
 from aura_lib.ui.trade.pieces import section, signed, table
 from aura_lib.ui.trade.state import Trading
 
@@ -59,7 +60,7 @@ def numbers(s: Trading) -> str:
     equity = account.cash + held
     reserved = sum((_reserved(s, o) for o in s.view.live_orders()), Decimal(0))
     share = f"{formats.percent(float(held / equity), sign=False)} of equity" if equity else ""
-    tiles = [
+    rows = [
         ("Equity", market.price(float(equity), money), f"{len(values)} holdings"),
         ("Cash", market.price(float(account.cash), money), f"{market.price(float(reserved), money)} in open orders"),
         ("Invested", market.price(float(held), money), share),
@@ -67,12 +68,7 @@ def numbers(s: Trading) -> str:
         ("Realised", signed(realised, money), "before fees"),
         ("Fees paid", market.price(float(account.fees), money), f"{len(s.view.fills):,} fills"),
     ]
-    inside = "".join(
-        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{escape(value)}</dd>'
-        f'<dd class="aura-beside">{escape(beside)}</dd></div>'
-        for label, value, beside in tiles
-    )
-    return f'<dl class="aura-tiles">{inside}</dl>'
+    return tiles(rows)
 
 
 def _reserved(s: Trading, order: Order) -> Decimal:

@@ -20,7 +20,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core import BrokerError, BrokerRejected, BrokerUnavailable, InputError, Mode, OutcomeUnknown
+from aura_lib.core import BrokerError, BrokerRejected, BrokerUnavailable, InputError, Mode, OutcomeUnknown, clients
 from aura_lib.execution.brokers.alpaca.keys import Keys
 
 if TYPE_CHECKING:
@@ -81,13 +81,7 @@ def client() -> None:
         ) from error
 
 
-def inside(owner: object, *names: str) -> None:
-    """Make sure of inner parts of alpaca-py that are reached for; InputError when one is not there any more."""
-    missing = [name for name in names if not hasattr(owner, name)]
-    if missing:
-        raise InputError(
-            f"this version of alpaca-py has no {type(owner).__name__}.{missing[0]}, which 0.44 had: install that one"
-        )
+inside = partial(clients.inside, package="alpaca-py", knew="0.44", error=InputError)
 
 
 class Door:

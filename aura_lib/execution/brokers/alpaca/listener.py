@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aura_lib.core import Mode
+from aura_lib.core.clients import unless
 from aura_lib.execution.brokers.alpaca.door import client, inside
 from aura_lib.execution.brokers.alpaca.keys import Keys
 
@@ -26,14 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.1  # seconds between two looks at whether it is to stop
 CONNECT = 10.0  # seconds for the connection and the keys
 FIRST, LONGEST = 1.0, 60.0  # seconds before a second attempt, and the longest between two
 QUIET = 15.0  # seconds without a word after which to wake anyway
 STALE = 300.0  # seconds without a word after which the connection is made anew
 WEBSOCKET = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 0.1, "max_queue": 1024, "open_timeout": CONNECT}
-
-T = TypeVar("T")
 
 
 class Line:
@@ -61,7 +59,7 @@ class Line:
         while not stopped.is_set():
             stream = self._stream()
             try:
-                await _unless(stopped, self._connect(stream))
+                await unless(stopped, self._connect(stream))
                 if not stopped.is_set():
                     wake()
                     failures = 0 if await self._hear(stream, wake, stopped) else failures + 1
@@ -72,7 +70,7 @@ class Line:
                 with suppress(OSError, _lost()):
                     await stream.close()
             if not stopped.is_set():
-                await _unless(stopped, asyncio.sleep(self.wait(max(failures, 1))))
+                await unless(stopped, asyncio.sleep(self.wait(max(failures, 1))))
 
     def wait(self, failures: int) -> float:
         """Seconds before the next attempt: longer after every failure, and never the same for all who failed."""
@@ -104,7 +102,7 @@ class Line:
         while not stopped.is_set() and time.monotonic() - last < self._stale:
             try:
                 async with asyncio.timeout(self._quiet):
-                    frame = await _unless(stopped, socket.recv())
+                    frame = await unless(stopped, socket.recv())
             except TimeoutError:
                 wake()
                 continue
@@ -122,16 +120,3 @@ def _lost() -> type[Exception]:
     from websockets.exceptions import WebSocketException
 
     return WebSocketException
-
-
-async def _unless(stopped: Event, what: Coroutine[Any, Any, T]) -> T | None:
-    """The result, or None as soon as it is to stop."""
-    task = asyncio.ensure_future(what)
-    try:
-        while not task.done() and not stopped.is_set():
-            await asyncio.wait({task}, timeout=LOOK)
-        return task.result() if task.done() else None
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
