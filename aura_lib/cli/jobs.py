@@ -116,7 +116,7 @@ def register(app: typer.Typer) -> None:
         settings, late = Settings.load(), timedelta(seconds=seconds(grace))
         with ExitStack() as stack:
             runner = Runner(settings, stack.enter_context(Ledger.open(settings)))
-            chosen = names or _on_wall_clocks(runner)
+            chosen, left_out = (names, []) if names else _on_wall_clocks(runner)
             scheduler = Scheduler(runner, chosen, grace=late)
             planned = scheduler.planned(datetime.now(UTC))
             held = stack.pop_all()
@@ -130,7 +130,8 @@ def register(app: typer.Typer) -> None:
             with held:
                 _serve(scheduler)
 
-        return Answer(rows, (table("Scheduled", {n: n for n in rows[0]}, rows), "Ctrl-C stops it."), then=serve)
+        told = (table("Scheduled", {n: n for n in rows[0]}, rows), *(f"NOT scheduled: {why}" for why in left_out))
+        return Answer(rows, (*told, "Ctrl-C stops it."), then=serve)
 
     runs = typer.Typer(help="What became of the runs.", invoke_without_command=True)
     app.add_typer(runs, name="runs")
@@ -260,21 +261,26 @@ def ran_answer(ran: Ran, account: str) -> Answer:
     return Answer(data, (*told.show, shown, last))
 
 
-def _on_wall_clocks(runner: Runner) -> list[str]:
-    """The jobs of the project that the scheduler can run; none of them is an error that says why."""
+def _on_wall_clocks(runner: Runner) -> tuple[list[str], list[str]]:
+    """The jobs of the project that the scheduler can run, and why others that are meant for it may not trade.
+
+    Without any that can, an error says why.
+    """
     from aura_lib.core import AuraError, InputError
     from aura_lib.jobs.scheduler import check
 
-    good, bad = [], []
+    good: list[str] = []
+    bad: list[AuraError] = []
     for file in sorted((runner.root / "jobs").glob("*.yaml")):
         try:
             check(runner, str(file))
             good.append(str(file))
         except AuraError as error:
-            bad.append(str(error))
+            bad.append(error)
     if not good:
-        raise InputError(f"there is no job to schedule in {runner.root / 'jobs'}. {' · '.join(bad)}".strip())
-    return good
+        told = " · ".join(map(str, bad))
+        raise InputError(f"there is no job to schedule in {runner.root / 'jobs'}. {told}".strip())
+    return good, [str(error) for error in bad if not isinstance(error, InputError)]
 
 
 def _serve(scheduler: Scheduler) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from aura_lib.access import who
 from aura_lib.core import (
     UNSETTLED,
+    BrokerUnavailable,
     Calendar,
     DataError,
     InputError,
@@ -20,6 +21,7 @@ from aura_lib.core import (
     PermissionDenied,
     Run,
     Schedule,
+    TimeInForce,
     WallClock,
     iso,
     utc,
@@ -32,6 +34,7 @@ from aura_lib.jobs.known import Known
 from aura_lib.jobs.promotion import Candidate, objection, relative
 from aura_lib.jobs.replay import run_slot
 from aura_lib.jobs.runner import Runner, check_schedule
+from aura_lib.ledger import AccountView
 
 BACK = timedelta(days=400)  # in which a schedule has a slot
 
@@ -57,6 +60,22 @@ def allowed(runner: Runner, job: Job, terms: Terms) -> None:
         return
     kind = NotPromoted if [one.rule for one in absent] == ["promotion"] else PermissionDenied
     raise kind(f"job {job.name} may not trade on {job.account}: {'; '.join(one.why for one in absent)}")
+
+
+def unheard(view: AccountView, book: str, calendar: Calendar, slot: datetime) -> str:
+    """Why a book is not known as it stood at a slot: orders of a session that was over, whose end nobody was told.
+
+    What they filled is missing in the book, and a notebook would wish for it again.
+    """
+    open_yet = [o for o in view.live_orders(book) if o.intent.time_in_force is not TimeInForce.GTC]
+    over = [o for o in open_yet if calendar.next_close(o.time) <= slot]
+    if not over:
+        return ""
+    last, names = max(calendar.next_close(o.time) for o in over), ", ".join(o.client_id for o in over[:3])
+    return (
+        f"{len(over)} orders of book {book} were good until {iso(last)} at the latest, and the broker has not told yet "
+        f"what became of them ({names}): the book is not known as it stands"
+    )
 
 
 # ---- one slot, now -------------------------------------------------------------------------------------------------
@@ -107,8 +126,18 @@ def run_now(runner: Runner, job: Job, *, now: Callable[[], datetime] | None = No
             runner.ledger, job.account, job.book, job.capital, who=who(), reason=reason, at=slot, desk=desk,
             patience=PATIENCE,
         )  # fmt: skip
+        _heard(runner, job, terms, slot)
         run = run_slot(runner, job, slot, desk)
         return Ran(run, slot, ended, _sent(runner, job, run))
+
+
+def _heard(runner: Runner, job: Job, terms: Terms, slot: datetime) -> None:
+    """Wait until the broker has told what became of earlier orders; BrokerUnavailable when it does not."""
+    end = time.monotonic() + PATIENCE
+    while why := unheard(runner.ledger.account(job.account), job.book, Calendar.of(terms.calendar), slot):
+        if time.monotonic() > end:
+            raise BrokerUnavailable(why)
+        time.sleep(0.05)
 
 
 def _sent(runner: Runner, job: Job, run: Run) -> tuple[Order, ...]:

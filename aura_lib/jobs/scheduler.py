@@ -47,11 +47,11 @@ from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.due import GRACE, Policy, due
 from aura_lib.jobs.job import Job
 from aura_lib.jobs.known import Known
-from aura_lib.jobs.live import allowed
+from aura_lib.jobs.live import allowed, unheard
 from aura_lib.jobs.replay import fund, run_slot, source_of
 from aura_lib.jobs.retention import prune
 from aura_lib.jobs.runner import Runner, check_schedule
-from aura_lib.ledger import Slot
+from aura_lib.ledger import AccountView, Slot
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ TICK = 1.0  # seconds between two looks at the clock
 ROUND = timedelta(seconds=60)  # between two rounds at most
 DAY = timedelta(days=1)  # between two anchors of the ledger and prunings of outputs
 AHEAD = timedelta(days=370)
-SOON = timedelta(seconds=5)  # between two rounds while a book at a real broker has no money yet
+SOON = timedelta(seconds=5)  # between two rounds while a book at a real broker has no money, or a slot has to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ class Scheduler:
         self._held: dict[tuple[str, datetime], str] = {}  # slots that could not be run yet, and why
         self._known = Known(runner.settings)
         self._desks: dict[str, DeskProcess] = {}  # of accounts at a real broker: they stand
+        self._views: dict[str, AccountView] = {}  # and as they were last seen
         self._wake: datetime | None = None
         self._seen = self._clock.now()
         self._cared = self._seen - DAY
@@ -231,6 +232,7 @@ class Scheduler:
         return taken.status != RunStatus.FAILED or taken.attempt > job.retries
 
     def _miss(self, job: Job, slot: datetime, why: str, now: datetime) -> None:
+        self._held.pop((job.name, slot), None)
         if self._runner.missed(job, slot, why, now):
             log.warning("job %s missed its slot %s: %s", job.name, iso(slot), why)
 
@@ -282,29 +284,43 @@ class Scheduler:
             desk = DeskProcess(self._runner.settings, job.account)
             desk.start()
             self._desks[job.account] = desk
-        return later if not self._without_capital(job) else now + SOON
+        waits = self._without_capital(job) or any(name == job.name for name, _ in self._held)
+        return now + SOON if waits else later
 
     def _without_capital(self, job: Job, slot: datetime | None = None) -> str:
         """Why the book of a job at a real broker has no money yet; empty when it has."""
+        if job.book in self._view(job.account).cash:
+            return ""
         try:
             give_capital(
                 self._ledger, job.account, job.book, job.capital, who=who(), at=slot,
                 reason=f"opening capital of job {job.name}", desk=self._desks.get(job.account),
             )  # fmt: skip
         except (InputError, BrokerUnavailable) as error:
-            log.warning("job %s: %s", job.name, error)
             return str(error)
         return ""
 
+    def _view(self, account: str) -> AccountView:
+        view = self._views[account] = self._ledger.account(account, self._views.get(account))
+        return view
+
     def _trade(self, terms: Terms, ready: Sequence[tuple[datetime, Job]], now: datetime) -> None:
         """Run what is ready while its orders can still be sent; the desk that stands does the rest."""
+        calendar = Calendar.of(terms.calendar)
         for slot, job in ready:
-            if now >= (ended := Calendar.of(terms.calendar).next_close(slot)):
+            if now >= (ended := calendar.next_close(slot)):
                 self._miss(job, slot, f"the session that its orders were for ended at {iso(ended)}: none was made", now)
-            elif why := self._without_capital(job, slot):
-                self._held[job.name, slot] = why  # tried again while the slot is on time
+            elif why := self._without_capital(job, slot) or unheard(self._view(terms.name), job.book, calendar, slot):
+                self._hold(job, slot, why)
             else:
+                self._held.pop((job.name, slot), None)
                 self._fire(job, slot, self._desks.get(terms.name))
+
+    def _hold(self, job: Job, slot: datetime, why: str) -> None:
+        """Leave a slot for later: it is tried again, as long as it is on time."""
+        if self._held.get((job.name, slot)) != why:
+            log.warning("job %s waits with its slot %s: %s", job.name, iso(slot), why)
+        self._held[job.name, slot] = why
 
     def _in_the_way(self, job: Job, slot: datetime) -> str:
         """The reason, if it was waited for: no bar of the slot in all that time, or no money in its book."""

@@ -344,3 +344,49 @@ def test_the_desk_of_an_account_at_a_broker_stands_while_the_scheduler_lives(
         scheduler.round(now)
         assert len(made) == 1 and not made[0].stopped
     assert made[0].stopped
+
+
+# ---- what people are told ------------------------------------------------------------------------------------------
+def test_the_command_schedules_what_it_can_and_says_what_may_not_trade_and_why(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aura_lib.cli.jobs import _on_wall_clocks
+
+    with pytest.raises(InputError, match=r"there is no job to schedule.*AURA_ALLOW_LIVE=1.*mode is paper"):
+        _on_wall_clocks(runner)
+    open_account(runner.ledger, Terms("try", broker="alpaca", clock="wall", source=SOURCE))
+    write_project(runner.root, {"third": job_text("paper", "try")})
+    good, left_out = _on_wall_clocks(runner)
+    assert [Path(name).stem for name in good] == ["third"]
+    assert len(left_out) == 2 and all("may not trade on real" in why for why in left_out)
+
+
+def test_a_preview_shows_what_is_missing_before_it_says_that_nothing_was_sent(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aura_lib.cli.jobs import preview_answer
+
+    everything(runner, monkeypatch, but="allow_live")
+    monkeypatch.setattr(runner, "preview", lambda *_, **__: {"intents": [], "decisions": []})
+    answer = preview_answer(preview(runner, load("job", runner.root), "2012-01-06"), [])
+    lines = str(answer.show[-1]).splitlines()
+    assert f"MISSING: {SENTENCES['allow_live']}." in lines and lines[-2:] == ["Promoted.", "Nothing was sent."]
+    assert answer.data["missing"] == (SENTENCES["allow_live"],) and answer.data["promoted"]
+
+
+def test_the_doctor_tells_of_orders_that_nobody_follows_and_of_an_account_that_is_rehearsed(
+    live_day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aura_lib.cli import doctor
+
+    proposed(live_day)
+    for name in ("API_KEY", "SECRET_KEY"):
+        monkeypatch.setenv(f"ALPACA_LIVE_{name}", "k")
+    monkeypatch.setenv("ALPACA_LIVE_TRADING_URL", "http://127.0.0.1:9000")
+    patient = doctor.Patient(live_day.settings, live_day.root, datetime.now(UTC), live_day.ledger, "")
+    assert "at http://127.0.0.1:9000 in place of alpaca (ALPACA_LIVE_TRADING_URL)" in doctor.brokers(patient).found
+    assert doctor._desk(live_day.ledger, "real").found.startswith("real: a desk is at work")
+    live_day.leave()
+    found = doctor._desk(live_day.ledger, "real")
+    assert found.found == "real: 2 orders are at its broker, and no desk books their fills"
+    assert "`aura job schedule`" in found.todo

@@ -57,6 +57,7 @@ from tests.jobs.at_broker import (
     MINUTE,
     MON,
     MON_OPEN,
+    NEXT_FRI,
     holds,
     job_text,
     open_at,
@@ -324,6 +325,39 @@ def test_a_desk_that_dies_between_slot_and_open_is_followed_by_one_that_books_th
     day.sit()
     day.once()
     assert posts(day.rehearsal) == 2
+
+
+def test_a_slot_waits_until_it_is_known_what_became_of_the_orders_before_it(day: Day) -> None:
+    with day.scheduler() as scheduler:
+        scheduler.tick()
+        day.close()
+        scheduler.tick()
+        day.leave()
+        day.open()  # filled, and no desk was told
+        day.rehearsal.venue.advance(NEXT_FRI + MINUTE)
+        day.clock.time = NEXT_FRI + 5 * MINUTE
+        scheduler.tick()
+        assert day.ran == [FRI], "its book would lack what it holds, and it would buy it again"
+        day.sit()
+        day.work()
+        day.clock.time += MINUTE
+        day.down = lambda: None
+        scheduler.tick()
+        assert day.ran == [FRI, NEXT_FRI]
+
+
+def test_a_slot_that_waited_in_vain_is_missed_for_the_reason_that_it_waited_for(day: Day) -> None:
+    with day.scheduler() as scheduler:
+        scheduler.tick()
+        day.close()
+        scheduler.tick()
+        day.leave()
+        day.clock.time = NEXT_FRI + 5 * MINUTE
+        scheduler.tick()
+        day.clock.time = NEXT_FRI + timedelta(hours=2)
+        scheduler.tick()
+    (why,) = day.missed()
+    assert why.startswith(f"2 orders of book m were good until {iso(MON)} at the latest, and the broker has not told")
 
 
 def test_a_late_slot_is_run_while_its_session_lasts_and_is_missed_after_it(day: Day) -> None:
