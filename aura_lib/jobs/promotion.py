@@ -45,8 +45,6 @@ def promote(
     that is for every live account, so it needs the right on all.
     """
     account_class, person = _class(to), who()
-    if account_class is Mode.LIVE:
-        may(settings.home, person, Action.PROMOTE, account_class, ALL)
     now = candidate(path, parameters, root)
     evidence = next((e for e in reversed(ledger.evidence()) if e.binding.id == now.bound.binding.id), None)
     if evidence is None:
@@ -56,6 +54,8 @@ def promote(
     vault = Vault(settings.home)
     if promoted(ledger, evidence.binding.id, account_class, vault.public_key):
         return next(p for p in promotions(ledger) if (p.binding, p.account_class) == (evidence.binding, account_class))
+    if account_class is Mode.LIVE:
+        may(settings.home, person, Action.PROMOTE, account_class, ALL)
     promotion = Promotion(
         evidence.binding, account_class, now.path, evidence.run, person, datetime.now(UTC), vault.public_key
     )

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from aura_lib.access import who
+from aura_lib.backtest.evidence import Policy
 from aura_lib.core import (
     AuraError,
     BrokerUnavailable,
     Evidence,
+    Examination,
+    Finding,
     InputError,
     Mode,
     NotPromoted,
@@ -43,6 +46,9 @@ from tests.jobs.test_live_faults import BINDING, THU_NIGHT, Day, Standing
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 REAL, TRY = Terms("real", Mode.LIVE, "alpaca", "wall", source=SOURCE), Terms("try", broker="alpaca", clock="wall")
+
+
+CAUSAL = Finding("causality", 0.0, 0.0, False, True, "Nothing moved.", (Mode.PAPER, Mode.LIVE))
 
 
 def rights(home: Path, *lines: str) -> None:
@@ -103,7 +109,8 @@ def runner(tmp_path: Path, aura_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
         given = {"mode": "live", "book": "m"}
         now = candidate(tmp_path / "idea.ipynb", given, tmp_path).bound
         evidence = Evidence(
-            "idea-1", now.binding, "idea.ipynb", now.parameters, now.sources, "snap", {}, datetime.now(UTC)
+            "idea-1", now.binding, "idea.ipynb", now.parameters, now.sources, "snap", {}, datetime.now(UTC),
+            Examination((CAUSAL,), "Enough.", policy=Policy.load(root=tmp_path).id),
         )  # fmt: skip
         ledger.journal.append(SYSTEM, "evidence", encode(evidence))
         yield made
@@ -185,6 +192,9 @@ def test_promotion_to_live_needs_its_own_permission_and_names_the_account_class(
     rights(runner.settings.home, "{do: promote, on: real}")
     with pytest.raises(PermissionDenied, match=r"may not `promote` on ALL"):
         promote(runner.ledger, runner.settings, notebook, given, "live", runner.root)
+    rights(runner.settings.home, "{do: promote, on: all}")
+    made = promote(runner.ledger, runner.settings, notebook, given, "live", runner.root)
+    assert (made.account_class, made.who) == (Mode.LIVE, who())
 
 
 # ---- asked by the desk ---------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ class Day:
         self.leave()
         terms = scheduling.account_terms(self.ledger, "real")
         keys = Keys(Mode.PAPER, self.rehearsal.key, self.rehearsal.secret, self.rehearsal.url)
-        door = Door(keys, pace=Pace(per_minute=1_000_000), timeout=(5.0, 20.0))
+        door = Door(keys, pace=Pace(per_minute=1_000_000), timeout=(60.0, 60.0))
         broker = AlpacaBroker(keys, "real", grace=0.0, door=door, clock=self.clock)
         self.stack.callback(broker.close)
         lease = self.ledger.control.acquire("real", 3600)
@@ -151,7 +151,7 @@ class Day:
 
     def work(self, done: Callable[[], bool] | None = None) -> None:
         """The desk works until something came about, or else until nothing is left to do."""
-        desk, end = self.desk, time.monotonic() + 60
+        desk, end = self.desk, time.monotonic() + 120
         assert desk is not None
         while True:
             desk.woken.set()
