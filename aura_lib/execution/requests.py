@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aura_lib.core import InputError, iso
-from aura_lib.execution import asked, money, protection, slicing
+from aura_lib.execution import asked, capital, money, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.execution.reconcile.mending import mend
@@ -44,6 +44,7 @@ def refused(request: Request, why: str) -> Line:
 
 OF_SHADOWS = frozenset({"cancel", "halt", "replace"})  # all that a shadow has are baskets
 HANDLERS: dict[str, Handler] = {
+    "allocate": capital.allocate,
     "booking": money.booking,
     "cash": money.cash,
     "cancel": asked.cancel,
