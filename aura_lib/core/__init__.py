@@ -26,6 +26,7 @@ from aura_lib.core.errors import (
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
+from aura_lib.core.legs import Leg, Side, package, payoff, worst_case
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -40,7 +41,6 @@ from aura_lib.core.orders import (
     Order,
     OrderStatus,
     OrderType,
-    Side,
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
@@ -117,6 +117,7 @@ __all__ = [
     "Instrument",
     "Intent",
     "LedgerError",
+    "Leg",
     "Listener",
     "Mandate",
     "Market",
@@ -160,9 +161,12 @@ __all__ = [
     "fold",
     "iso",
     "option_of",
+    "package",
+    "payoff",
     "project_root",
     "rate",
     "step",
     "utc",
     "watched",
+    "worst_case",
 ]
