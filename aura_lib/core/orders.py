@@ -210,6 +210,13 @@ class Intent:
         """Quantity with its sign: negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 
+    @property
+    def traded(self) -> tuple[tuple[Instrument, Decimal], ...]:
+        """What changes hands when it is filled, with its sign: the contracts of all packages, else the instrument."""
+        if not self.legs:
+            return ((self.instrument, self.signed),)
+        return tuple((leg.instrument, self.quantity * leg.signed) for leg in self.legs)
+
 
 @dataclass(frozen=True, slots=True)
 class Basket:

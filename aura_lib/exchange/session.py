@@ -141,7 +141,7 @@ class Session:
         for w in self._due:
             bar = bars[w.symbol]
             if bar is not None and (made := offer(w, bar, at, first, last)) is not None:
-                queue.append((priority(w, made, enlarges=self._enlarges(w)), w, made, bar))
+                queue.append((priority(w, made, self._turn(w)), w, made, bar))
         for package in self._packages:
             for phase in _phases(package, at):
                 key = (phase, 1, MARKET, "", 0, package.sequence)  # as one that buys at the market
@@ -149,13 +149,20 @@ class Session:
         if len(queue) > 1:
             queue.sort()  # a sorted list is a heap; keys differ, their last part is a running number
 
-    def _enlarges(self, w: Working) -> bool:
-        """Whether an order of a margin account would make its position larger; it waits for those that do not."""
-        if not self._floor.terms.margin:
-            return False
+    def _turn(self, w: Working) -> int:
+        """Who goes first at one moment: sells; on margin what makes a position smaller, sells first.
+
+        Before them all what buys back written options on an account that may not be short: their cover is sold after.
+        """
+        purse = self._floor.purse
+        if not (self._floor.terms.margin or purse.writes):
+            return int(w.buys)
         position = self._floor.books.positions.get(w.symbol)
         held = ZERO if position is None else position.quantity
-        return abs(held + (w.remaining if w.buys else -w.remaining)) > abs(held)
+        if held < 0 and w.buys and not self._floor.terms.short:
+            return -1
+        after = held + (w.remaining if w.buys else -w.remaining)
+        return w.buys + 2 * (self._floor.terms.margin and abs(after) > abs(held))
 
     def _mark(self) -> None:
         """From here on accounts are valued at the close of this bar: before it, at the one before."""
@@ -267,7 +274,7 @@ class Session:
             exit_order.quantity += quantity
         left = exit_offer(exit_order, bar, made.phase)
         if left is not None:
-            key = priority(exit_order, left, enlarges=False)
+            key = priority(exit_order, left, int(exit_order.buys))
             heapq.heappush(self._queue, (key, exit_order, left, bar))
 
     def _end(self, w: Working) -> None:

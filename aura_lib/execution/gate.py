@@ -109,7 +109,8 @@ def checked(
 
 def _needed(known: pretrade.Context, intents: Sequence[Intent]) -> Mapping[str, pretrade.Price]:
     """The prices that a verdict can ask for: of a market of thousands only what is wished, held or on its way."""
-    instruments = [i.instrument for i in intents] + [o.intent.instrument for o in known.orders]
+    wished = [*intents, *(o.intent for o in known.orders)]
+    instruments = [instrument for intent in wished for instrument, _ in intent.traded]
     for account in (known.account, known.book):
         instruments += [p.instrument for p in account.positions.values()]
     names = {i.symbol for i in instruments} | {i.underlying or "" for i in instruments}

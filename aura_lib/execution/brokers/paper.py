@@ -39,6 +39,7 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.exchange import Costs, Event, Exchange
+from aura_lib.exchange.working import package_of
 from aura_lib.execution.feed import Feed
 
 EXIT = "/exit"  # what the exchange puts behind the client id of a bracket, to name the order that closes it
@@ -280,7 +281,7 @@ def _refusing() -> Iterator[None]:
 
 
 def _parent(client_id: str) -> str:
-    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else ""
+    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else package_of(client_id)
 
 
 def _told(order: Order) -> BrokerOrder:
