@@ -134,7 +134,8 @@ def objection(order: Order, seat: Seat) -> str:
             seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
             buying_power=seat.buying_power,
         )  # fmt: skip
-        orders, recent = ([o for o in some if o.client_id != old.client_id] for some in (known.orders, known.recent))
+        gone = {old.client_id, *seat.view.packages.get(old.client_id, {}).values()}
+        orders, recent = ([o for o in some if o.client_id not in gone] for some in (known.orders, known.recent))
         decision = pretrade.check([order.intent], replace(known, orders=orders, recent=recent), limits)[0]
     except DataError as error:
         return str(error)
