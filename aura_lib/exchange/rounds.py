@@ -57,11 +57,11 @@ def play(
 ) -> list[Event]:
     """Match open orders that `takes` says (by client id) with the best prices of their symbols.
 
-    It takes two moments: `time`, and the microsecond after it; where packages wait, the one after that too. Sizes limit
-    what all orders of a side take together when the exchange's `FillModel` has a volume share of one. `opening` and
-    `closing` say that these are the first or the last prices of a session: OPG and CLS orders fill then, and what is
-    good for the day expires at its end. All accounts are valued in the middle. A bid above its ask or a time before the
-    last match raises DataError and InputError, and nothing changes.
+    It takes two moments: `time`, and the microsecond after it; packages come last. Sizes limit what all orders of a
+    side take together when the exchange's `FillModel` has a volume share of one. `opening` and `closing` say that these
+    are the first or the last prices of a session: OPG and CLS orders fill then, and what is good for the day expires at
+    its end. All accounts are valued in the middle. A bid above its ask or a time before the last match raises DataError
+    and InputError, and nothing changes.
     """
     floor, moment = exchange._floor, utc(time)
     _check(floor, moment, touches)
@@ -73,7 +73,7 @@ def play(
     buys = _Side(floor, moment + INSTANT, asks, middle, lambda w: w.buys and takes(w.order.client_id), opening, closing)
     events += buys.play()
     if any(isinstance(w, Package) and takes(w.order.client_id) for w in floor.working.values()):
-        events += _Packages(floor, moment + 2 * INSTANT, bids, asks, middle, takes, opening, closing).play()
+        events += _Packages(floor, moment + INSTANT, bids, asks, middle, takes, opening, closing).play()
     return events
 
 
