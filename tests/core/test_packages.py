@@ -128,7 +128,7 @@ def test_legs_of_one_side_have_a_net_price_of_its_sign(side: Side, limit: str) -
         Intent.of_legs((Leg(LOW, side), Leg(HIGH, side)), D(1), D(limit))
 
 
-# ---- the most that can be lost -----------------------------------------------------------------------------------------
+# ---- the most that can be lost ---------------------------------------------------------------------------------------
 def contract(right: str, strike: int, day: int = 20) -> Instrument:
     return Instrument(
         f"A{day}{right}{strike}", AssetClass.OPTION, multiplier=D(100), underlying="A", expiry=date(2026, 3, day),
@@ -172,8 +172,10 @@ def test_written_options_of_two_days_may_each_meet_their_worst_price() -> None:
 
 
 def test_options_on_several_underlyings_lose_apart() -> None:
-    other = Instrument("B", AssetClass.OPTION, multiplier=D(100), underlying="B", expiry=date(2026, 3, 20), strike=D(50),
-                       right=Right.PUT)  # fmt: skip
+    other = Instrument(
+        "B", AssetClass.OPTION, multiplier=D(100), underlying="B", expiry=date(2026, 3, 20), strike=D(50),
+        right=Right.PUT,
+    )  # fmt: skip
     assert worst_case({contract("P", 100): D(-1), other: D(-1)}) == 15_000
 
 

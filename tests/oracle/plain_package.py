@@ -1,4 +1,4 @@
-"""Packages of options, told slowly: what they cost, what they may lose, how a venue fills them, how an order counts them.
+"""Packages of options, told slowly: what they cost and may lose, how a venue fills them, how an order counts them.
 
 It imports nothing of ours. Options are (right, strike, days to expiry) with right "C" or "P"; a package is a list of
 (option name, signed contracts). The most that options can lose is looked for at every cent of a grid, not at strikes.
@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 Option = tuple[str, int, int]
+Wish = tuple[str, Sequence[tuple[str, int]], int, Decimal | None]  # name, legs, quantity, net limit
 SIZE = 100
 
 
@@ -47,8 +48,8 @@ class PlainVenue:
         closes: Mapping[str, Decimal],
         orders: Sequence[tuple[str, Sequence[tuple[str, int]], int, Decimal | None]],
     ) -> None:
-        """The day of some orders (name, legs, quantity, net limit), in the order they came."""
-        for name, legs, wanted, limit in orders:
+        """The day of some orders: what has a limit is met at its open, what has none at its close, as they came."""
+        for name, legs, wanted, limit in sorted(orders, key=lambda order: order[3] is None):
             if any(symbol not in closes for symbol, _ in legs):
                 self.ends[name] = "expired"
                 continue
@@ -70,7 +71,7 @@ class PlainVenue:
         return moved.quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
 
     def _charge(self, value: Decimal) -> Decimal:
-        return (value * self.fee).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+        return (value * self.fee).quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
 
     def _trade(self, name: str, symbol: str, units: int, price: Decimal) -> None:
         value = price * abs(units) * SIZE
