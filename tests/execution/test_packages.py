@@ -51,7 +51,7 @@ def test_a_package_is_one_order_whose_legs_fill_at_their_own_prices(floor: Floor
     package, *legs = view.orders.values()
     assert (package.status, package.filled) == (OrderStatus.FILLED, 3)
     assert {(o.parent, o.intent.symbol, o.status, o.filled) for o in legs} == {
-        (package.client_id, C105.symbol, OrderStatus.FILLED, 3), (package.client_id, C110.symbol, OrderStatus.FILLED, 3),
+        (package.client_id, symbol, OrderStatus.FILLED, 3) for symbol in (C105.symbol, C110.symbol)
     }  # fmt: skip
     assert view.account("m").holdings == {C105.symbol: 3, C110.symbol: -3}
     assert sorted((f.symbol, f.signed, f.price) for f in view.fills) == [
