@@ -41,6 +41,7 @@ from aura_lib.core import (
 )
 from aura_lib.exchange import Costs, Event, Exchange
 from aura_lib.exchange.busts import bust
+from aura_lib.exchange.working import package_of
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger.frozen import begin
 
@@ -306,7 +307,7 @@ def _refusing() -> Iterator[None]:
 
 
 def _parent(client_id: str) -> str:
-    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else ""
+    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else package_of(client_id)
 
 
 def _told(order: Order) -> BrokerOrder:
