@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer, after_boot
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -154,6 +154,7 @@ __all__ = [
     "TimeInForce",
     "Transfer",
     "WallClock",
+    "after_boot",
     "canonical",
     "day_or_moment",
     "decode",

@@ -43,7 +43,7 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
 
 def judge(received: Received, seat: Seat) -> list[Decision]:
     """Kill switch, permission, promotion, the checks before a trade, what the broker can take: the first no decides."""
-    basket, terms, view = received.basket, seat.terms, seat.view
+    basket, terms, view = received.basket, seat.terms, seat.standing
     seat.look(now=True)
     if halted := seat.halted(basket.book):
         return refuse(basket, "halted", halted)
@@ -57,13 +57,13 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
     elif not _promoted(seat, received.token.binding):
         return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
     if basket.book not in view.cash:
-        return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
+        return refuse(basket, "book", basket.book, f"an open book of {view.name}")
     return weighed(basket, seat)
 
 
 def weighed(basket: Basket, seat: Seat) -> list[Decision]:
     """The checks before a trade, and what the broker can take: all that no permission or promotion has a say in."""
-    verdict = checked(basket, seat.terms, seat.view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    verdict = checked(basket, seat.terms, seat.standing, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
     return [_capable(decision, basket, seat) for decision in verdict]
 
 

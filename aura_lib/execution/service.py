@@ -17,11 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from aura_lib.core import Broker, BrokerUnavailable, LedgerError, Listener, Settings, SimulatedClock, utc
+from aura_lib.core import Broker, BrokerUnavailable, Clock, LedgerError, Listener, Settings, SimulatedClock, utc
 from aura_lib.ledger import Lease, LeaseLost, Ledger
 
 if TYPE_CHECKING:
+    from aura_lib.execution.accounts import Terms
     from aura_lib.execution.desk import Desk
+    from aura_lib.execution.feed import Feed
+    from aura_lib.execution.shadow.desk import ShadowDesk
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,9 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     terms = account_terms(ledger, account)
     feed = feed_of(terms, settings)
     clock = clock_of(terms, _moment(ledger, account, feed.bars.start))
+    if terms.shadow_of:
+        _look_on(settings, ledger, terms, lease, feed, clock, going)
+        return
     broker = connect(terms, settings, feed, clock, opened(ledger, account))
     if isinstance(clock, SimulatedClock) and isinstance(broker, PaperBroker):
         clock.advance(max(clock.now(), broker.time()))
@@ -69,15 +75,43 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
         with _listening(desk, broker):
-            while going():
-                before = ledger.stamp()
-                if not desk.cycle():
-                    rest(ledger, desk, before)
+            _rounds(ledger, desk, going)
     finally:
         broker.close()
 
 
-def rest(ledger: Ledger, desk: Desk, before: int | None) -> None:
+def _look_on(
+    settings: Settings,
+    ledger: Ledger,
+    terms: Terms,
+    lease: Lease,
+    feed: Feed,
+    clock: Clock,
+    going: Callable[[], bool],
+) -> None:
+    """Be the desk of a shadow: it sees a broker and has none."""
+    from aura_lib.access import Vault
+    from aura_lib.execution.accounts import account_terms
+    from aura_lib.execution.shadow.desk import ShadowDesk
+    from aura_lib.execution.shadow.onlooker import onlooker
+
+    broker = onlooker(ledger, account_terms(ledger, terms.shadow_of), settings, clock)
+    try:
+        desk = ShadowDesk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
+        desk.start()
+        _rounds(ledger, desk, going)
+    finally:
+        broker.close()
+
+
+def _rounds(ledger: Ledger, desk: Desk | ShadowDesk, going: Callable[[], bool]) -> None:
+    while going():
+        before = ledger.stamp()
+        if not desk.cycle():
+            rest(ledger, desk, before)
+
+
+def rest(ledger: Ledger, desk: Desk | ShadowDesk, before: int | None) -> None:
     """Wait until somebody writes to the ledger, or the broker's stream tells of something, but not for long."""
     if before is None:
         desk.woken.wait(IDLE_SECONDS)

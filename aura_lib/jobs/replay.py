@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aura_lib.core import Calendar, InputError, Run, RunFailed, RunStatus, Schedule, iso, utc
-from aura_lib.execution import DeskProcess, advance, paper_account
+from aura_lib.execution import DeskProcess, account_terms, advance, paper_account
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.job import Job
 from aura_lib.jobs.runner import Runner, check_schedule
@@ -79,7 +79,9 @@ def source_of(runner: Runner, job: Job) -> str:
 
 
 def fund(runner: Runner, job: Job) -> None:
-    """Ask the desk to open the job's book with its capital; asking again changes nothing."""
+    """Ask the desk to open the job's book with its capital; asking again changes nothing. A shadow has none."""
+    if account_terms(runner.ledger, job.account).shadow_of:
+        return
     key = f"cash:{job.account}:{job.book}:opening"
     body = {"book": job.book, "amount": job.capital, "why": f"opening capital of job {job.name}"}
     runner.ledger.inbox.ask(job.account, "cash", body, key)

@@ -44,6 +44,11 @@ class Seat:
         self._renewed = self._looked = time.monotonic()
         self._halts: dict[str, str] = {}
 
+    @property
+    def standing(self) -> AccountView:
+        """The account that orders are judged by: books, holdings, and what is on its way."""
+        return self.view
+
     # ---- the lease -------------------------------------------------------------------------------------------------
     def keep(self) -> None:
         """Renew the lease when a quarter of it is over, and tell that the desk is at work."""

@@ -29,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended")  # they change nothing here
+TOLD_ONLY = ("desk.started", "mended", "seen")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ class Course:
     def brought(self) -> Decimal:
         """What units cost, as a whole, that were imported or transferred here, less those transferred away."""
         told = [e for e in self.entries if isinstance(e, Booking)]
-        return sum((e.quantity * e.price * e.instrument.multiplier for e in told if e.price and e.instrument), ZERO)
+        came = [e for e in told if e.kind in (BookingKind.IMPORT, BookingKind.TRANSFER)]
+        return sum((e.quantity * e.price * e.instrument.multiplier for e in came if e.price and e.instrument), ZERO)
 
     def take(self, entry: Fill | Booking) -> None:
         """Write one entry down. One that cannot be booked raises InputError and changes nothing."""
