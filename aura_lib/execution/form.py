@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -80,6 +80,28 @@ def number(label: str, text: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise InputError(f"{label} must be above zero, not {text.strip()}")
     return value
+
+
+def targets(texts: Iterable[str]) -> dict[str, float]:
+    """Symbol → weight, of texts such as AAPL=0.3 or AAPL=30%; each symbol once."""
+    found: dict[str, float] = {}
+    for text in texts:
+        symbol, equals, weight = text.rpartition("=")
+        if not equals or not symbol.strip():
+            raise InputError(f"expected SYMBOL=WEIGHT such as AAPL=0.3 or AAPL=30%, not {text!r}")
+        name = symbol.strip().upper()
+        if name in found:
+            raise InputError(f"{name} has two targets")
+        found[name] = _weight(name, weight.strip())
+    return found
+
+
+def _weight(symbol: str, text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        raise InputError(f"{symbol}={text}: a weight is a number such as 0.3 or 30%") from None
+    return value / 100 if text.endswith("%") else value
 
 
 def told(intent: Intent) -> str:
