@@ -39,7 +39,8 @@ def answer(view: AccountView, terms: Terms, request: Request, now: datetime) -> 
 
 def refused(request: Request, why: str) -> Line:
     """The entry that says that a request is not met, and why."""
-    return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
+    told = {"kind": request.kind, "who": str(request.body.get("who") or "")}
+    return Line("request.refused", {"request": request.n, "key": request.key, "why": why, **told}, request.key)
 
 
 OF_SHADOWS = frozenset({"cancel", "halt", "replace"})  # all that a shadow has are baskets
