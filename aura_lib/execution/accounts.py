@@ -60,6 +60,11 @@ class Terms:
         return self.broker == "paper"
 
     @property
+    def decides_on(self) -> str:
+        """The account whose books are decided on: itself or, of a shadow, the one it is of."""
+        return self.shadow_of or self.name
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Names of the environment variables that hold its keys; a shadow looks with those of the account it is of."""
         if self.simulated or self.shadow_of:

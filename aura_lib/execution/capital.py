@@ -46,6 +46,13 @@ def short(view: AccountView, terms: Terms, book: str, amount: Decimal) -> str:
     return ""
 
 
+def _there(view: AccountView, terms: Terms, book: str) -> None:
+    """A shadow opens no book: it decides on those that its account has."""
+    if book not in view.cash:
+        known = ", ".join(filter(None, view.books)) or "none yet"
+        raise InputError(f"{terms.name} shadows {view.name}, which has no book {book!r}; its books: {known}")
+
+
 def give_capital(
     ledger: Ledger,
     account: str,
@@ -72,10 +79,14 @@ def give_capital(
         patience: seconds to wait until ledger and broker have been compared.
 
     Raises:
-        InputError: the broker's money does not cover it, or ledger and broker differ.
+        InputError: the broker's money does not cover it, or ledger and broker differ; the account is a shadow, and the
+            one it is of has no such book.
         BrokerUnavailable: nobody knows yet what the broker has, or no desk answers.
     """
     terms = account_terms(ledger, account)
+    if terms.shadow_of:
+        _there(ledger.account(terms.shadow_of), terms, book)
+        return
     if terms.simulated:
         body = {"book": book, "amount": amount, "why": reason}
         ledger.inbox.ask(account, "cash", body, f"cash:{account}:{book}:opening")

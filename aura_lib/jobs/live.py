@@ -134,7 +134,7 @@ def run_now(runner: Runner, job: Job, *, now: Callable[[], datetime] | None = No
 def _heard(runner: Runner, job: Job, terms: Terms, slot: datetime) -> None:
     """Wait until the broker has told what became of earlier orders; BrokerUnavailable when it does not."""
     end = time.monotonic() + PATIENCE
-    while why := unheard(runner.ledger.account(job.account), job.book, Calendar.of(terms.calendar), slot):
+    while why := unheard(runner.ledger.account(terms.decides_on), job.book, Calendar.of(terms.calendar), slot):
         if time.monotonic() > end:
             raise BrokerUnavailable(why)
         time.sleep(0.05)

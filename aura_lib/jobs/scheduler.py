@@ -306,7 +306,9 @@ class Scheduler:
         return ""
 
     def _view(self, account: str) -> AccountView:
-        view = self._views[account] = self._ledger.account(account, self._views.get(account))
+        """The account, or the one that it is a shadow of."""
+        name = account_terms(self._ledger, account).decides_on
+        view = self._views[name] = self._ledger.account(name, self._views.get(name))
         return view
 
     def _trade(self, terms: Terms, ready: Sequence[tuple[datetime, Job]], now: datetime) -> None:
