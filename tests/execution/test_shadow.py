@@ -461,6 +461,18 @@ def test_a_changed_strategy_is_told_by_how_much_it_would_have_been_ahead(shadow:
     assert (earlier.profit, earlier.live) == (0, 0) and not earlier.orders[0].fills
 
 
+def test_what_the_account_decided_after_its_shadow_stopped_stands_beside_nothing(shadow: Shadow) -> None:
+    floor = shadow.floor
+    live(floor, (3, [("AAA", "buy", 100)]), (6, [("AAA", "sell", 100)]), until=10)
+    desk = shadow.desk(3)
+    shadow.propose(3, ("AAA", "buy", 100))
+    exhaust(desk)
+    floor.ledger.control.set_clock("ghost", floor.time(5))
+    exhaust(desk)
+    (one,) = compared(floor.ledger, "ghost", bars=floor.bars).decisions
+    assert one.live_fills == 1 and one.ahead == 0 and one.until == floor.time(10)
+
+
 def test_an_account_that_is_no_shadow_is_not_compared(floor: Any) -> None:
     with pytest.raises(InputError, match="paper is no shadow: `aura account open NAME --shadow-of paper`"):
         compared(floor.ledger, "paper", bars=floor.bars)

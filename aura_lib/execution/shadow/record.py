@@ -79,6 +79,13 @@ def reached(ledger: Ledger, terms: Terms, bars: Bars) -> datetime:
     return min(bars.end, max(stands)) if stands else bars.end
 
 
+def _while_it_lived(ledger: Ledger, terms: Terms) -> list[Traded]:
+    """What the account traded on decisions that the shadow had come as far as: later ones stand beside none of its."""
+    told = traded(ledger.account(terms.shadow_of))
+    clock = ledger.control.clock(terms.name) if terms.simulated else None
+    return [one for one in told if clock is None or one.decided <= (clock[1] or clock[0])]
+
+
 def compared(
     ledger: Ledger,
     account: str,
@@ -104,7 +111,7 @@ def compared(
     gross = max(Decimal(1), Decimal(repr(limits.max_gross)))
     allowed = Allowed() if terms.simulated else Allowed(short=limits.short, max_gross=gross)
     return compare(
-        judged(ledger, account), bars, as_of=moment, traded=tuple(traded(ledger.account(terms.shadow_of))),
+        judged(ledger, account), bars, as_of=moment, traded=_while_it_lived(ledger, terms),
         costs=terms.costs, fills=FillModel("close" if terms.simulated else "open"), terms=allowed,
         whole=not terms.simulated,
     )  # fmt: skip
