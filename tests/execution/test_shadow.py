@@ -14,6 +14,8 @@ from aura_lib.access import who
 from aura_lib.core import (
     Basket,
     Binding,
+    Booking,
+    BookingKind,
     BrokerUnavailable,
     DataError,
     Holding,
@@ -278,6 +280,21 @@ def test_a_decision_sees_the_account_as_it_stood_and_not_what_came_after(shadow:
     assert [one[1] for one in asked] == [0, 0 + 1, 2, 3, 4, 5, 6], "limits that rest, each since its own decision"
     for session in (8, 2, 5, 3, 7, 4, 6):
         assert _told(mirror.at(floor.time(session))) == asked[session - 2]
+
+
+def test_what_is_booked_ahead_of_its_day_hides_nothing_that_was_traded_since(shadow: Shadow) -> None:
+    """A dividend told before it is paid is not in the books yet, and the fills behind it in the chain are."""
+    floor = shadow.floor
+    desk = floor.desk(3)
+    told = Booking("d1", BookingKind.DIVIDEND, Decimal(7), "USD", floor.time(9), floor.bars.instruments["AAA"])
+    floor.ledger.journal.append("paper", "booking", {"booking": encode(told), "cursor": ""}, "booking:d1")
+    desk.seat.read()
+    floor.propose(3, BUY_AAA)
+    floor.settle(desk, 5)
+    view = Mirror(floor.ledger, "paper").at(floor.time(5))
+    (fill,) = floor.view().fills
+    assert view.account("m", floor.time(5)).holdings == {"AAA": 10}
+    assert view.account("m", floor.time(5)).cash == 100_000 + fill.cash
 
 
 def _told(view: AccountView) -> tuple[Any, ...]:

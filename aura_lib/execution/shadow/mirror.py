@@ -15,11 +15,12 @@ from aura_lib.ledger import AccountView, Entry, Ledger
 PATIENCE = 60.0  # seconds that a decision by the wall clock waits for the account to come as far
 PAUSE = 0.05
 
-# kind of entry → where its body tells the moment that it is of
-_MOMENTS: Mapping[str, tuple[str, str]] = {
-    "fill": ("fill", "time"), "fill.parked": ("fill", "time"), "booking": ("booking", "time"),
-    "transfer": ("transfer", "time"), "verdict": ("basket", "as_of"), "order": ("order", "time"),
-    "adopted": ("order", "time"), "replace.asked": ("order", "time"),
+# Kind of entry → where its body tells the moment that it is of. What is booked other than trades is not among them: it
+# may be dated ahead (a dividend by the day it is paid), and does not end what was known then.
+_MOMENTS: Mapping[str, tuple[str, ...]] = {
+    "fill": ("fill", "time"), "fill.parked": ("fill", "time"), "verdict": ("basket", "as_of"),
+    "order": ("order", "time"), "adopted": ("order", "time"), "replace.asked": ("order", "time"),
+    "reconciled": ("at",), "drift": ("at",), "halt.cancel": ("at",), "halt.flatten": ("at",),
 }  # fmt: skip
 _DECIDED = frozenset({"verdict", "order", "adopted", "replace.asked"})  # at the very moment others decide too
 
@@ -48,8 +49,9 @@ class Mirror:
     def at(self, moment: datetime) -> AccountView:
         """The account as it stood at a moment, before whatever was decided at that very moment.
 
-        It is the beginning of its chain, up to the first entry that tells of something later: so it does not matter
-        how much later it is asked, nor whether the account's own decision of the moment was written before or after.
+        It is the beginning of its chain, up to the first trade, decision or comparison that is later: so it does not
+        matter how much later it is asked, nor whether the account's own decision of the moment was written before or
+        after. Ask for its books as of the moment, since what is no trade may be dated ahead.
         """
         asked = utc(moment)
         if self._moment is not None and asked < self._moment:
@@ -71,12 +73,13 @@ def is_later(entry: Entry, moment: datetime) -> bool:
 
 
 def told_of(entry: Entry) -> datetime | None:
-    """The moment that an entry is of, by the account's clock; None where it does not tell."""
-    body: Any = entry.body
-    if entry.kind in _MOMENTS:
-        noun, field = _MOMENTS[entry.kind]
-        return utc(body[noun][field])
-    return utc(body["at"]) if body.get("at") else None
+    """The moment that an entry is of, by the account's clock; None where it does not tell, or may be dated ahead."""
+    told: Any = entry.body
+    for name in _MOMENTS.get(entry.kind, ("",)):
+        told = told.get(name)
+        if told is None:
+            return None
+    return utc(told)
 
 
 def behind(ledger: Ledger, real: Terms, moment: datetime) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import Account, InputError, Order, OrderStatus, Settings, utc
 from aura_lib.exchange import FillModel
@@ -37,7 +37,7 @@ def judged(ledger: Ledger, account: str) -> list[Judged]:
     for order in view.orders.values():
         if order.status is OrderStatus.WITHHELD:
             withheld.setdefault(order.basket, []).append(order)
-    before = _accounts(ledger, terms.shadow_of, {name: int(body["n"]) for name, body in sights.items()})
+    before = _accounts(ledger, terms.shadow_of, sights)
     return [
         Judged(
             told.basket, told.decisions, tuple(withheld.get(name, ())), before.get(name),
@@ -47,15 +47,15 @@ def judged(ledger: Ledger, account: str) -> list[Judged]:
     ]  # fmt: skip
 
 
-def _accounts(ledger: Ledger, account: str, places: dict[str, int]) -> dict[str, Account]:
+def _accounts(ledger: Ledger, account: str, sights: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
     """Basket → the account after the entry up to which it was seen; the chain is read once."""
-    waiting, found = sorted(places.items(), key=lambda item: item[1]), dict[str, Account]()
+    waiting, found = sorted(sights.items(), key=lambda item: int(item[1]["n"])), dict[str, Account]()
     view = AccountView(account)
     entries = ledger.journal.each(account) if waiting else iter(())
-    for name, n in waiting:
-        while view.n < n:
+    for name, sight in waiting:
+        while view.n < int(sight["n"]):
             view.apply([next(entries)])
-        found[name] = view.account()
+        found[name] = view.account(as_of=utc(sight["as_of"]))
     return found
 
 
