@@ -345,7 +345,7 @@ def brokers(patient: Patient) -> Finding:
     from aura_lib.core import Mode, decode
     from aura_lib.execution import Terms
 
-    real = [t for t in (decode(Terms, body) for body in _accounts(patient)) if not t.simulated]
+    real = [t for t in (decode(Terms, body) for body in _accounts(patient)) if not t.simulated and not t.shadow_of]
     if not real:
         return Finding(Status.OK, "none: every account is simulated")
     lacking = {t.name: [key for key in t.keys if not os.environ.get(key, "").strip()] for t in real}

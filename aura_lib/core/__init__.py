@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer, after_boot
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -17,15 +17,18 @@ from aura_lib.core.errors import (
     InputError,
     LedgerError,
     ModelError,
+    NotFound,
     NotPromoted,
     OutcomeUnknown,
     PermissionDenied,
     RiskRejection,
     RunFailed,
     exit_code,
+    http_status,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
+from aura_lib.core.legs import Leg, Side, package, payoff, worst_case
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -40,13 +43,13 @@ from aura_lib.core.orders import (
     Order,
     OrderStatus,
     OrderType,
-    Side,
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
+    Bust,
     Capabilities,
     Clock,
     DataSource,
@@ -102,6 +105,7 @@ __all__ = [
     "BrokerOrder",
     "BrokerRejected",
     "BrokerUnavailable",
+    "Bust",
     "Calendar",
     "Capabilities",
     "Clock",
@@ -117,11 +121,13 @@ __all__ = [
     "Instrument",
     "Intent",
     "LedgerError",
+    "Leg",
     "Listener",
     "Mandate",
     "Market",
     "Mode",
     "ModelError",
+    "NotFound",
     "NotPromoted",
     "Order",
     "OrderStatus",
@@ -151,6 +157,7 @@ __all__ = [
     "TimeInForce",
     "Transfer",
     "WallClock",
+    "after_boot",
     "canonical",
     "day_or_moment",
     "decode",
@@ -158,11 +165,15 @@ __all__ = [
     "encode",
     "exit_code",
     "fold",
+    "http_status",
     "iso",
     "option_of",
+    "package",
+    "payoff",
     "project_root",
     "rate",
     "step",
     "utc",
     "watched",
+    "worst_case",
 ]

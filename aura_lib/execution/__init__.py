@@ -8,6 +8,7 @@ from aura_lib.execution.capital import give_capital
 from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
+from aura_lib.execution.shadow.mirror import open_shadow
 from aura_lib.execution.ticket import cancel, halt, resume, ticket
 from aura_lib.execution.ticket import change as replace
 
@@ -25,6 +26,7 @@ __all__ = [
     "give_capital",
     "halt",
     "open_account",
+    "open_shadow",
     "paper_account",
     "preview",
     "propose",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-from aura_lib.core import Broker, Clock, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
+from aura_lib.core import Broker, Clock, InputError, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 
@@ -22,8 +22,10 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
 
     Raises:
         PermissionDenied: a live account, without AURA_ALLOW_LIVE=1.
-        InputError: keys or a package are missing, by name.
+        InputError: keys or a package are missing, by name; or it is a shadow, which has no broker.
     """
+    if terms.shadow_of:
+        raise InputError(f"account {terms.name} shadows {terms.shadow_of}: no broker stands behind it")
     if terms.account_class is Mode.LIVE and not settings.allow_live:
         raise PermissionDenied(f"account {terms.name} is live: real trading needs AURA_ALLOW_LIVE=1 in the environment")
     if terms.broker == "alpaca":

@@ -49,7 +49,7 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
 
 def judge(received: Received, seat: Seat) -> list[Decision]:
     """Kill switch, permission, promotion, session, the checks before a trade, the broker's: the first no decides."""
-    basket, terms, view = received.basket, seat.terms, seat.view
+    basket, view = received.basket, seat.standing
     seat.look(now=True)
     if halted := seat.halted(basket.book):
         return refuse(basket, "halted", halted)
@@ -63,7 +63,7 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
     elif refused := _not_meant(received.token, seat) or _too_late(basket, seat):
         return refuse(basket, *refused)
     if basket.book not in view.cash:
-        return refuse(basket, "book", basket.book, f"an open book of {terms.name}")
+        return refuse(basket, "book", basket.book, f"an open book of {view.name}")
     return weighed(basket, seat)
 
 
@@ -94,7 +94,7 @@ def _too_late(basket: Basket, seat: Seat) -> Refused | None:
 
 def weighed(basket: Basket, seat: Seat) -> list[Decision]:
     """The checks before a trade, and what the broker can take: all that no permission or promotion has a say in."""
-    verdict = checked(basket, seat.terms, seat.view, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
+    verdict = checked(basket, seat.terms, seat.standing, seat.feed, seat.rules, seat.clock.now(), seat.buying_power)
     return [_capable(decision, basket, seat) for decision in verdict]
 
 
@@ -140,7 +140,8 @@ def checked(
 
 def _needed(known: pretrade.Context, intents: Sequence[Intent]) -> Mapping[str, pretrade.Price]:
     """The prices that a verdict can ask for: of a market of thousands only what is wished, held or on its way."""
-    instruments = [i.instrument for i in intents] + [o.intent.instrument for o in known.orders]
+    wished = [*intents, *(o.intent for o in known.orders)]
+    instruments = [instrument for intent in wished for instrument, _ in intent.traded]
     for account in (known.account, known.book):
         instruments += [p.instrument for p in account.positions.values()]
     names = {i.symbol for i in instruments} | {i.underlying or "" for i in instruments}
@@ -164,7 +165,8 @@ def objection(order: Order, seat: Seat) -> str:
             seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
             buying_power=seat.buying_power,
         )  # fmt: skip
-        orders, recent = ([o for o in some if o.client_id != old.client_id] for some in (known.orders, known.recent))
+        gone = {old.client_id, *seat.view.packages.get(old.client_id, {}).values()}
+        orders, recent = ([o for o in some if o.client_id not in gone] for some in (known.orders, known.recent))
         decision = pretrade.check([order.intent], replace(known, orders=orders, recent=recent), limits)[0]
     except DataError as error:
         return str(error)

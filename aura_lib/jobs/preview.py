@@ -13,6 +13,7 @@ from aura_lib.core import Account, Calendar, DataError, Decision, Intent, Schedu
 from aura_lib.execution import Terms, acts, capital, find_terms
 from aura_lib.execution.accounts import SAMPLE
 from aura_lib.execution.feed import Feed
+from aura_lib.execution.shadow import view_of
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.context import Preview
 from aura_lib.jobs.job import Job
@@ -92,7 +93,7 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
     terms = find_terms(runner.ledger, job.account) or Terms(job.account, source=source)
     feed = _feed(runner, terms)
     slot = _slot(Schedule.parse(check_schedule(job, bound)), feed.bars, at)
-    view, clock = runner.ledger.account(job.account), runner.ledger.control.clock(job.account)
+    view, clock = view_of(runner.ledger, terms, slot, 0.0), runner.ledger.control.clock(job.account)
     passed = clock[0] if clock is not None and clock[0] > slot else None
     book = view.account(job.book, slot) if job.book in view.cash else Account(job.book, job.capital, terms.currency)
     working = {} if passed else view.working(job.book)

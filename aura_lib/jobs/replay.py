@@ -86,7 +86,9 @@ def source_of(runner: Runner, job: Job) -> str:
 
 
 def fund(runner: Runner, job: Job) -> None:
-    """Ask the desk of a simulated account to open the job's book with its capital; asking again changes nothing."""
+    """Ask the desk of a simulated account for the capital of the job's book, once; a shadow has none."""
+    if account_terms(runner.ledger, job.account).shadow_of:
+        return
     reason = f"opening capital of job {job.name}"
     give_capital(runner.ledger, job.account, job.book, job.capital, who=who(), reason=reason)
 

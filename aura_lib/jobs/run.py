@@ -194,6 +194,7 @@ def _propose(
 ) -> Proposal:  # fmt: skip
     from aura_lib import plan
     from aura_lib.execution import account_terms, propose
+    from aura_lib.execution.shadow import view_of
     from aura_lib.ledger import Ledger
 
     if mode is Mode.LIVE and not Settings.load().allow_live:
@@ -208,7 +209,7 @@ def _propose(
         terms = account_terms(ledger, context.account)
         if terms.account_class is not mode:
             raise PermissionDenied(f"account {context.account} is no {mode.value} account")
-        account = ledger.account(context.account).account(book, slot)
+        account = view_of(ledger, terms, slot).account(book, slot)
         intents = plan.propose(decide, market, account, mandate, params, costs=terms.costs)
         basket = Basket(context.job, slot, context.account, book, slot, intents, bars.snapshot, context.run)
         proposal = propose(ledger, basket, secret())

@@ -40,7 +40,7 @@ from aura_lib.core import (
     iso,
     utc,
 )
-from aura_lib.execution import DeskProcess, Terms, account_terms, advance, give_capital
+from aura_lib.execution import DeskProcess, Terms, account_terms, advance, find_terms, give_capital
 from aura_lib.jobs import anchor
 from aura_lib.jobs import job as jobs
 from aura_lib.jobs import notebook as notebooks
@@ -175,7 +175,7 @@ class Scheduler:
                 waiting.setdefault(planned.job.account, []).extend((slot, planned.job) for slot in slots)
             except (AuraError, OSError) as error:  # of one job: the others go on
                 log.error("job %s: %s", name, error)
-        for account, slots_of_jobs in waiting.items():
+        for account, slots_of_jobs in sorted(waiting.items(), key=lambda one: self._shadows(one[0])):
             try:
                 self._serve_account(account, sorted(slots_of_jobs, key=lambda one: one[0]), now)
             except (AuraError, OSError) as error:
@@ -183,6 +183,11 @@ class Scheduler:
         self._runner.close()  # the warm parent of the kernels: months may pass until the next slot
         self._daily(now)
         return wake
+
+    def _shadows(self, account: str) -> bool:
+        """Whether an account is a shadow: served after the others, since it looks at one of them."""
+        terms = find_terms(self._ledger, account)
+        return terms is not None and bool(terms.shadow_of)
 
     def _daily(self, now: datetime) -> None:
         """Once a day: anchor the ledger, and remove the outputs of runs that are kept no longer."""

@@ -163,6 +163,8 @@ def _marks(s: Standing) -> Iterable[tuple[str, str]]:
     yield (bad, f"<b>Drift</b>: {escape(s.drift)}") if s.drift else ("", "Ledger and broker agree")
     waiting = sum(order.remaining > 0 for order in s.working)
     yield "", f"{waiting} open orders" if waiting else "No open orders"
+    if s.apart:
+        yield bad, escape(s.apart)
     last = s.runs[-1] if s.runs else None
     if last is not None and last.status.value not in ("succeeded", "running"):
         yield bad, f"<b>Last run {escape(last.status.value)}</b>: {escape(last.error[:120])}"

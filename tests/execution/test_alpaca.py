@@ -35,7 +35,7 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.execution.brokers.alpaca import AlpacaBroker, Keys, activities, missing, words
-from aura_lib.execution.brokers.alpaca.door import Door, Pace, inside, never_arrived
+from aura_lib.execution.brokers.alpaca.door import Door, inside, never_arrived
 from aura_lib.execution.brokers.alpaca.listener import Line
 from aura_lib.execution.brokers.rehearsal import mishaps
 from aura_lib.execution.brokers.rehearsal.server import Rehearsal
@@ -591,25 +591,6 @@ def test_dividends_and_deposits_of_the_venue_are_told(broker: AlpacaBroker, rehe
 
 
 # ── pace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_questions_stop_before_commands_have_to_and_nobody_waits() -> None:
-    now = [0.0]
-    pace = Pace(per_minute=5, kept_free=2, now=lambda: now[0])
-    for _ in range(3):
-        pace.take(False)
-    with pytest.raises(BrokerUnavailable, match="the next in 60 s"):
-        pace.take(False)
-    pace.take(True)
-    pace.take(True)
-    with pytest.raises(BrokerUnavailable):
-        pace.take(True)
-    now[0] += 61
-    pace.take(False)
-    pace.close(30)
-    with pytest.raises(BrokerUnavailable, match="the next question in 30 s"):
-        pace.take(False)
-    pace.take(True)  # a cancel is let through: Alpaca may refuse it, and that is an answer
 
 
 def test_after_a_429_alpaca_is_left_alone_for_as_long_as_it_says(broker: AlpacaBroker, rehearsal: Rehearsal) -> None:

@@ -46,15 +46,19 @@ def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> l
 def _by_limits(intents: Sequence[Intent], rest: Sequence[int], scene: Scene) -> dict[int, Refusal]:
     context = scene.context
     found = book_limits.check(
-        [intents[leg] for leg in rest], context.book, scene.prices, scene.limits, working=_working(scene)
-    )
+        [intents[leg] for leg in rest], context.book, scene.prices, scene.limits, working=_working(scene),
+        packages=scene.packages,
+    )  # fmt: skip
     return {leg: (d.rule, d.value, d.limit) for leg, d in zip(rest, found, strict=True) if not d.approved}
 
 
 def _working(scene: Scene) -> Mapping[str, Decimal]:
-    """Symbol → signed quantity on its way in the book, as its limits count it: of two sides the one that enlarges."""
+    """Symbol → signed quantity on its way in the book, as its limits count it: of two sides the one that enlarges.
+
+    Packages are counted apart, as wholes.
+    """
     total: dict[str, Decimal] = {}
-    for (symbol, side), quantity in scene.at_work_here.items():
+    for (symbol, side), quantity in scene.singly.items():
         enlarges = scene.context.book.quantity(symbol) * side.sign >= 0
         if symbol not in total or enlarges:
             total[symbol] = quantity * side.sign
