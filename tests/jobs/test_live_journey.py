@@ -49,7 +49,11 @@ from tests.jobs.at_broker import (
     write_project,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # processes start, and are killed and started again
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 BEFORE = FRI - timedelta(hours=2)
 
 
