@@ -43,7 +43,7 @@ from aura_lib.core.orders import (
     Side,
     TimeInForce,
 )
-from aura_lib.core.portfolio import Account, Books, Position, fold, rate
+from aura_lib.core.portfolio import SPREAD, Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
@@ -83,6 +83,7 @@ __all__ = [
     "INCOME",
     "LIVE",
     "OCC",
+    "SPREAD",
     "TERMINAL",
     "TRANSITIONS",
     "UNSETTLED",
