@@ -17,15 +17,18 @@ from aura_lib.core.errors import (
     InputError,
     LedgerError,
     ModelError,
+    NotFound,
     NotPromoted,
     OutcomeUnknown,
     PermissionDenied,
     RiskRejection,
     RunFailed,
     exit_code,
+    http_status,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
+from aura_lib.core.legs import Leg, Side, package, payoff, worst_case
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -40,13 +43,13 @@ from aura_lib.core.orders import (
     Order,
     OrderStatus,
     OrderType,
-    Side,
     TimeInForce,
 )
 from aura_lib.core.portfolio import SPREAD, Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
+    Bust,
     Capabilities,
     Clock,
     DataSource,
@@ -103,6 +106,7 @@ __all__ = [
     "BrokerOrder",
     "BrokerRejected",
     "BrokerUnavailable",
+    "Bust",
     "Calendar",
     "Capabilities",
     "Clock",
@@ -118,11 +122,13 @@ __all__ = [
     "Instrument",
     "Intent",
     "LedgerError",
+    "Leg",
     "Listener",
     "Mandate",
     "Market",
     "Mode",
     "ModelError",
+    "NotFound",
     "NotPromoted",
     "Order",
     "OrderStatus",
@@ -160,11 +166,15 @@ __all__ = [
     "encode",
     "exit_code",
     "fold",
+    "http_status",
     "iso",
     "option_of",
+    "package",
+    "payoff",
     "project_root",
     "rate",
     "step",
     "utc",
     "watched",
+    "worst_case",
 ]

@@ -6,7 +6,17 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aura_lib.core import Bars, Broker, Clock, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
+from aura_lib.core import (
+    Bars,
+    Broker,
+    Clock,
+    InputError,
+    Mode,
+    PermissionDenied,
+    Settings,
+    SimulatedClock,
+    WallClock,
+)  # fmt: skip
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 
@@ -26,8 +36,10 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
 
     Raises:
         PermissionDenied: a live account, without AURA_ALLOW_LIVE=1.
-        InputError: keys or a package are missing, by name.
+        InputError: keys or a package are missing, by name; or it is a shadow, which has no broker.
     """
+    if terms.shadow_of:
+        raise InputError(f"account {terms.name} shadows {terms.shadow_of}: no broker stands behind it")
     if terms.account_class is Mode.LIVE and not settings.allow_live:
         raise PermissionDenied(f"account {terms.name} is live: real trading needs AURA_ALLOW_LIVE=1 in the environment")
     if terms.broker == "alpaca":

@@ -1,4 +1,4 @@
-"""What the trading page shows: one account as its ledger has it, with the prices its desk decides by."""
+"""Present: an account as its ledger has it now, with the prices its desk decides by."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pandas as pd
 
-from aura_lib.core import Bars, Instrument, Mode, Settings
-from aura_lib.execution import Terms, account_terms
+from aura_lib.core import Bars, Instrument, Mode, Order, OrderStatus, Settings, Side
+from aura_lib.execution.accounts import Terms, account_terms
 from aura_lib.execution.connect import feed_of
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import AccountView, Ledger
@@ -20,7 +20,7 @@ SILENT = 15.0  # seconds without a sign of life after which a desk counts as awa
 
 
 @dataclass(frozen=True, eq=False)
-class Trading:
+class Present:
     """An account at the moment its clock shows. `book` is whose money a ticket spends."""
 
     terms: Terms
@@ -47,6 +47,19 @@ class Trading:
         """Symbol → instrument, of all that the account's prices know."""
         return self.feed.bars.instruments
 
+    def reserved(self, book: str | None = None) -> Decimal:
+        """What the open buys of a book (or of all) may still take, at their limit or the last price."""
+        return sum((self._takes(order) for order in self.view.live_orders(book)), Decimal(0))
+
+    def buying_power(self, book: str) -> Decimal:
+        """The cash of a book, less what its open buys may take."""
+        return self.view.account(book, self.as_of).cash - self.reserved(book)
+
+    def _takes(self, order: Order) -> Decimal:
+        price = order.intent.limit_price or self.prices.get(order.intent.symbol) or Decimal(0)
+        buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
+        return order.remaining * price * order.intent.instrument.multiplier if buys else Decimal(0)
+
     @property
     def practice(self) -> bool:
         """Whether a person may move the clock: a simulated one, and no job of anybody's lives by it."""
@@ -68,7 +81,7 @@ class Reader:
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._views: dict[str, AccountView] = {}
 
-    def read(self, ledger: Ledger, account: str, book: str) -> Trading:
+    def read(self, ledger: Ledger, account: str, book: str) -> Present:
         """The account as it stands now."""
         terms = account_terms(ledger, account)
         view = self._views[account] = ledger.account(account, self._views.get(account))
@@ -77,7 +90,8 @@ class Reader:
         feed.reach(as_of)
         age = ledger.control.age(f"desk:{account}")
         chosen = book or next(iter(sorted(view.cash)), MANUAL)
-        return Trading(terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age)
+        halted = ledger.control.halted(account, chosen)
+        return Present(terms, view, chosen, feed, as_of, feed.prices(as_of), halted, age)
 
     def _feed(self, terms: Terms) -> Feed:
         key = (terms.source, terms.calendar)
