@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aura_lib.ledger.accounting.lot import Closed
 
 WINDOW = timedelta(days=30)
-FORGOTTEN = 3 * WINDOW  # a loss older than this waits for no purchase, be it told late
+FORGOTTEN = 2 * WINDOW  # a loss older than this waits for no purchase, be it told late
 
 
 @dataclass(slots=True)
@@ -50,8 +50,11 @@ class WashSales:
         if made.net >= 0:
             return
         loss = _Loss(place, made.id, made.quantity, -made.net, made.closed.date(), made.days)
-        held = [(pile, p) for pile in piles for p in pile.younger(made.closed - WINDOW - timedelta(days=1))]
+        young = made.closed - WINDOW - timedelta(days=1)
+        held = [(pile, p) for pile in piles for p in pile.younger(young) if not p.deferred]
         for pile, piece in sorted(held, key=lambda pair: pair[1].opened):
+            if not loss.units:
+                return
             self._match(loss, pile, piece)
         if loss.units:
             self._open.setdefault(made.instrument.symbol, []).append(loss)
@@ -63,8 +66,9 @@ class WashSales:
             return
         self._open[symbol] = [loss for loss in self._open[symbol] if loss.units and day - loss.sold < FORGOTTEN]
         for loss in self._open[symbol]:
-            for part in [p for p in pile.younger(piece.opened) if p.id == piece.id]:
-                self._match(loss, pile, part)
+            if piece.deferred:  # all of it has taken a place
+                return
+            self._match(loss, pile, piece)
 
     def split(self, symbol: str, ratio: Decimal) -> None:
         """Units of a symbol became more or fewer: as many more or fewer take the place of what was sold before."""
