@@ -70,7 +70,7 @@ class TaxLots:
         self.currency, self.method = currency, method
         self.methods: dict[str, Method] = {}  # of single books
         self.closed: list[Closed] = []
-        self._wash = WashSales(self.closed) if wash else None
+        self._wash = WashSales(self.closed, self._bring) if wash else None
         self._split: set[str] = set()  # those that every book has a part of count once
         self._chosen = {name: dict(lots) for name, lots in (chosen or {}).items()}
         self._piles: dict[tuple[str, str], Pile] = {}
@@ -268,7 +268,7 @@ class TaxLots:
         if rest.quantity:
             pile.put(rest)
             if self._wash:
-                self._wash.bought(pile, rest)
+                self._wash.bought(book, pile, rest)
 
     def _close(
         self, event: Event, piece: Piece, instrument: Instrument, value: Decimal, fee: Decimal, book: str = ""
@@ -283,7 +283,7 @@ class TaxLots:
         )  # fmt: skip
         self.closed.append(made)
         if self._wash:
-            self._wash.sold([pile for (_, held), pile in self._piles.items() if held == instrument.symbol])
+            self._wash.sold([(name, pile) for (name, held), pile in self._piles.items() if held == instrument.symbol])
 
     def _wanted(self, client_id: str) -> Sequence[tuple[str, Decimal]]:
         return tuple(self._chosen.get(client_id, {}).items())

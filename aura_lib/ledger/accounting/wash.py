@@ -10,7 +10,7 @@ judgement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -38,28 +38,31 @@ class _Loss:
 
 
 class WashSales:
-    """Follows sales and purchases as they come, and defers losses in `closed` and in the piles."""
+    """Follows sales and purchases as they come, and defers losses in `closed` and in the piles.
 
-    def __init__(self, closed: list[Closed]) -> None:
-        self._closed = closed
+    `moved` is told (book, currency, amount) where a loss of one book goes into what another one's units cost.
+    """
+
+    def __init__(self, closed: list[Closed], moved: Callable[[tuple[str, str, Decimal]], None]) -> None:
+        self._closed, self._moved = closed, moved
         self._open: dict[str, list[_Loss]] = {}
 
-    def sold(self, piles: Iterable[Pile]) -> None:
-        """The last of the closed may be a loss; `piles` are all that hold its instrument."""
+    def sold(self, piles: Iterable[tuple[str, Pile]]) -> None:
+        """The last of the closed may be a loss; `piles` are all that hold its instrument, each with its book."""
         place, made = len(self._closed) - 1, self._closed[-1]
         if made.net >= 0:
             return
         loss = _Loss(place, made.id, made.quantity, -made.net, made.closed.date(), made.days)
         young = made.closed - WINDOW - timedelta(days=1)
-        held = [(pile, p) for pile in piles for p in pile.younger(young) if not p.deferred]
-        for pile, piece in sorted(held, key=lambda pair: pair[1].opened):
+        held = [(book, pile, p) for book, pile in piles for p in pile.younger(young) if not p.deferred]
+        for book, pile, piece in sorted(held, key=lambda there: there[2].opened):
             if not loss.units:
                 return
-            self._match(loss, pile, piece)
+            self._match(loss, book, pile, piece)
         if loss.units:
             self._open.setdefault(made.instrument.symbol, []).append(loss)
 
-    def bought(self, pile: Pile, piece: Piece) -> None:
+    def bought(self, book: str, pile: Pile, piece: Piece) -> None:
         """Units came: they may take the place of what was sold at a loss before."""
         symbol, day = pile.instrument.symbol, piece.opened.date()
         if symbol not in self._open:
@@ -68,14 +71,14 @@ class WashSales:
         for loss in self._open[symbol]:
             if piece.deferred:  # all of it has taken a place
                 return
-            self._match(loss, pile, piece)
+            self._match(loss, book, pile, piece)
 
     def split(self, symbol: str, ratio: Decimal) -> None:
         """Units of a symbol became more or fewer: as many more or fewer take the place of what was sold before."""
         for loss in self._open.get(symbol, ()):
             loss.units *= ratio
 
-    def _match(self, loss: _Loss, pile: Pile, piece: Piece) -> None:
+    def _match(self, loss: _Loss, book: str, pile: Pile, piece: Piece) -> None:
         apart = abs(piece.opened.date() - loss.sold)
         same_way = loss.units * piece.quantity > 0
         if not same_way or apart > WINDOW or piece.id == loss.lot or piece.deferred:
@@ -86,3 +89,6 @@ class WashSales:
         pile.wash(piece, units, amount, loss.days)
         row = self._closed[loss.place]
         self._closed[loss.place] = replace(row, washed=row.washed + amount)
+        if row.book != book:
+            self._moved((row.book, pile.instrument.currency, -amount))
+            self._moved((book, pile.instrument.currency, amount))
