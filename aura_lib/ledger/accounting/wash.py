@@ -10,10 +10,12 @@ judgement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING
 
 from aura_lib.ledger.accounting.pile import Piece, Pile, share
@@ -46,24 +48,33 @@ class WashSales:
     def __init__(self, closed: list[Closed], moved: Callable[[tuple[str, str, Decimal]], None]) -> None:
         self._closed, self._moved = closed, moved
         self._open: dict[str, list[_Loss]] = {}
+        self._fresh: dict[str, list[tuple[datetime, int, str, Pile, Piece]]] = {}  # that took no place yet, by age
+        self._n = count()
 
-    def sold(self, piles: Iterable[tuple[str, Pile]]) -> None:
-        """The last of the closed may be a loss; `piles` are all that hold its instrument, each with its book."""
+    def there(self, book: str, pile: Pile, piece: Piece) -> None:
+        """Units are in a pile, be they bought now or before: they may take a place."""
+        if not piece.deferred:
+            insort(self._fresh.setdefault(pile.instrument.symbol, []), (piece.opened, next(self._n), book, pile, piece))
+
+    def sold(self) -> None:
+        """The last of the closed may be a loss."""
         place, made = len(self._closed) - 1, self._closed[-1]
         if made.net >= 0:
             return
-        loss = _Loss(place, made.id, made.quantity, -made.net, made.closed.date(), made.days)
-        young = made.closed - WINDOW - timedelta(days=1)
-        held = [(book, pile, p) for book, pile in piles for p in pile.younger(young) if not p.deferred]
-        for book, pile, piece in sorted(held, key=lambda there: there[2].opened):
+        symbol, day = made.instrument.symbol, made.closed.date()
+        loss = _Loss(place, made.id, made.quantity, -made.net, day, made.days)
+        fresh = self._fresh.get(symbol, [])
+        fresh[:] = [f for f in fresh if f[4].quantity and not f[4].deferred and day - f[0].date() < FORGOTTEN]
+        for _, _, book, pile, piece in list(fresh):
             if not loss.units:
                 return
             self._match(loss, book, pile, piece)
         if loss.units:
-            self._open.setdefault(made.instrument.symbol, []).append(loss)
+            self._open.setdefault(symbol, []).append(loss)
 
     def bought(self, book: str, pile: Pile, piece: Piece) -> None:
-        """Units came: they may take the place of what was sold at a loss before."""
+        """Units were acquired: they may take the place of what was sold at a loss before."""
+        self.there(book, pile, piece)
         symbol, day = pile.instrument.symbol, piece.opened.date()
         if symbol not in self._open:
             return
