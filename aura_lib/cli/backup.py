@@ -22,9 +22,7 @@ def register(app: typer.Typer) -> None:
     @command(app)
     def backup(
         file: FILE = None,
-        without_ledger: Annotated[
-            bool, typer.Option("--without-ledger", help="Leave the ledger out (where a database server keeps it).")
-        ] = False,
+        without_ledger: Annotated[bool, typer.Option("--without-ledger", help="Leave the ledger out.")] = False,
     ) -> Answer:
         """Write the whole AURA_HOME to one archive, while desks and runs go on.
 

@@ -98,14 +98,14 @@ def register(group: typer.Typer) -> None:
 
 
 def _account(name: str) -> tuple[AccountView, Terms, Bars]:
-    from aura_lib import data
     from aura_lib.execution import account_terms
+    from aura_lib.execution.connect import bars_of
     from aura_lib.ledger import Ledger
 
     with Ledger.open() as ledger:
         terms, view, clock = account_terms(ledger, name), ledger.account(name), ledger.control.clock(name)
     seen = clock[1] if clock is not None else None
-    return view, terms, data.load(source=terms.source, calendar=terms.calendar, as_of=seen)
+    return view, terms, bars_of(terms, as_of=seen)
 
 
 def _same_owner(view: AccountView) -> list[AccountView]:

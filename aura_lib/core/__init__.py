@@ -45,7 +45,7 @@ from aura_lib.core.orders import (
     OrderType,
     TimeInForce,
 )
-from aura_lib.core.portfolio import Account, Books, Position, fold, rate
+from aura_lib.core.portfolio import SPREAD, Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
@@ -86,6 +86,7 @@ __all__ = [
     "INCOME",
     "LIVE",
     "OCC",
+    "SPREAD",
     "TERMINAL",
     "TRANSITIONS",
     "UNSETTLED",

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
-from aura_lib.core import Broker, Clock, InputError, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
+from aura_lib.core import (
+    Bars,
+    Broker,
+    Clock,
+    InputError,
+    Mode,
+    PermissionDenied,
+    Settings,
+    SimulatedClock,
+    WallClock,
+)  # fmt: skip
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: datetime | None = None) -> Broker:
@@ -37,12 +51,25 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
     return PaperBroker(settings.home / "brokers" / f"{terms.name}.db", feed, clock, terms.costs)
 
 
-def feed_of(terms: Terms, settings: Settings | None = None) -> Feed:
-    """The prices of an account: all bars of its source, and newer ones as the source gets them."""
+def bars_of(terms: Terms, settings: Settings | None = None, as_of: datetime | None = None) -> Bars:
+    """All bars of an account's source, as they traded where it has them so: holdings are not adjusted later."""
     from aura_lib import data
 
-    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
-    return Feed(load(), newer=load)
+    raw = isinstance(data.sources.get(terms.source), data.sources.Vendor)
+    wanted = False if raw else None
+    return data.load(source=terms.source, calendar=terms.calendar, as_of=as_of, adjusted=wanted, settings=settings)
+
+
+def feed_of(terms: Terms, settings: Settings | None = None) -> Feed:
+    """The prices of an account: all bars of its source, and newer ones as the source gets them, with what was split."""
+    from aura_lib import data
+
+    def actions(bars: Bars) -> pd.DataFrame | None:
+        raw = bars.snapshot and not bars.adjustment
+        return data.store.at(settings or Settings.load()).actions(bars.snapshot, bars.symbols) if raw else None
+
+    load = partial(bars_of, terms, settings)
+    return Feed(load(), newer=load, actions=actions)
 
 
 def clock_of(terms: Terms, start: datetime) -> Clock:

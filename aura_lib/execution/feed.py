@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,11 +15,32 @@ from aura_lib.core import Bars, Market, utc
 from aura_lib.risk.pretrade import Price
 
 
-class Feed:
-    """Bars as a sequence of moments with prices. `newer`, if given, is asked for bars beyond the last one."""
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A dividend a share, or a split into `split` new units for each old one, from its moment on."""
 
-    def __init__(self, bars: Bars, newer: Callable[[], Bars] | None = None) -> None:
-        self.bars, self._newer = bars, newer
+    time: datetime
+    symbol: str
+    dividend: Decimal | None = None
+    split: Decimal | None = None
+
+
+class Feed:
+    """Bars as a sequence of moments with prices. `newer`, if given, is asked for bars beyond the last one.
+
+    `actions` tells the splits and dividends (columns time, symbol, dividend, split) of bars that are as they traded.
+    """
+
+    _told: Callable[[Bars], pd.DataFrame | None] | None = None
+    _acted: tuple[Action, ...] | None = None
+
+    def __init__(
+        self,
+        bars: Bars,
+        newer: Callable[[], Bars] | None = None,
+        actions: Callable[[Bars], pd.DataFrame | None] | None = None,
+    ) -> None:
+        self.bars, self._newer, self._told = bars, newer, actions
         self._cache: dict[datetime, Mapping[str, Decimal]] = {}
         self._stamped: dict[datetime, Mapping[str, Price]] = {}
 
@@ -25,6 +48,7 @@ class Feed:
         """Take newer bars, if those here end before a moment and there are any."""
         if self._newer is not None and self.bars.end < utc(moment):
             self.bars = self._newer()
+            self._acted = None
             self._cache.clear()
             self._stamped.clear()
 
@@ -47,3 +71,21 @@ class Feed:
             time = utc(self.bars.times[last])
             self._stamped[at] = {symbol: Price(price, time) for symbol, price in prices.items()}
         return self._stamped[at]
+
+    def actions(self, after: datetime, until: datetime) -> list[Action]:
+        """Splits and dividends whose bar closed in (after, until], in order; none where prices are adjusted."""
+        if self._acted is None:
+            table = self._told(self.bars) if self._told is not None else None
+            self._acted = () if table is None else tuple(_actions(table, self.bars))
+        first, last = (bisect_right(self._acted, at, key=lambda action: action.time) for at in (after, until))
+        return list(self._acted[first:last])
+
+
+def _actions(table: pd.DataFrame, bars: Bars) -> Iterator[Action]:
+    """Each at the first bar that has it, in order."""
+    rows = bars.times.searchsorted(pd.DatetimeIndex(table["time"]).tz_convert("UTC").as_unit("us"), side="left")
+    found = zip(rows, table["symbol"], table["dividend"], table["split"], strict=True)
+    for row, symbol, dividend, split in sorted(found, key=lambda told: (told[0], told[1])):
+        if row < len(bars.times) and symbol in bars.instruments:
+            paid, ratio = (None if pd.isna(value) else plan.decimal_price(value) for value in (dividend, split))
+            yield Action(utc(bars.times[int(row)]), str(symbol), paid, ratio)

@@ -31,8 +31,12 @@ ZERO = Decimal(0)
 
 
 def cash(view: AccountView, terms: Terms, request: Request) -> list[Line]:
-    """Money into a book or, negative, out of it; never more than it has."""
+    """Money into a book or, negative, out of it; never more than it has.
+
+    At a real broker that is the opening balance only: what is paid in later the broker tells itself.
+    """
     body, book = request.body, _name(request.body["book"])
+    _check_told(view, terms, "money is paid in and out there, and booked when it tells of it")
     amount, currency = _amount(body["amount"], "amount"), _currency(body.get("currency") or view.currency)
     if amount < 0 and (held := _balance(view.account(book), currency)) + amount < 0:
         raise InputError(f"book {book} has {held}, cannot pay {-amount:f}")
@@ -75,7 +79,11 @@ def _units(view: AccountView, request: Request, source: str, target: str) -> Tra
 
 
 def bring(view: AccountView, terms: Terms, request: Request) -> list[Line]:
-    """Cash and units that the account had before: each position a lot with what one unit cost and since when."""
+    """Cash and units that the account had before: each position a lot with what one unit cost and since when.
+
+    At a real broker they are there already: the import says what they cost, and is refused once both sides agree.
+    """
+    _check_told(view, terms, "what it holds is in the ledger already")
     body, book = request.body, _name(request.body["book"])
     lots = [
         Booking(
@@ -94,6 +102,14 @@ def bring(view: AccountView, terms: Terms, request: Request) -> list[Line]:
         paid = {"book": book, "amount": str(body["cash"]), "why": "import", "at": body["at"]}
         lines.append(Line("cash", paid, f"{request.key}:cash"))
     return lines
+
+
+def _check_told(view: AccountView, terms: Terms, why: str) -> None:
+    """Once ledger and broker agree, what is booked by hand besides would be there twice."""
+    if not terms.simulated and view.reconciled is not None and not view.drift:
+        raise InputError(
+            f"account {view.name} agrees with {terms.broker}: {why}. To give a book some of it: aura account transfer"
+        )
 
 
 def _check_venue(terms: Terms, left: Decimal, what: str) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from aura_lib import data
 from aura_lib.core import DataError
 from aura_lib.execution import account_terms
+from aura_lib.execution.connect import bars_of
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import SYSTEM, AccountView, Ledger, Verification
 from aura_lib.ledger.accounting import Sums as Flows
@@ -137,7 +137,7 @@ def _prices(ledger: Ledger, name: str) -> Mapping[str, Decimal]:
     """The last prices that the account's clock has seen; none where its source gives none now."""
     terms, clock = account_terms(ledger, name), ledger.control.clock(name)
     try:
-        feed = Feed(data.load(source=terms.source, calendar=terms.calendar))
+        feed = Feed(bars_of(terms))
         return feed.prices((clock[1] if clock else None) or feed.bars.end)
     except DataError:
         return {}

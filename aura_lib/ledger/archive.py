@@ -29,12 +29,12 @@ from typing import IO, Any
 
 from aura_lib._version import __version__
 from aura_lib.core import InputError, LedgerError, Settings, iso
-from aura_lib.ledger import copies, folders
+from aura_lib.ledger import copies, folders, moving
 from aura_lib.ledger.control import surely_alive, surely_dead
 from aura_lib.ledger.ledger import Ledger
 
 FORMAT = 1
-LEDGER = "ledger.db"
+LEDGER, SQLITE = "ledger.db", "sqlite:///"
 MANIFEST, HOME = "manifest.json", "home"
 SKIPPED = (
     ".unfinished",
@@ -82,9 +82,9 @@ class Restored:
 def backup(settings: Settings, to: Path, *, without_ledger: bool = False, on_file: OnFile | None = None) -> Archive:
     """Write the whole AURA_HOME to one archive (.tar.gz), while desks and runs go on.
 
-    The ledger and the venues' databases are copies of one moment. Raises InputError when the file exists, lies in
-    the home, or cannot be written (nothing is left then), and when the ledger is not a file and `without_ledger` is
-    not said.
+    The ledger, wherever it is, and the venues' databases are copies of one moment; one in a database server is written
+    as a file that any database can be restored from. Raises InputError when the archive exists, lies in the home, or
+    cannot be written (nothing is left then), LedgerError when the ledger cannot be read.
     """
     to, home = to.absolute(), settings.home.resolve()
     if to.exists():
@@ -95,7 +95,7 @@ def backup(settings: Settings, to: Path, *, without_ledger: bool = False, on_fil
         raise InputError(f"AURA_HOME={home} is not there: nothing to back up")
     if not to.parent.is_dir():
         raise InputError(f"no folder {to.parent}: make it, or choose another one")
-    ledger = None if without_ledger else _ledger_file(settings)
+    ledger = None if without_ledger else settings.database_url
     aside = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         with tempfile.TemporaryDirectory(prefix=".aura-backup-", dir=to.parent) as folder, _private(aside) as file:
@@ -109,17 +109,6 @@ def backup(settings: Settings, to: Path, *, without_ledger: bool = False, on_fil
     return archive
 
 
-def _ledger_file(settings: Settings) -> Path:
-    """The ledger's SQLite file, wherever AURA_DATABASE_URL says that it is."""
-    prefix = "sqlite:///"
-    if not settings.database_url.startswith(prefix):
-        raise InputError(
-            "the ledger is not in AURA_HOME: AURA_DATABASE_URL names a database server. Back that up with its own "
-            "tools (pg_dump), and the rest with --without-ledger"
-        )
-    return Path(settings.database_url.removeprefix(prefix))
-
-
 @contextmanager
 def _private(file: Path) -> Iterator[IO[bytes]]:
     """A new file that only its owner can read, on the disk when it is closed."""
@@ -129,16 +118,32 @@ def _private(file: Path) -> Iterator[IO[bytes]]:
         os.fsync(opened.fileno())
 
 
-def _copies(home: Path, ledger: Path | None, folder: Path) -> dict[str, Path]:
+def _copies(home: Path, ledger: str | None, folder: Path) -> dict[str, Path]:
     """Copies of all databases at one moment, by their name in the home. The venues are held still meanwhile."""
     others = {name: file for name, file in _walk(home) if name != LEDGER and copies.is_sqlite(file)}
     made = {}
     with copies.held(others.values()):
-        wanted = {LEDGER: ledger, **others} if ledger is not None and ledger.exists() else others
-        for number, (name, file) in enumerate(wanted.items()):
+        if ledger is not None and _is_there(ledger):
+            made[LEDGER] = folder / LEDGER
+            _copy_ledger(ledger, made[LEDGER])
+        for number, (name, file) in enumerate(others.items()):
             made[name] = folder / f"{number}.db"
             copies.copy(file, made[name])
     return made
+
+
+def _is_there(url: str) -> bool:
+    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
+
+
+def _copy_ledger(url: str, file: Path) -> None:
+    if url.startswith(SQLITE):
+        copies.copy(Path(url.removeprefix(SQLITE)), file)
+        return
+    try:
+        moving.to_file(url, file)
+    except LedgerError as error:
+        raise LedgerError(f"{error}. All but the ledger is backed up with --without-ledger") from None
 
 
 def _walk(home: Path) -> Iterator[tuple[str, Path]]:
@@ -378,8 +383,9 @@ def _verified(home: Path, archive: Archive, settings: Settings) -> int:
     """Open the restored ledger, verify its chains against the manifest, and let go of dead processes. Entries."""
     if not archive.schema:
         return 0
-    if settings.database_url != f"sqlite:///{settings.home / LEDGER}":
-        raise InputError("the archive holds a ledger, but AURA_DATABASE_URL names another place for it: unset it")
+    inside = settings.database_url == f"{SQLITE}{settings.home / LEDGER}"
+    if not inside and settings.database_url.startswith(SQLITE):
+        raise InputError("the archive holds a ledger, but AURA_DATABASE_URL names another file for it: unset it")
     with Ledger(f"sqlite:///{home / LEDGER}") as ledger:
         found, heads = ledger.journal.verify(), ledger.journal.heads()
         if not found.ok:
@@ -387,6 +393,10 @@ def _verified(home: Path, archive: Archive, settings: Settings) -> int:
         if heads != archive.heads:
             raise LedgerError(f"the chains in {archive.file} do not end as its manifest says. Nothing was replaced")
         ledger.control.let_go()
+    if not inside:  # into the database server, and the file goes
+        moving.from_file(home / LEDGER, settings.database_url)
+        for left in home.glob(f"{LEDGER}*"):
+            left.unlink()
     return found.entries
 
 

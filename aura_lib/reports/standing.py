@@ -13,6 +13,7 @@ from aura_lib import data
 from aura_lib.backtest.statistics import periods_per_year, statistics
 from aura_lib.core import INCOME, LIVE, Account, Booking, BookingKind, Fill, InputError, Mode, Settings, Transfer
 from aura_lib.execution import Terms, account_terms, accounts
+from aura_lib.execution.connect import bars_of
 from aura_lib.ledger import Ledger
 from aura_lib.reports import tables
 from aura_lib.reports.about import About
@@ -288,7 +289,7 @@ def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, se
     """The prices the account has seen, from the bar in which its first decision was made, or its first units came."""
     slots = [v.basket.slot for v in view.verdicts.values() if book in (None, v.basket.book)]
     slots = slots or [e.time for e in view.events if _of(e, book) and e.instrument is not None]
-    bars = data.load(source=terms.source, calendar=terms.calendar, as_of=until, settings=settings)
+    bars = bars_of(terms, settings, until)
     return bars.between(min(slots, default=until), until)
 
 

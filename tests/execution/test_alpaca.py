@@ -537,6 +537,8 @@ def test_the_time_of_an_activity_is_new_yorks() -> None:
     ("told", "expected"),
     [
         (activity("DIV", net_amount="1.02", symbol="T", qty="2"), (BookingKind.DIVIDEND, "1.02", "T", "0")),
+        (activity("DIVROC", net_amount="3", symbol="T"), (BookingKind.RETURN_OF_CAPITAL, "3", "T", "0")),
+        (activity("DIVROC", net_amount="3"), (BookingKind.DIVIDEND, "3", "", "0")),
         (activity("DIVNRA", net_amount="-0.3", symbol="T"), (BookingKind.DIVIDEND, "-0.3", "T", "0")),
         (activity("INT", net_amount="-4.10"), (BookingKind.INTEREST, "-4.10", "", "0")),
         (activity("FEE", net_amount="-0.02"), (BookingKind.FEE, "-0.02", "", "0")),

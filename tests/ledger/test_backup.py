@@ -27,6 +27,7 @@ import pytest
 from aura_lib.access import Vault
 from aura_lib.core import AuraError, InputError, LedgerError, Settings
 from aura_lib.ledger import SYSTEM, Archive, Ledger, Token, backup, restore
+from tests.postgres import Cluster
 
 SLOT = datetime(2021, 12, 31, 21, tzinfo=UTC)
 ENTRIES = 30
@@ -296,10 +297,49 @@ def test_a_ledger_whose_chain_does_not_hold_is_refused(saved: Archive, tmp_path:
     assert not (tmp_path / "new").exists() and not list(tmp_path.glob("*.restoring"))
 
 
-def test_a_ledger_on_a_server_is_not_in_the_archive_and_that_is_said(tmp_path: Path) -> None:
+def on_server(home: Path, url: str) -> Settings:
+    return Settings.load({"AURA_HOME": str(home), "AURA_DATABASE_URL": url})
+
+
+def test_a_ledger_on_a_server_is_in_the_archive_and_comes_back_in_either_kind_of_database(
+    tmp_path: Path, database: str, cluster: Cluster
+) -> None:
+    remote = on_server(tmp_path / "old", database)
     fill(tmp_path / "old")
-    remote = Settings.load({"AURA_HOME": str(tmp_path / "old"), "AURA_DATABASE_URL": "postgresql://me:pw@db/aura"})
-    with pytest.raises(InputError, match="--without-ledger") as refused:
+    with Ledger.open(remote) as ledger:
+        for number in range(ENTRIES):
+            ledger.journal.append("paper", "note", {"number": number}, key=f"k{number}")
+        ledger.inbox.ask("paper", "cash", {"amount": "5"}, "wish")
+        ledger.control.switch("ALL", True, "test", "me")
+        heads = ledger.journal.heads()
+    saved = backup(remote, tmp_path / "b.tar.gz")
+    assert saved.heads == heads
+    with Ledger.open(remote) as ledger:
+        ledger.journal.append("paper", "note", {"number": "one more"})
+    with pytest.raises(LedgerError, match="holds another ledger, and a restore replaces none"):
+        restore(on_server(tmp_path / "refused", database), saved.file)
+    assert not (tmp_path / "refused").exists()
+    cluster.run("DROP DATABASE IF EXISTS restored_here")
+    cluster.run("CREATE DATABASE restored_here")
+    for place, settings in enumerate(
+        (settings_of(tmp_path / "file"), on_server(tmp_path / "server", cluster.url("restored_here")))
+    ):
+        for _ in range(1 + place):  # into a server twice: the second time, as after a crash between it and the home
+            found = restore(settings, saved.file, force=True)
+        assert found.entries == ENTRIES + 1
+        assert (settings.home / "ledger.db").exists() is (place == 0)
+        with Ledger.open(settings) as ledger:
+            assert (ledger.journal.heads(), ledger.journal.verify().ok) == (heads, True)
+            assert ledger.control.halted("paper") and [r.key for r in ledger.inbox.asked("paper")] == ["wish"]
+            ledger.journal.append("paper", "note", {"number": "next"})
+            ledger.inbox.ask("paper", "cash", {"amount": "6"}, "another")
+            assert [r.n for r in ledger.inbox.asked("paper")] == [1, 2] and ledger.journal.verify().ok
+
+
+def test_a_server_that_does_not_answer_is_said_and_all_else_can_be_saved(tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    remote = on_server(tmp_path / "old", "postgresql://me:pw@127.0.0.1:9/aura")
+    with pytest.raises(LedgerError, match="--without-ledger") as refused:
         backup(remote, tmp_path / "b.tar.gz")
     assert "pw" not in str(refused.value) and not (tmp_path / "b.tar.gz").exists()
     rest = backup(remote, tmp_path / "b.tar.gz", without_ledger=True)

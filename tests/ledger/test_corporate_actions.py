@@ -135,6 +135,18 @@ def test_a_reverse_split_with_cash_in_lieu_keeps_cost_and_date() -> None:
     positions_say_the_same(view)
 
 
+def test_a_split_that_is_told_late_counts_before_the_trades_that_came_after_it() -> None:
+    """Ten held, two for one in the night, fifteen sold in the morning; the broker tells of the split in the evening."""
+    lines = [bought("10", "20"), ("lots", {"method": "fifo"})]
+    sold = fill(9, "core", "AAA", D(-15), D(12), START + 2 * DAY, "0")
+    split = action(BookingKind.SPLIT, quantity=D(10))
+    in_order, late = view_of(*lines, split, sold), view_of(*lines, sold, split)  # type: ignore[arg-type]
+    for book in ("core", None):
+        assert late.account(book) == in_order.account(book)
+    assert (costs(late), gains(late)) == ({"AAA": [(D(5), D(50))]}, [D(30)])
+    assert (late.events, late.fills, late.unbooked) == (in_order.events, in_order.fills, [])
+
+
 def test_a_new_symbol_keeps_cost_and_date() -> None:
     view = view_of(bought("5", "4"), action(BookingKind.SYMBOL_CHANGE, quantity=D(-5), delivered=NEW, units=D(5)))
     assert costs(view) == {"BBB": [(D(5), D(20))]}

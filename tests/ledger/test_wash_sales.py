@@ -197,6 +197,13 @@ def test_a_month_s_statement_with_wash_sales_adds_up_and_takes_a_loss_back_when_
     assert [each.sums[0].unrealised for each in told] == [D(0), D(-30)]  # 70 for what costs 100 now
 
 
+@pytest.mark.parametrize("book", [*BOOKS, None])
+def test_a_loss_that_waits_in_another_book_s_lot_is_in_both_statements(book: str | None) -> None:
+    view = view_of(*random_journal(3, 400))
+    told = statement(view, "2024-01", lambda moment: {s: D(40) for s in NAMES}, book=book, wash_sales=True)
+    assert told.adds_up and any(closed.washed for closed in told.closed)
+
+
 def random_trades(seed: int, count: int) -> list[Trade]:
     rng = np.random.default_rng(seed)
     held: dict[str, int] = defaultdict(int)

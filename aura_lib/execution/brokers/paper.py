@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,10 @@ from aura_lib.core import (
 from aura_lib.exchange import Costs, Event, Exchange
 from aura_lib.exchange.busts import bust
 from aura_lib.exchange.working import package_of
-from aura_lib.execution.feed import Feed
+from aura_lib.execution.feed import Action, Feed
 from aura_lib.ledger.frozen import begin
 
+CENT, EVEN = Decimal("0.01"), timedelta(microseconds=1)
 BUSY_SECONDS = 30  # to wait for another desk that has the file to itself
 EXIT = "/exit"  # what the exchange puts behind the client id of a bracket, to name the order that closes it
 _TABLES = """
@@ -121,13 +123,31 @@ class PaperBroker:
             self._version, self._time = version, moment
         assert self._exchange is not None
         since, now = utc(self._time), max(self._clock.now(), utc(self._time))
+        due = deque(self._feed.actions(since, now))
         for moment in self._feed.moments(since, now):
-            if self._exchange.idle:
+            if self._exchange.idle and not due:
                 break  # nothing can happen at the bars that are left
-            self._book(self._exchange.match(moment, self._feed.prices(moment)))
+            while due and due[0].time <= moment:
+                self._act(self._exchange, due.popleft())
+            if not self._exchange.idle:
+                self._book(self._exchange.match(moment, self._feed.prices(moment)))
             self._all = True
         self._time = iso(now)
         return self._exchange
+
+    def _act(self, exchange: Exchange, action: Action) -> None:
+        """A dividend, then a split: in the holding and in open orders; one filled in part is cancelled by it."""
+        if action.dividend:
+            self._book(exchange.dividend(action.symbol, action.dividend, action.time))
+        if action.split:
+            for order in exchange.open_orders:
+                if order.intent.symbol == action.symbol and order.filled:
+                    exchange.cancel(order.client_id)
+            before = self._feed.moments(utc(self._feed.bars.start) - EVEN, action.time)[-2:-1]
+            last = self._feed.prices(before[0]).get(action.symbol) if before else None
+            price = None if last is None else max((last / action.split).quantize(CENT), CENT)
+            at = action.time - EVEN  # before all that is traded in the first bar that has it
+            self._book(exchange.split(action.symbol, action.split, at, price))
 
     def _load(self) -> None:
         (text,) = self._database.execute("SELECT state FROM venue").fetchone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aura_lib.core import WORKING, BrokerOrder, BrokerUnavailable, Order, encode, iso
+from aura_lib.core import SPREAD, WORKING, BrokerOrder, BrokerUnavailable, Order, encode, iso
 from aura_lib.execution.desk.learn import adopted, book_fills, follow, match_parked
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.lines import Line
@@ -62,14 +62,28 @@ def follow_orders(seat: Seat) -> bool:
             unanswered += 1
             continue
         if stands is not None:
-            lines += _grown(order, stands) or follow(seat, order, stands)
+            if (grown := _grown(seat, order, stands)) is not None:
+                lines.append(Line("order", {"order": encode(grown)}))
+            lines += follow(seat, grown or order, stands)
     seat.write(lines)
     return not unanswered
 
 
-def _grown(order: Order, told: BrokerOrder) -> list[Line]:
-    """A leg covers what its entry has filled so far: the broker makes it larger as more is filled."""
-    if not order.parent or told.intent is None or told.intent.quantity == order.intent.quantity:
-        return []
-    grown = replace(order, intent=replace(order.intent, quantity=told.intent.quantity))
-    return [Line("order", {"order": encode(grown)})]
+def _grown(seat: Seat, order: Order, told: BrokerOrder) -> Order | None:
+    """An order that the broker changed by itself, as it is: a leg covers what its entry filled, a split changed all."""
+    if told.intent is None or told.intent.quantity == order.intent.quantity:
+        return None
+    if order.parent:
+        intent = replace(order.intent, quantity=told.intent.quantity)
+    elif _split_since(seat, order):
+        left = told.intent.quantity - told.filled  # what was filled before is told in the units of then
+        intent = replace(told.intent, quantity=order.filled + left, reason=order.intent.reason)
+    else:
+        return None
+    return None if intent == order.intent else replace(order, intent=intent)
+
+
+def _split_since(seat: Seat, order: Order) -> bool:
+    """Whether the units of an order's instrument were split after it was made: orders are read again after each."""
+    about = (b for b in seat.view.bookings if b.kind in SPREAD and b.symbol == order.intent.symbol)
+    return any(booking.time >= order.time for booking in about)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from aura_lib.core import Booking, BookingKind, DataError, Fill, Transfer
+from aura_lib.core import SPREAD, Booking, BookingKind, DataError, Fill, Transfer
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import AccountView
 
 ZERO, ONE = Decimal(0), Decimal(1)
+WAIT = timedelta(days=5)  # in which a broker books a split
 MONEY = frozenset({BookingKind.DEPOSIT, BookingKind.IMPORT, BookingKind.TRANSFER})
 
 
@@ -20,17 +22,26 @@ class Openings:
         self._n = 0
         self._last: object = None
         self._held: dict[tuple[str, str], tuple[Decimal, datetime]] = {}
+        self._splits: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
 
     def since(self, view: AccountView, book: str, symbol: str) -> datetime | None:
         """When a position was opened; None when there is none."""
+        self._follow(view)
+        quantity, since = self._held.get((book, symbol), (ZERO, None))
+        return since if quantity else None
+
+    def splits(self, view: AccountView, book: str, symbol: str) -> list[tuple[datetime, Decimal]]:
+        """When a position was split, and how many units became of one, in the order they were written."""
+        self._follow(view)
+        return self._splits.get((book, symbol), [])
+
+    def _follow(self, view: AccountView) -> None:
         events = view.events
         if self._n > len(events) or (self._n and events[self._n - 1] is not self._last):  # something was taken out
-            self._n, self._held = 0, {}
+            self._n, self._held, self._splits = 0, {}, {}
         for event in events[self._n :]:
             self._take(event)
         self._n, self._last = len(events), events[-1] if events else None
-        quantity, since = self._held.get((book, symbol), (ZERO, None))
-        return since if quantity else None
 
     def _take(self, event: Fill | Booking | Transfer) -> None:
         if isinstance(event, Transfer):
@@ -39,6 +50,11 @@ class Openings:
         elif isinstance(event, Fill):
             self._change(event.book, event.symbol, event.signed, event.time)
         else:
+            if event.kind in SPREAD:
+                held, _ = self._held.get((event.book, event.symbol), (ZERO, event.time))
+                if held:
+                    told = self._splits.setdefault((event.book, event.symbol), [])
+                    told.append((event.time, (held + event.quantity) / held))
             if event.instrument is not None and event.quantity and event.kind is not BookingKind.CONVERSION:
                 self._change(event.book, event.instrument.symbol, event.quantity, event.time)
             if event.delivered is not None:
@@ -50,19 +66,42 @@ class Openings:
         self._held[book, symbol] = (after, since if held * after > 0 else time)
 
 
+def awaited(view: AccountView, feed: Feed, symbol: str, since: datetime, now: datetime) -> bool:
+    """Whether the prices of a symbol were split and the broker has not booked it yet: no price says anything then."""
+    told = [a.time for a in feed.actions(max(since, now - WAIT), now) if a.symbol == symbol and a.split]
+    booked = [b.time for b in view.bookings if b.kind in SPREAD and b.symbol == symbol]
+    return any(all(abs(time - at) > WAIT for at in booked) for time in told)
+
+
 class Best:
-    """The best price of a position while a rule stood: the highest of a long one, the lowest of a short one."""
+    """The best price of a position while a rule stood: the highest of a long one, the lowest of a short one.
+
+    In units of now: a price from before a split counts divided by it.
+    """
 
     def __init__(self, start: datetime, price: Decimal, *, long: bool) -> None:
-        self.price, self._until, self._long = price, start, long
+        self.price, self._start, self._until, self._long, self._divided = price, start, start, long, 0
 
-    def follow(self, feed: Feed, symbol: str, now: datetime) -> Decimal:
+    def follow(
+        self, feed: Feed, symbol: str, now: datetime, splits: Sequence[tuple[datetime, Decimal]] = ()
+    ) -> Decimal:
         """The best up to a moment."""
         for moment in feed.moments(self._until, now):
+            self._divide(splits, moment)
             if (price := feed.prices(moment).get(symbol)) is not None:
                 self.price = max(self.price, price) if self._long else min(self.price, price)
+        self._divide(splits, now)
         self._until = max(self._until, now)
         return self.price
+
+    def _divide(self, splits: Sequence[tuple[datetime, Decimal]], moment: datetime) -> None:
+        """Take in the splits up to a moment that were not taken in before."""
+        for time, ratio in splits[self._divided :]:
+            if time > moment:
+                return
+            self._divided += 1
+            if time > self._start:
+                self.price /= ratio
 
 
 class Drawdown:

@@ -13,6 +13,7 @@ it halts its book and closes all of it, as a flatten of the book does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from aura_lib.core import (
 )
 from aura_lib.execution.gate import weighed
 from aura_lib.execution.lines import Line
-from aura_lib.execution.protection.course import Best, Drawdown, Openings
+from aura_lib.execution.protection.course import Best, Drawdown, Openings, awaited
 from aura_lib.execution.protection.rules import ORIGIN, Guard, Protection, protections
 from aura_lib.execution.protection.triggers import Held, Trigger, of_book, of_position
 from aura_lib.risk.pretrade import Price
@@ -100,8 +101,20 @@ class Keeper:
         since = self._openings.since(self._seat.view, rule.book, symbol)
         if since is None or self._known(rule, symbol, since):
             return None
+        if rule.guard is not Guard.TIME and awaited(self._seat.view, self._seat.feed, symbol, since, now):
+            return None
         price = prices.get(symbol)
-        return of_position(rule, self._held(rule, position, since, now), price.value if price else None)
+        held = self._held(rule, position, since, now)
+        return of_position(self._today(rule, symbol), held, price.value if price else None)
+
+    def _today(self, rule: Protection, symbol: str) -> Protection:
+        """A rule with its price in units of now: after a split it stands where it stood before."""
+        if rule.price is None:
+            return rule
+        price = rule.price
+        for time, ratio in self._openings.splits(self._seat.view, rule.book, symbol):
+            price = price / ratio if time > _set(rule) else price
+        return replace(rule, price=price)
 
     def _held(self, rule: Protection, position: Position, since: datetime, now: datetime) -> Held:
         symbol, long = position.instrument.symbol, position.quantity > 0
@@ -109,9 +122,10 @@ class Keeper:
         if rule.guard is Guard.TRAILING:
             start = max(since, _set(rule))
             name = (rule.name, symbol, start)
+            splits = self._openings.splits(self._seat.view, rule.book, symbol)
             if name not in self._best:
                 self._best[name] = Best(start, self._first(symbol, start, position.average_cost), long=long)
-            best = self._best[name].follow(self._seat.feed, symbol, now)
+            best = self._best[name].follow(self._seat.feed, symbol, now, splits)
         sessions = len(Calendar.of(self._seat.terms.calendar).closes_between(since, now)) if rule.sessions else 0
         return Held(position.instrument, position.quantity, position.average_cost, since, sessions, best)
 

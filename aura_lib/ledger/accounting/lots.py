@@ -70,7 +70,7 @@ class TaxLots:
         self.currency, self.method = currency, method
         self.methods: dict[str, Method] = {}  # of single books
         self.closed: list[Closed] = []
-        self._wash = WashSales(self.closed) if wash else None
+        self._wash = WashSales(self.closed, self._bring) if wash else None
         self._split: set[str] = set()  # those that every book has a part of count once
         self._chosen = {name: dict(lots) for name, lots in (chosen or {}).items()}
         self._piles: dict[tuple[str, str], Pile] = {}
@@ -179,7 +179,7 @@ class TaxLots:
             paid = cash if place == len(pieces) - 1 else share(event.cash, piece.quantity, held)
             cash -= paid
             piece.cost = self._boot(event, pile.instrument, piece, paid, None)
-            pile.put(piece)
+            self._put(event.book, pile, piece)
 
     def _spin_off(self, event: Booking, old: Instrument, new: Instrument) -> None:
         """Every lot stays and has a sister, as old as it is, with a part of what it cost."""
@@ -193,7 +193,7 @@ class TaxLots:
             piece.cost, piece.fee, piece.deferred = (
                 piece.cost - moved[0], piece.fee - moved[1], piece.deferred - moved[2],
             )  # fmt: skip
-            pile.put(piece)
+            self._put(event.book, pile, piece)
             sister = Piece(piece.id, part, moved[0], moved[1], piece.opened, moved[2], piece.tacked)
             self._arrive(event, new, sister, event.book)
 
@@ -209,6 +209,12 @@ class TaxLots:
         for piece in gone:
             self._arrive(event, event.instrument, piece, event.target)
 
+    def _put(self, book: str, pile: Pile, piece: Piece) -> None:
+        """Units that were acquired before are in a pile."""
+        pile.put(piece)
+        if self._wash:
+            self._wash.there(book, pile, piece)
+
     def _bring(self, told: tuple[str, str, Decimal]) -> None:
         if _asked(told[0], None):
             self.brought.append(told)
@@ -220,7 +226,7 @@ class TaxLots:
             for met in pile.take(count.copy_sign(pile.quantity)):
                 self._meet(event, instrument, met, piece.cut(-met.quantity), book)
         if piece.quantity:
-            pile.put(piece)
+            self._put(book, pile, piece)
 
     def _meet(self, event: Booking | Transfer, instrument: Instrument, one: Piece, other: Piece, book: str) -> None:
         """What one book bought and another sold comes together: the earlier is the lot, the later closed it."""
@@ -268,7 +274,7 @@ class TaxLots:
         if rest.quantity:
             pile.put(rest)
             if self._wash:
-                self._wash.bought(pile, rest)
+                self._wash.bought(book, pile, rest)
 
     def _close(
         self, event: Event, piece: Piece, instrument: Instrument, value: Decimal, fee: Decimal, book: str = ""
@@ -283,7 +289,7 @@ class TaxLots:
         )  # fmt: skip
         self.closed.append(made)
         if self._wash:
-            self._wash.sold([pile for (_, held), pile in self._piles.items() if held == instrument.symbol])
+            self._wash.sold()
 
     def _wanted(self, client_id: str) -> Sequence[tuple[str, Decimal]]:
         return tuple(self._chosen.get(client_id, {}).items())

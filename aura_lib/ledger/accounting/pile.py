@@ -115,15 +115,6 @@ class Pile:
         """Take all there is, each lot with what it costs; an empty pile has nothing."""
         return self.take(self.quantity) if self.quantity else []
 
-    def younger(self, than: datetime) -> list[Piece]:
-        """The lots opened at a moment or later, the oldest first."""
-        found = []
-        for piece in reversed(self._pieces):
-            if piece.opened < than:
-                break
-            found.append(piece)
-        return found[::-1]
-
     def wash(self, piece: Piece, quantity: Decimal, loss: Decimal, days: int) -> None:
         """Let units of a lot that is here take the place of others that were sold at a loss, and held for so long."""
         part = piece if quantity == piece.quantity else piece.cut(quantity)

@@ -10,10 +10,12 @@ judgement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING
 
 from aura_lib.ledger.accounting.pile import Piece, Pile, share
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from aura_lib.ledger.accounting.lot import Closed
 
 WINDOW = timedelta(days=30)
-FORGOTTEN = 3 * WINDOW  # a loss older than this waits for no purchase, be it told late
+FORGOTTEN = 2 * WINDOW  # a loss older than this waits for no purchase, be it told late
 
 
 @dataclass(slots=True)
@@ -38,40 +40,56 @@ class _Loss:
 
 
 class WashSales:
-    """Follows sales and purchases as they come, and defers losses in `closed` and in the piles."""
+    """Follows sales and purchases as they come, and defers losses in `closed` and in the piles.
 
-    def __init__(self, closed: list[Closed]) -> None:
-        self._closed = closed
+    `moved` is told (book, currency, amount) where a loss of one book goes into what another one's units cost.
+    """
+
+    def __init__(self, closed: list[Closed], moved: Callable[[tuple[str, str, Decimal]], None]) -> None:
+        self._closed, self._moved = closed, moved
         self._open: dict[str, list[_Loss]] = {}
+        self._fresh: dict[str, list[tuple[datetime, int, str, Pile, Piece]]] = {}  # that took no place yet, by age
+        self._n = count()
 
-    def sold(self, piles: Iterable[Pile]) -> None:
-        """The last of the closed may be a loss; `piles` are all that hold its instrument."""
+    def there(self, book: str, pile: Pile, piece: Piece) -> None:
+        """Units are in a pile, be they bought now or before: they may take a place."""
+        if not piece.deferred:
+            insort(self._fresh.setdefault(pile.instrument.symbol, []), (piece.opened, next(self._n), book, pile, piece))
+
+    def sold(self) -> None:
+        """The last of the closed may be a loss."""
         place, made = len(self._closed) - 1, self._closed[-1]
         if made.net >= 0:
             return
-        loss = _Loss(place, made.id, made.quantity, -made.net, made.closed.date(), made.days)
-        held = [(pile, p) for pile in piles for p in pile.younger(made.closed - WINDOW - timedelta(days=1))]
-        for pile, piece in sorted(held, key=lambda pair: pair[1].opened):
-            self._match(loss, pile, piece)
+        symbol, day = made.instrument.symbol, made.closed.date()
+        loss = _Loss(place, made.id, made.quantity, -made.net, day, made.days)
+        fresh = self._fresh.get(symbol, [])
+        fresh[:] = [f for f in fresh if f[4].quantity and not f[4].deferred and day - f[0].date() < FORGOTTEN]
+        for _, _, book, pile, piece in list(fresh):
+            if not loss.units:
+                return
+            self._match(loss, book, pile, piece)
         if loss.units:
-            self._open.setdefault(made.instrument.symbol, []).append(loss)
+            self._open.setdefault(symbol, []).append(loss)
 
-    def bought(self, pile: Pile, piece: Piece) -> None:
-        """Units came: they may take the place of what was sold at a loss before."""
+    def bought(self, book: str, pile: Pile, piece: Piece) -> None:
+        """Units were acquired: they may take the place of what was sold at a loss before."""
+        self.there(book, pile, piece)
         symbol, day = pile.instrument.symbol, piece.opened.date()
         if symbol not in self._open:
             return
         self._open[symbol] = [loss for loss in self._open[symbol] if loss.units and day - loss.sold < FORGOTTEN]
         for loss in self._open[symbol]:
-            for part in [p for p in pile.younger(piece.opened) if p.id == piece.id]:
-                self._match(loss, pile, part)
+            if piece.deferred:  # all of it has taken a place
+                return
+            self._match(loss, book, pile, piece)
 
     def split(self, symbol: str, ratio: Decimal) -> None:
         """Units of a symbol became more or fewer: as many more or fewer take the place of what was sold before."""
         for loss in self._open.get(symbol, ()):
             loss.units *= ratio
 
-    def _match(self, loss: _Loss, pile: Pile, piece: Piece) -> None:
+    def _match(self, loss: _Loss, book: str, pile: Pile, piece: Piece) -> None:
         apart = abs(piece.opened.date() - loss.sold)
         same_way = loss.units * piece.quantity > 0
         if not same_way or apart > WINDOW or piece.id == loss.lot or piece.deferred:
@@ -82,3 +100,6 @@ class WashSales:
         pile.wash(piece, units, amount, loss.days)
         row = self._closed[loss.place]
         self._closed[loss.place] = replace(row, washed=row.washed + amount)
+        if row.book != book:
+            self._moved((row.book, pile.instrument.currency, -amount))
+            self._moved((book, pile.instrument.currency, amount))

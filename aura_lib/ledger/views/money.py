@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
 
-from aura_lib.core import Account, Booking, BookingKind, Fill, InputError, Transfer
+from aura_lib.core import SPREAD, Account, Booking, BookingKind, Fill, InputError, Transfer
 from aura_lib.ledger.views.course import Course
 
 Event = Fill | Booking | Transfer  # what the books of an account are made of
@@ -57,13 +58,32 @@ class Money:
     def take(self, event: Event) -> None:
         """Book what happened, in its book and in the whole account.
 
-        What could not be booked because a fill was missing is tried again after each fill that comes.
+        What could not be booked because a fill was missing is tried again after each fill that comes. A split that is
+        told late counts before the trades that came after it: their units are those that it made.
         """
+        after = self._after(event) if isinstance(event, Booking) and event.kind in SPREAD else []
+        for fill in after:
+            self._drop(fill)
         self._take(event)
+        for fill in reversed(after):
+            self._take(fill)
         if self.refused and isinstance(event, Fill):
             waiting, self.refused = self.refused, []
             for before, _ in waiting:
                 self._take(before)
+
+    def _after(self, split: Booking) -> list[Fill]:
+        """The trades in what was split that are written already and are from after it, the last first."""
+        about = (e for e in reversed(self.events) if isinstance(e, Fill) and e.symbol == split.symbol)
+        return list(takewhile(lambda fill: fill.time > split.time, about))
+
+    def _drop(self, fill: Fill) -> int:
+        """Take a trade out as if it had never been; where among the events it was."""
+        self.whole.drop(fill)
+        self.books[fill.book].drop(fill)
+        place = next(n for n in range(len(self.events) - 1, -1, -1) if self.events[n] is fill)
+        del self.events[place]
+        return place
 
     def check(self, event: Event) -> None:
         """Raise InputError where an event takes more away than there is: it would open what nobody wished for."""
@@ -97,11 +117,7 @@ class Money:
         if any(event is fill for event, _ in self.refused):
             self.refused = [(event, why) for event, why in self.refused if event is not fill]
             return len(self.events)
-        self.whole.drop(fill)
-        self.books[fill.book].drop(fill)
-        place = next(n for n in range(len(self.events) - 1, -1, -1) if self.events[n] is fill)
-        del self.events[place]
-        return place
+        return self._drop(fill)
 
     def _transfer(self, event: Transfer) -> None:
         source, target = self.course(event.source), self.course(event.target)

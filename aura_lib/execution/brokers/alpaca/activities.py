@@ -35,7 +35,7 @@ Activity = Mapping[str, Any]
 
 _CASH = {
     "DIV": BookingKind.DIVIDEND, "INT": BookingKind.INTEREST, "FEE": BookingKind.FEE, "CFEE": BookingKind.FEE,
-    "PTC": BookingKind.FEE, "CIL": BookingKind.CASH_IN_LIEU,
+    "PTC": BookingKind.FEE, "CIL": BookingKind.CASH_IN_LIEU, "DIVROC": BookingKind.RETURN_OF_CAPITAL,
 }  # fmt: skip
 _OPTIONS = {
     "OPEXC": BookingKind.EXERCISE, "OPXRC": BookingKind.EXERCISE, "OPASN": BookingKind.ASSIGNMENT,
@@ -142,7 +142,10 @@ def _money(told: Activity, kind: BookingKind, account: str, note: str) -> Bookin
     if not amount:
         return None
     kind = BookingKind.DEPOSIT if kind is BookingKind.CASH_IN_LIEU else kind
-    about = str(told.get("symbol") or "") if kind is BookingKind.DIVIDEND else ""
+    named = kind in (BookingKind.DIVIDEND, BookingKind.RETURN_OF_CAPITAL)
+    about = str(told.get("symbol") or "") if named else ""
+    if kind is BookingKind.RETURN_OF_CAPITAL and not about:
+        kind = BookingKind.DIVIDEND  # of what, it does not say
     words = [w for w in (note, str(told.get("description") or "")) if w]
     return Booking(
         str(told["id"]), kind, amount, str(told.get("currency") or "USD"), time_of(str(told["id"])),

@@ -24,6 +24,7 @@ KINDS = {
     BookingKind.DIVIDEND: "DIV", BookingKind.DEPOSIT: "CSD", BookingKind.INTEREST: "INT", BookingKind.BORROW: "FEE",
     BookingKind.SPLIT: "SPLIT", BookingKind.CASH_IN_LIEU: "CIL", BookingKind.EXERCISE: "OPEXC",
     BookingKind.ASSIGNMENT: "OPASN", BookingKind.EXPIRY: "OPEXP", BookingKind.CONVERSION: "FXTRD",
+    BookingKind.RETURN_OF_CAPITAL: "DIVROC",
 }  # fmt: skip
 PAGE = 100
 INSIDE = ("fill", "busted")  # what is kept of an activity, and not told
