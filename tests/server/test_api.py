@@ -129,6 +129,7 @@ def test_what_is_bought_shows_in_account_fills_and_limits(api: Up) -> None:
     assert [p["symbol"] for p in book["positions"]] == ["AAPL", "MSFT"]
     worth = Decimal(book["cash"]) + sum(Decimal(p["value"]) for p in book["positions"])
     assert worth == Decimal(book["equity"]) == Decimal(told["equity"])
+    assert Decimal(told["unrealised"]) == sum(Decimal(p["unrealised"]) for p in book["positions"]) != 0
     bought = sum(
         Decimal(f["quantity"]) * Decimal(f["price"]) + Decimal(f["fee"]) for f in (*page["rows"], *rest["rows"])
     )
