@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from aura_lib.core import InputError, Instrument, Intent, OrderType, Side, TimeInForce
 
@@ -37,7 +38,8 @@ def intent_of(
     if symbol not in instruments:
         raise InputError(f"{symbol} is not traded on this account's prices")
     instrument, kind = instruments[symbol], OrderType(fields.get("type", "market"))
-    given = {name: number(LABELS[name], fields[name]) for name in FIELDS[kind] if fields.get(name, "").strip()}
+    words = [name for name in FIELDS[kind] if fields.get(name, "").strip()]
+    given: dict[str, Any] = {name: number(LABELS[name], fields[name]) for name in words}
     return Intent(
         instrument,
         Side(fields.get("side", "buy")),
