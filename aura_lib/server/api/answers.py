@@ -134,6 +134,7 @@ def wish(i: Intent) -> dict[str, Any]:
         **{name: text(value) for name in PRICES if (value := getattr(i, name)) is not None},
         "time_in_force": i.time_in_force.value,
         "extended_hours": i.extended_hours,
+        "legs": [{"symbol": g.instrument.symbol, "side": g.side.value, "ratio": g.ratio} for g in i.legs],
         "reason": i.reason,
     }
 
