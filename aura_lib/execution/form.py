@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from aura_lib.core import InputError, Instrument, Intent, OrderType, Side, TimeInForce
+from aura_lib.core import OCC, InputError, Instrument, Intent, OrderType, Side, TimeInForce, option_of
 
 # type → the fields it has besides symbol, side, size and time in force; `words.ticket` shows only these
 FIELDS: Mapping[OrderType, tuple[str, ...]] = {
@@ -32,24 +32,31 @@ def intent_of(
 
     A size in money becomes a quantity at the limit or last price, rounded down to the instrument's lot.
     """
-    symbol = fields.get("symbol", "").strip().upper()
-    if not symbol:
-        raise InputError("choose a symbol")
-    if symbol not in instruments:
-        raise InputError(f"{symbol} is not traded on this account's prices")
-    instrument, kind = instruments[symbol], OrderType(fields.get("type", "market"))
+    instrument, kind = named(fields.get("symbol", ""), instruments), OrderType(fields.get("type", "market"))
     words = [name for name in FIELDS[kind] if fields.get(name, "").strip()]
     given: dict[str, Any] = {name: number(LABELS[name], fields[name]) for name in words}
     return Intent(
         instrument,
         Side(fields.get("side", "buy")),
-        _quantity(fields, instrument, given.get("limit_price") or prices.get(symbol)),
+        _quantity(fields, instrument, given.get("limit_price") or prices.get(instrument.symbol)),
         kind,
         time_in_force=TimeInForce(fields.get("time_in_force", "day")),
         extended_hours=bool(fields.get("extended_hours")),
         reason=fields.get("reason", "").strip()[:200],
         **given,
     )
+
+
+def named(symbol: str, instruments: Mapping[str, Instrument]) -> Instrument:
+    """The instrument of a symbol: one that the account's prices know, or an option by its OCC symbol."""
+    name = symbol.strip().upper()
+    if not name:
+        raise InputError("choose a symbol")
+    if name in instruments:
+        return instruments[name]
+    if OCC.fullmatch(name):
+        return option_of(name)
+    raise InputError(f"{name} is not traded on this account's prices")
 
 
 def _quantity(fields: Mapping[str, str], instrument: Instrument, price: Decimal | None) -> Decimal:

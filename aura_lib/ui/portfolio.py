@@ -189,7 +189,10 @@ def _tiles(s: Standing) -> str:
 def _gains(s: Standing) -> str:
     gains = {**{name.capitalize(): value for name, value in s.gains.items()}, "In all": sum(s.gains.values())}
     words = pd.DataFrame({s.currency: [formats.amount(value) for value in gains.values()]}, index=list(gains))
-    note = f"Realised and unrealised by tax lots ({s.view.method}), before fees. Wash sales are not treated."
+    note = (
+        f"Realised and unrealised by tax lots ({s.view.method}), before fees. Wash sales are not treated here: "
+        "aura account lots --wash-sales defers them."
+    )
     return _part(s, "Profit and loss", note, words)
 
 

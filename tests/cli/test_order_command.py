@@ -184,7 +184,7 @@ def test_targets_come_from_a_file_or_as_texts(tmp_path: Path) -> None:
     [
         ((), None, "either as SYMBOL=WEIGHT or in a file"),
         (("AAPL=1",), "symbol,weight\n", "one of the two"),
-        (("AAPL",), None, "expected SYMBOL=WEIGHT such as AAPL=0.3, not 'AAPL'"),
+        (("AAPL",), None, "expected SYMBOL=WEIGHT such as AAPL=0.3 or AAPL=30%, not 'AAPL'"),
         (("AAPL=much",), None, "AAPL=much: a weight is a number"),
         (("AAPL=0.1", "aapl=0.2"), None, "AAPL has two targets"),
         ((), "name,share\nAAPL,1\n", "needs the columns symbol and weight"),

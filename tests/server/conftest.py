@@ -110,7 +110,7 @@ class Up:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Signal it; its exit code and what it said on the error stream."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=60)  # it takes its desks along
         return self.process.returncode, errors
 
     def children(self) -> list[psutil.Process]:

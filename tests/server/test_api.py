@@ -129,6 +129,7 @@ def test_what_is_bought_shows_in_account_fills_and_limits(api: Up) -> None:
     assert [p["symbol"] for p in book["positions"]] == ["AAPL", "MSFT"]
     worth = Decimal(book["cash"]) + sum(Decimal(p["value"]) for p in book["positions"])
     assert worth == Decimal(book["equity"]) == Decimal(told["equity"])
+    assert Decimal(told["unrealised"]) == sum(Decimal(p["unrealised"]) for p in book["positions"]) != 0
     bought = sum(
         Decimal(f["quantity"]) * Decimal(f["price"]) + Decimal(f["fee"]) for f in (*page["rows"], *rest["rows"])
     )
@@ -166,7 +167,7 @@ def test_nothing_of_a_ticket_approved_is_422_with_the_rule_that_refused(api: Up)
         ("POST", QUIET, ticket("k", wish(quantity="-1")), 400, "orders.0.quantity: Input should be greater than 0"),
         ("POST", QUIET, ticket("k", wish(quantity="NaN")), 400, "orders.0.quantity: Input should be a fin"),
         ("POST", QUIET, ticket("k", wish(), wish(quantity="1." + "1" * 30)), 400, "orders.1: quantity=1.1"),
-        ("POST", QUIET, ticket("k", wish(symbol="NOPE")), 400, "orders.0: NOPE is not traded on the prices"),
+        ("POST", QUIET, ticket("k", wish(symbol="NOPE")), 400, "orders.0: NOPE is not traded on this"),
         ("POST", QUIET, ticket("k", wish(notional="100")), 400, "orders.0: give a quantity or a notional amount"),
         ("POST", QUIET, ticket("k", wish(type="market")), 400, "orders.0: a market order has no limit_price"),
         ("POST", QUIET, ticket("a key with spaces", wish()), 400, "key: String should match pattern"),

@@ -7,14 +7,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aura_lib.access import who
-from aura_lib.core import BrokerUnavailable, Fill, Instrument, Intent, NotFound, Order, Settings, Side, encode
+from aura_lib.core import (
+    BrokerUnavailable,
+    Fill,
+    InputError,
+    Instrument,
+    Intent,
+    NotFound,
+    Order,
+    Settings,
+    Side,
+    encode,
+)
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import Ledger
-from aura_lib.server.api.bodies import Halt, OrderPage, Page
+from aura_lib.server.api.bodies import Halt, Looked, OrderPage, Page, read
 from aura_lib.server.api.office import WAITING, Office, Queue
 
 NOW = datetime(2022, 3, 1, 21, tzinfo=UTC)
@@ -85,3 +97,34 @@ def test_when_all_places_are_taken_more_are_turned_away_and_the_switch_is_not(of
 def test_an_order_of_another_account_is_not_found(office: Office) -> None:
     with pytest.raises(NotFound, match="account big has no order 'o9999'"):
         office.order(ME, "big", "o9999")
+
+
+def _spread(**more: Any) -> Looked:
+    legs = [{"symbol": f"AAPL220617C00{k}000", "side": side} for k, side in (("150", "buy"), ("160", "sell"))]
+    return read(Looked, {"book": "m", "orders": [{"legs": legs, "quantity": "2", **more}]})
+
+
+def test_a_package_is_looked_at_with_its_legs_and_its_net_price(office: Office) -> None:
+    (told,) = office.preview(ME, "big", _spread(net_price="3.25"))["previews"]
+    assert told["order"]["limit_price"] == "3.25" and told["value"] == "650.00"  # 2 × 3.25 × 100
+    assert [(g["symbol"], g["side"], g["ratio"]) for g in told["order"]["legs"]] == [
+        ("AAPL220617C00150000", "buy", 1), ("AAPL220617C00160000", "sell", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"side": "buy"}, "an order with legs has quantity, net_price and reason, not side"),
+        ({"quantity": None}, "say how many packages"),
+        ({"legs": [{"symbol": "AAPL", "side": "buy"}] * 2}, "orders.0: "),
+    ],
+)
+def test_a_package_that_makes_no_sense_is_refused(office: Office, more: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        office.preview(ME, "big", _spread(**more))
+
+
+def test_an_unknown_field_of_a_leg_is_named() -> None:
+    with pytest.raises(InputError, match=r"orders\.0\.legs\.0\.sied: there is no such field; did you mean side"):
+        read(Looked, {"orders": [{"legs": [{"symbol": "A", "side": "buy", "sied": 1}], "quantity": "1"}]})

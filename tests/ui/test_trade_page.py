@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +49,22 @@ def test_real_money_is_told_unmistakably(settings: Settings) -> None:
     assert "LIVE Orders on this page trade real money." in words(heading.html)
     assert "PAPER" not in heading.html and "aura-live-form" in ticket.html
     assert "Next bar" not in heading.html, "nobody moves the clock on the wall"
+    page.close()
+
+
+def test_a_shadow_says_that_it_sends_nothing_and_a_limit_order_is_told_beside_the_last_price(
+    settings: Settings,
+) -> None:
+    with Ledger.open(settings) as ledger:
+        real = open_account(ledger, Terms("real", Mode.LIVE, broker="alpaca", clock="wall", source=SOURCE))
+        open_account(ledger, replace(real, name="twin", account_class=Mode.PAPER, shadow_of="real"))
+    page = Trade(settings=settings)
+    heading, review = page.heading(), page.review()
+    heading.ask("account", "twin")
+    assert "SHADOW of real: orders are written down, none is sent." in words(heading.html)
+    form = {"symbol": "AAPL", "side": "buy", "size": "10", "by": "quantity", "type": "limit", "limit_price": "7.77"}
+    review.ask("review:typed", json.dumps(form))
+    assert "Last price $7.77" not in words(review.html) and "Cost, about $77.70" in words(review.html)
     page.close()
 
 

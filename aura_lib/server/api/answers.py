@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from aura_lib.core import DataError, Decision, Fill, Intent, NotFound, Order, Position, iso
+from aura_lib.core import Account, DataError, Decision, Fill, Intent, NotFound, Order, Position, iso, rate
 from aura_lib.core.orders import PRICES
 from aura_lib.execution import Preview
 from aura_lib.execution.present import Present
@@ -35,6 +35,7 @@ def heading(s: Present) -> dict[str, Any]:
         "class": s.terms.account_class.value,
         "broker": s.terms.broker,
         "currency": s.terms.currency,
+        "shadow_of": s.terms.shadow_of,
         "owner": s.view.owner,
         "as_of": moment(s.as_of),
         "halted": s.halted,
@@ -67,10 +68,27 @@ def _worth(s: Present, name: str | None) -> dict[str, Any]:
         "cash": text(state.cash),
         "balances": {currency: text(amount) for currency, amount in state.balances.items()},
         "equity": equity,
+        "unrealised": text(_unrealised(s, state)),
         "realised": text(sum((p.realised for p in state.positions.values()), Decimal(0))),
         "income": text(state.income),
         "fees": text(state.fees),
     }
+
+
+def _unrealised(s: Present, state: Account) -> Decimal | None:
+    """What is gained since it was bought, in the account's currency; None while something has no price."""
+    gains = [_gain(s, symbol, p, state.currency) for symbol, p in state.positions.items() if p.quantity]
+    known = [gain for gain in gains if gain is not None]
+    return sum(known, Decimal(0)) if len(known) == len(gains) else None
+
+
+def _gain(s: Present, symbol: str, p: Position, currency: str) -> Decimal | None:
+    price = s.prices.get(symbol)
+    try:
+        own = rate(s.prices, p.instrument.currency, currency)
+    except DataError:
+        return None
+    return None if price is None else (p.value(price) - p.value(p.average_cost)) * own
 
 
 def _position(s: Present, symbol: str, p: Position) -> dict[str, Any]:
@@ -116,6 +134,7 @@ def wish(i: Intent) -> dict[str, Any]:
         **{name: text(value) for name in PRICES if (value := getattr(i, name)) is not None},
         "time_in_force": i.time_in_force.value,
         "extended_hours": i.extended_hours,
+        "legs": [{"symbol": g.instrument.symbol, "side": g.side.value, "ratio": g.ratio} for g in i.legs],
         "reason": i.reason,
     }
 

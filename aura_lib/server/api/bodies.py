@@ -28,6 +28,12 @@ Amount = Annotated[
     Field(gt=0, max_digits=40, allow_inf_nan=False),
     WithJsonSchema({"type": "string", "format": "decimal", "example": "12.50"}),
 ]
+Net = Annotated[
+    Decimal,
+    BeforeValidator(_text),
+    Field(max_digits=40, allow_inf_nan=False),
+    WithJsonSchema({"type": "string", "format": "decimal", "example": "-1.25"}),
+]
 Text = Annotated[str, Field(max_length=400)]
 Key = Annotated[str, Field(pattern=r"^[\w.:-]{0,80}$", description="What is asked twice under one key is done once.")]
 
@@ -55,11 +61,22 @@ class Resume(Body):
     reason: Text
 
 
-class Wish(Body):
-    """One order as it is wished. Its size is a quantity, or an amount of money to buy or sell for."""
+class WishedLeg(Body):
+    """One contract of a package, and how many of it there are in one."""
 
     symbol: str
     side: Side
+    ratio: int = Field(1, ge=1, le=100)
+
+
+class Wish(Body):
+    """One order as it is wished. Its size is a quantity, or an amount of money to buy or sell for.
+
+    With `legs` it is a package of option contracts at one `net_price`: positive is paid, negative received.
+    """
+
+    symbol: str = ""
+    side: Side | None = None
     quantity: Amount | None = None
     notional: Amount | None = None
     type: OrderType = OrderType.MARKET
@@ -72,6 +89,8 @@ class Wish(Body):
     stop_loss_limit: Amount | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     extended_hours: bool = False
+    legs: Annotated[list[WishedLeg], Field(max_length=4)] = []
+    net_price: Net | None = None
     reason: Text = ""
 
 
@@ -140,7 +159,7 @@ def _told(kind: type[BaseModel], error: Any) -> str:
     where = ".".join(map(str, error["loc"])) or "the body"
     if error["type"] != "extra_forbidden":
         return f"{where}: {error['msg'].removeprefix('Value error, ')}"
-    known = Wish.model_fields if "orders" in error["loc"] else kind.model_fields
+    known = (WishedLeg if "legs" in error["loc"][:-1] else Wish if "orders" in error["loc"] else kind).model_fields
     near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
     meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     return f"{where}: there is no such field; {meant}"

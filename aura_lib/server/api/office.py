@@ -14,11 +14,11 @@ from typing import Any
 
 from aura_lib import execution
 from aura_lib.access import Action, Permissions, may
-from aura_lib.core import BrokerUnavailable, InputError, Intent, NotFound, Order, RiskRejection, Settings, digest
+from aura_lib.core import BrokerUnavailable, InputError, Intent, Leg, NotFound, Order, RiskRejection, Settings, digest
 from aura_lib.core.orders import PRICES
 from aura_lib.execution import Proposal, account_terms, accounts
 from aura_lib.execution.context import in_use
-from aura_lib.execution.form import bought
+from aura_lib.execution.form import bought, named
 from aura_lib.execution.limits import Rulebook, Scope
 from aura_lib.execution.present import Present, Reader
 from aura_lib.execution.preview import preview_basket
@@ -208,15 +208,30 @@ def _named(n: int, wish: Wish, s: Present) -> Intent:
 
 def intent(wish: Wish, s: Present) -> Intent:
     """The Intent that is wished, on the instruments and prices of an account."""
-    symbol = wish.symbol.strip().upper()
-    if symbol not in s.instruments:
-        raise InputError(f"{wish.symbol} is not traded on the prices of {s.terms.name}")
-    instrument, price = s.instruments[symbol], wish.limit_price or s.prices.get(symbol)
+    if wish.legs:
+        return _package(wish, s)
+    instrument = named(wish.symbol, s.instruments)
+    price = wish.limit_price or s.prices.get(instrument.symbol)
     if (wish.quantity is None) == (wish.notional is None):
         raise InputError("give a quantity or a notional amount, one of the two")
     quantity = wish.quantity if wish.notional is None else bought(wish.notional, instrument, price)
     assert quantity is not None
+    if wish.side is None:
+        raise InputError("say which side: buy or sell")
+    if wish.net_price is not None:
+        raise InputError("net_price is that of legs: give limit_price")
     return Intent(
         instrument, wish.side, quantity, wish.type, time_in_force=wish.time_in_force,
         extended_hours=wish.extended_hours, reason=wish.reason, **{name: getattr(wish, name) for name in PRICES},
     )  # fmt: skip
+
+
+def _package(wish: Wish, s: Present) -> Intent:
+    """Two to four contracts at one net price; what else a wish can say is for single orders."""
+    given = [name for name in wish.model_fields_set if getattr(wish, name) is not None]
+    if over := sorted(set(given) - {"legs", "quantity", "net_price", "reason"}):
+        raise InputError(f"an order with legs has quantity, net_price and reason, not {', '.join(over)}")
+    if wish.quantity is None:
+        raise InputError("say how many packages: quantity")
+    legs = [Leg(named(leg.symbol, s.instruments), leg.side, leg.ratio) for leg in wish.legs]
+    return Intent.of_legs(legs, wish.quantity, wish.net_price, reason=wish.reason)

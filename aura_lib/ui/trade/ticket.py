@@ -101,7 +101,8 @@ def _reason(preview: Preview) -> str:
 
 def _facts(s: Present, p: Preview) -> Iterable[tuple[str, str]]:
     money = p.intent.instrument.currency
-    yield "Last price", market.price(float(p.price), money) if p.price is not None else "none now"
+    last = s.prices.get(p.intent.symbol)
+    yield "Last price", market.price(float(last), money) if last is not None else "none now"
     if p.value is not None:
         yield ("Cost, about" if p.intent.side is Side.BUY else "Proceeds, about"), cents(p.value, money)
         yield "Fees, at most", cents(p.fee, money)

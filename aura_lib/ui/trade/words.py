@@ -26,6 +26,9 @@ def heading(s: Present, accounts: Sequence[str], title: str) -> str:
     kind = (
         '<p class="aura-band aura-live" role="status"><b>LIVE</b> Orders on this page trade real money.</p>'
         if s.live
+        else f'<p class="aura-band aura-paper" role="status"><b>SHADOW</b> of {escape(s.terms.shadow_of)}: orders are '
+        "written down, none is sent.</p>"
+        if s.terms.shadow_of
         else '<p class="aura-band aura-paper" role="status"><b>PAPER</b> Simulated trading: no real money.</p>'
     )
     return (
