@@ -28,6 +28,7 @@ def learn(seat: Seat, answers: Iterable[BrokerOrder]) -> None:
         book_fills(seat)
     lines: list[Line] = []
     for told in answers:
+        lines += [adopted(seat, leg) for leg in told.legs if leg.client_id not in seat.view.orders and leg.intent]
         lines += follow(seat, seat.view.orders[told.client_id], told)
     seat.write(lines)
 
