@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from aura_lib.core import Basket, Decision, Intent, Side
+from aura_lib.core import Account, Basket, Decision, Intent, Side, worst_case
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import TICKET, checked, refuse
 from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import AccountView, Ledger
+from aura_lib.risk import packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,9 @@ class Preview:
 
     `price` is what it is valued at: its limit, else the last price; None where there is none, and then nothing else is
     known. `value` and `fee` are in the instrument's currency, the fee at most; `cash` and `held` are those of the book.
+    Of packages of options `price` is the net one and `value` what they cost (negative: what they bring); `most_lost` is
+    what they may lose at most until they expire, fees apart, and None where that has no end. They are never held: their
+    contracts are.
     """
 
     intent: Intent
@@ -32,6 +37,7 @@ class Preview:
     cash_after: Decimal | None
     held: Decimal
     held_after: Decimal
+    most_lost: Decimal | None = None
 
 
 def preview(
@@ -44,6 +50,8 @@ def preview(
     basket = Basket(f"{TICKET}{who}", at, terms.name, book, at, (intent,))
     decision = _verdict(basket, terms, view, feed, ledger)[0]
     account = view.account(book, at)
+    if intent.legs:
+        return _of_package(intent, book, decision, account, feed.prices(at), terms)
     price = intent.limit_price or feed.prices(at).get(intent.symbol)
     held = account.quantity(intent.symbol)
     value = None if price is None else intent.quantity * price * intent.instrument.multiplier
@@ -51,6 +59,21 @@ def preview(
     sign = 1 if intent.side is Side.SELL else -1
     after = None if value is None else account.cash + sign * value - fee
     return Preview(intent, book, decision, price, value, fee, account.cash, after, held, held + intent.signed)
+
+
+def _of_package(
+    intent: Intent, book: str, decision: Decision, account: Account, prices: Mapping[str, Decimal], terms: Terms
+) -> Preview:
+    value, fee, lost = packages.cost(intent, prices), Decimal(0), worst_case(packages.changes(intent))
+    if value is None:
+        return Preview(intent, book, decision, None, None, fee, account.cash, None, Decimal(0), Decimal(0))
+    for contract, quantity in intent.traded:
+        units = abs(quantity)
+        fee += _fee(terms, units, units * prices.get(contract.symbol, Decimal(0)) * contract.multiplier)
+    return Preview(
+        intent, book, decision, value / intent.quantity / intent.instrument.multiplier, value, fee, account.cash,
+        account.cash - value - fee, Decimal(0), Decimal(0), None if lost is None else value + lost,
+    )  # fmt: skip
 
 
 def _verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:
