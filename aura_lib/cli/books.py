@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BOOK = Annotated[str, typer.Option(help="One book; the whole account when it is left out.")]
 TO = Annotated[Path | None, typer.Option("--to", help="A new file to write: .csv or .parquet.")]
+WASH = Annotated[
+    bool, typer.Option("--wash-sales", help="Defer losses of wash sales (US), over all accounts of the same owner.")
+]
 ROWS = 40  # on screen; a file has them all
 
 
@@ -33,15 +36,17 @@ def register(group: typer.Typer) -> None:
         method: Annotated[str, typer.Option(help="As if sales went by fifo or average.")] = "",
         set_method: Annotated[str, typer.Option(help="Let sales go by fifo or average from now on.")] = "",
         closed: Annotated[bool, typer.Option("--closed", help="Those that were closed, with their gains.")] = False,
+        wash_sales: WASH = False,
         to: TO = None,
     ) -> Answer:
-        """Tax lots: what each unit cost, since when it is held, and what was gained; wash sales are not treated."""
+        """Tax lots: what each unit cost, since when it is held, and what was gained."""
         from aura_lib.reports import lots_of
 
         if set_method:
             ask(account, "lots", {"method": set_method, **({"book": book} if book else {})}, "")
         view, _, bars = _account(account)
-        held, gone = lots_of(view, bars, book=book or None, method=method or None)
+        beside = _same_owner(view) if wash_sales else []
+        held, gone = lots_of(view, bars, book=book or None, method=method or None, wash_sales=wash_sales, beside=beside)
         return _told(f"{'Closed lots' if closed else 'Lots'} of {account}", gone if closed else held, view.currency, to)
 
     @command(group)
@@ -69,6 +74,7 @@ def register(group: typer.Typer) -> None:
         account: ACCOUNT,
         month: Annotated[str, typer.Argument(help="Such as 2024-03, by the clock of the account's exchange.")],
         book: BOOK = "",
+        wash_sales: WASH = False,
         to: Annotated[Path | None, typer.Option("--to", help="A new file: .html, .csv or .parquet.")] = None,
     ) -> Answer:
         """The statement of a month: opening, what came and went, gains, closing; it adds up to the last digit."""
@@ -81,10 +87,12 @@ def register(group: typer.Typer) -> None:
         view, terms, bars = _account(account)
         if book and book not in view.cash:
             raise InputError(f"account {account} has no book {book!r}; books: {', '.join(view.cash) or 'none'}")
-        told = make(view, month, closes(bars), book=book or None, zone=str(Calendar.of(terms.calendar).zone))
+        wash: dict[str, Any] = {"wash_sales": wash_sales, "beside": _same_owner(view) if wash_sales else []}
+        zone = str(Calendar.of(terms.calendar).zone)
+        told = make(view, month, closes(bars), book=book or None, zone=zone, **wash)
         table = statement_table(told)
         if to is not None and to.suffix == ".html":
-            page(view, terms, month, bars, to, book=book or None)
+            page(view, terms, month, bars, to, book=book or None, **wash)
             return _told(f"Statement {month} of {account}", table, view.currency, None, f"written to {to}")
         return _told(f"Statement {month} of {account}", table, view.currency, to)
 
@@ -98,6 +106,16 @@ def _account(name: str) -> tuple[AccountView, Terms, Bars]:
         terms, view, clock = account_terms(ledger, name), ledger.account(name), ledger.control.clock(name)
     seen = clock[1] if clock is not None else None
     return view, terms, data.load(source=terms.source, calendar=terms.calendar, as_of=seen)
+
+
+def _same_owner(view: AccountView) -> list[AccountView]:
+    """The other accounts of whoever owns this one; none where nobody was named."""
+    from aura_lib.execution import accounts
+    from aura_lib.ledger import Ledger
+
+    with Ledger.open() as ledger:
+        others = [ledger.account(name) for name in accounts(ledger) if name != view.name and view.owner]
+    return [other for other in others if other.owner == view.owner]
 
 
 def _told(title: str, table: pd.DataFrame, currency: str, to: Path | None, more: str = "") -> Answer:

@@ -101,18 +101,15 @@ def _value(name: str, text: str) -> Any:
 def _used(ledger: Ledger, rules: Rulebook, scope: Scope) -> dict[str, list[Use]]:
     """Book → the use of its limits, by the prices at the account's clock; nothing before it has traded."""
     from aura_lib import data
-    from aura_lib.execution.context import context
+    from aura_lib.execution.context import in_use
     from aura_lib.execution.feed import Feed
-    from aura_lib.risk.pretrade import usage
 
     terms, clock, view = rules.terms, ledger.control.clock(scope.account), ledger.account(scope.account)
     if clock is None or clock[1] is None:
         return {}
     feed, found = Feed(data.load(source=terms.source, calendar=terms.calendar, as_of=clock[1])), {}
     for book in [scope.book] if scope.book else [book for book in view.cash if book]:
-        limits = rules.effective(book, scope.user)
-        known = context(view, terms, feed, limits, book=book, origin="", now=clock[1])
-        found[book] = usage(known, limits)
+        found[book] = in_use(rules, view, feed, book=book, user=scope.user, at=clock[1])
     return found
 
 

@@ -24,6 +24,10 @@ AMOUNT = Annotated[str, typer.Argument(help="How much, such as 10000 or 12.50.")
 CURRENCY = Annotated[str, typer.Option(help="Of the amount; the account's own when it is left out.")]
 WHY = Annotated[str, typer.Option("--reason", "-r", help="Why; it is written to the journal.")]
 LOTS = Annotated[list[str], typer.Option("--lot", help="A lot to take, as ID:QUANTITY (see `aura account lots`).")]
+KINDS = (
+    "dividend, interest, fee, split, stock_dividend, cash_in_lieu, return_of_capital, spin_off, merger, "
+    "symbol_change, delisting, exercise, assignment, expiry, conversion, borrow."
+)
 COLUMNS = ("symbol", "quantity", "price", "acquired")
 
 
@@ -84,7 +88,7 @@ def register(group: typer.Typer) -> None:
     @command(group)
     def book(
         account: ACCOUNT,
-        kind: Annotated[str, typer.Argument(help="dividend, fee, split, merger, symbol_change, expiry, interest, …")],
+        kind: Annotated[str, typer.Argument(help=KINDS)],
         reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is written to the journal.")],
         book: Annotated[str, typer.Option(help="One book; all that hold it share when it is left out.")] = "",
         cash: Annotated[str, typer.Option(help="What it did to the cash, signed.")] = "0",
@@ -92,10 +96,13 @@ def register(group: typer.Typer) -> None:
         quantity: Annotated[str, typer.Option(help="Units that came or, negative, went.")] = "0",
         into: Annotated[str, typer.Option(help="The symbol that came in its place.")] = "",
         units: Annotated[str, typer.Option(help="How many units of that came.")] = "0",
+        basis: Annotated[str, typer.Option(help="Of a spin_off: the part of the cost that moves, such as 0.042.")] = "",
+        price: Annotated[str, typer.Option(help="Of a merger: what one of the units that came was worth.")] = "",
         currency: CURRENCY = "",
     ) -> Answer:
         """Book by hand what no broker told: a corporate action, a fee that was wrong."""
-        return _book(account, kind, reason, book, cash, symbol, quantity, into, units, currency)
+        more = {name: str(_number(text, name)) for name, text in (("basis", basis), ("price", price)) if text}
+        return _book(account, kind, reason, book, cash, symbol, quantity, into, units, currency, more)
 
     @command(group)
     def owner(account: ACCOUNT, name: Annotated[str, typer.Argument(help="Whose account it is.")]) -> Answer:
@@ -239,7 +246,7 @@ def instruments(terms: Terms, symbols: set[str]) -> dict[str, Instrument]:
 
 def _book(
     account: str, kind: str, reason: str, book: str, cash: str, symbol: str, quantity: str, into: str, units: str,
-    currency: str,
+    currency: str, more: Mapping[str, str],
 ) -> Answer:  # fmt: skip
     from aura_lib.core import BookingKind, InputError, encode
     from aura_lib.execution import account_terms
@@ -252,7 +259,7 @@ def _book(
     known = {s: p.instrument for s, p in held.items()}
     missing = {s for s in (symbol, into) if s and s not in known}
     known |= instruments(terms, missing) if missing else {}
-    told: dict[str, Any] = {"kind": kind, "cash": cash, "currency": currency or terms.currency, "book": book}
+    told: dict[str, Any] = {"kind": kind, "cash": cash, "currency": currency or terms.currency, "book": book, **more}
     if symbol:
         told |= {"instrument": encode(known[symbol]), "quantity": quantity}
     if into:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer
+from aura_lib.core.booking import INCOME, Booking, BookingKind, Transfer, after_boot
 from aura_lib.core.calendar import Calendar, Schedule, Status
 from aura_lib.core.clock import SimulatedClock, WallClock
 from aura_lib.core.codec import canonical, decode, digest, encode
@@ -17,12 +17,14 @@ from aura_lib.core.errors import (
     InputError,
     LedgerError,
     ModelError,
+    NotFound,
     NotPromoted,
     OutcomeUnknown,
     PermissionDenied,
     RiskRejection,
     RunFailed,
     exit_code,
+    http_status,
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
@@ -47,6 +49,7 @@ from aura_lib.core.portfolio import Account, Books, Position, fold, rate
 from aura_lib.core.ports import (
     Broker,
     BrokerOrder,
+    Bust,
     Capabilities,
     Clock,
     DataSource,
@@ -102,6 +105,7 @@ __all__ = [
     "BrokerOrder",
     "BrokerRejected",
     "BrokerUnavailable",
+    "Bust",
     "Calendar",
     "Capabilities",
     "Clock",
@@ -123,6 +127,7 @@ __all__ = [
     "Market",
     "Mode",
     "ModelError",
+    "NotFound",
     "NotPromoted",
     "Order",
     "OrderStatus",
@@ -152,6 +157,7 @@ __all__ = [
     "TimeInForce",
     "Transfer",
     "WallClock",
+    "after_boot",
     "canonical",
     "day_or_moment",
     "decode",
@@ -159,6 +165,7 @@ __all__ = [
     "encode",
     "exit_code",
     "fold",
+    "http_status",
     "iso",
     "option_of",
     "package",

@@ -2,6 +2,7 @@
 
 AuraError
 ├── InputError          fix the call
+│   └── NotFound            what it names is not there
 ├── DataError           market data is missing, stale or inconsistent
 ├── ModelError          not fitted, or the problem has no solution
 ├── RiskRejection       a limit said no; carries its Decision
@@ -29,6 +30,10 @@ class AuraError(Exception):
 
 class InputError(AuraError, ValueError):
     """The call was wrong: fix the arguments and call again."""
+
+
+class NotFound(InputError):
+    """The call names something that is not there: an account, an order."""
 
 
 class DataError(AuraError):
@@ -95,6 +100,29 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 )
 
 
+HTTP_STATUS: tuple[tuple[type[BaseException], int], ...] = (
+    (NotFound, 404),
+    (InputError, 400),
+    (DataError, 503),
+    (ModelError, 422),
+    (RiskRejection, 422),
+    (BrokerRejected, 422),
+    (BrokerUnavailable, 503),
+    (OutcomeUnknown, 504),
+    (BrokerError, 502),
+    (PermissionDenied, 403),
+    (NotPromoted, 403),
+    (LedgerError, 503),
+    (RunFailed, 500),
+    (AuraError, 500),
+)
+
+
 def exit_code(error: BaseException) -> int:
     """Exit status of the `aura` command for an error (1 when it is none of ours)."""
     return next((code for family, code in EXIT_CODES if isinstance(error, family)), 1)
+
+
+def http_status(error: BaseException) -> int:
+    """HTTP status of the server's API for an error (500 when it is none of ours)."""
+    return next((status for family, status in HTTP_STATUS if isinstance(error, family)), 500)

@@ -279,30 +279,36 @@ class OrderStatus(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     REPLACED = "replaced"  # another order took its place
+    WITHHELD = "withheld"  # a shadow's: approved, written down, and never sent
 
 
-TERMINAL = frozenset(
+_ENDED = frozenset(
     {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.REPLACED}
 )
+TERMINAL = _ENDED | {OrderStatus.WITHHELD}
 UNSETTLED = frozenset({OrderStatus.SENDING, OrderStatus.UNKNOWN})  # the broker may or may not have it
 WORKING = frozenset({OrderStatus.HELD, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 LIVE = frozenset(OrderStatus) - TERMINAL
 
-_AT_THE_BROKER = WORKING | TERMINAL
+_AT_THE_BROKER = WORKING | _ENDED
 _LATE = frozenset({OrderStatus.FILLED})  # fills that come after the end are booked: when they are all, it was filled
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    # an approved order can still be stopped on our side: by the kill switch, or when it expired before it was sent
-    OrderStatus.APPROVED: frozenset({OrderStatus.SENDING, OrderStatus.CANCELLED, OrderStatus.EXPIRED}),
+    # an approved order can still be stopped on our side: by the kill switch, when it expired before it was sent, or
+    # because its account is the shadow of another
+    OrderStatus.APPROVED: frozenset(
+        {OrderStatus.SENDING, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.WITHHELD}
+    ),
     OrderStatus.SENDING: frozenset({OrderStatus.UNKNOWN}) | _AT_THE_BROKER,
     OrderStatus.UNKNOWN: frozenset({OrderStatus.SENDING}) | _AT_THE_BROKER,
     OrderStatus.HELD: _AT_THE_BROKER - {OrderStatus.HELD},
     OrderStatus.ACCEPTED: _AT_THE_BROKER - {OrderStatus.ACCEPTED},
-    OrderStatus.PARTIALLY_FILLED: TERMINAL - {OrderStatus.REJECTED} | {OrderStatus.PARTIALLY_FILLED},
+    OrderStatus.PARTIALLY_FILLED: _ENDED - {OrderStatus.REJECTED} | {OrderStatus.PARTIALLY_FILLED},
     OrderStatus.FILLED: frozenset(),
     OrderStatus.CANCELLED: _LATE,
     OrderStatus.EXPIRED: _LATE,
     OrderStatus.REJECTED: _LATE,
     OrderStatus.REPLACED: _LATE,
+    OrderStatus.WITHHELD: frozenset(),  # nobody has it, so nothing of it can fill
 }
 
 

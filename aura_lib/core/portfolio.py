@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from aura_lib.core.booking import INCOME, Booking, BookingKind
+from aura_lib.core.booking import INCOME, Booking, BookingKind, after_boot
 from aura_lib.core.drafts import draft, quick
 from aura_lib.core.errors import DataError, InputError
 from aura_lib.core.instrument import AssetClass, Instrument
@@ -17,6 +17,7 @@ from aura_lib.core.orders import Fill
 ZERO = Decimal(0)
 ONE = Decimal(1)
 CARRIED = frozenset({BookingKind.SYMBOL_CHANGE, BookingKind.MERGER})  # what comes costs what went
+SPREAD = frozenset({BookingKind.SPLIT, BookingKind.STOCK_DIVIDEND})  # more or fewer units for what all cost
 NOTHING: Mapping[str, Decimal] = MappingProxyType({})
 
 
@@ -57,6 +58,18 @@ class Position:
         if quantity * self.quantity <= 0:
             raise InputError(f"{self.instrument.symbol}: a split cannot turn {self.quantity} units into {quantity}")
         return Position(self.instrument, quantity, self.quantity * self.average_cost / quantity, self.realised)
+
+    def relieved(self, part: Decimal) -> Position:
+        """The position when a part of what it cost went with something else, such as what was spun off."""
+        return replace(self, average_cost=self.average_cost * (ONE - part))
+
+    def repaid(self, cash: Decimal) -> Position:
+        """The position after some of what it cost was paid back; what is more than it cost is a gain."""
+        if not self.quantity:
+            raise InputError(f"{self.instrument.symbol}: nothing is held, and no capital of it can come back")
+        scale = self.quantity * self.instrument.multiplier
+        cost, gain = after_boot(scale * self.average_cost, cash, None)
+        return replace(self, average_cost=cost / scale, realised=self.realised + gain)
 
     def value(self, price: Decimal) -> Decimal:
         """Market value at a price, in the instrument's currency."""
@@ -243,9 +256,15 @@ class Books:
     def _booking(self, booking: Booking) -> None:
         if booking.instrument is not None and booking.quantity:
             self._hold(booking, booking.instrument)
-        if booking.delivered is not None and booking.kind in CARRIED:
+        if booking.kind is BookingKind.RETURN_OF_CAPITAL:
+            self.positions[booking.symbol] = self._held(booking).repaid(booking.cash)
+        elif booking.delivered is None:
+            pass
+        elif booking.kind is BookingKind.SPIN_OFF:
+            self._spin_off(booking, booking.delivered)
+        elif booking.kind in CARRIED:
             self._deliver_at_cost(booking, booking.delivered)
-        elif booking.delivered is not None:
+        else:
             price = abs(booking.cash / (booking.units * booking.delivered.multiplier))
             self._trade(booking.delivered, booking.units, price)
         self._pay(booking.currency, booking.cash)
@@ -257,29 +276,42 @@ class Books:
     def _hold(self, booking: Booking, instrument: Instrument) -> None:
         if booking.kind is BookingKind.CONVERSION:
             self._pay(instrument.base, booking.quantity)
-        elif booking.kind is BookingKind.SPLIT:
+        elif booking.kind in SPREAD:
             held = self.positions.get(instrument.symbol, Position(instrument))
             self.positions[instrument.symbol] = held.split(booking.quantity)
-        elif booking.price is not None:
-            self._trade(instrument, booking.quantity, booking.price)
         elif booking.delivered is not None and booking.kind in CARRIED:
             return  # with what it brings: see _deliver_at_cost
+        elif booking.price is not None:
+            self._trade(instrument, booking.quantity, booking.price)
         else:
             paid = ZERO if booking.delivered is not None else booking.cash
             self._trade(instrument, booking.quantity, abs(paid / (booking.quantity * instrument.multiplier)))
 
-    def _deliver_at_cost(self, booking: Booking, delivered: Instrument) -> None:
-        """Units go, and others come at what they cost less the cash that came too; what that is too much is a gain."""
+    def _held(self, booking: Booking) -> Position:
         assert booking.instrument is not None
-        held = self.positions.get(booking.symbol) or Position(booking.instrument)
-        gone = -booking.quantity * held.average_cost * booking.instrument.multiplier
-        kept = gone - booking.cash
-        over = kept < 0 if booking.quantity < 0 else kept > 0
-        gain = -kept if over else ZERO
+        return self.positions.get(booking.symbol) or Position(booking.instrument)
+
+    def _deliver_at_cost(self, booking: Booking, delivered: Instrument) -> None:
+        """Units go, and others come at what they cost; the cash that came too is taken off it, or is a gain."""
+        held = self._held(booking)
+        gone = -booking.quantity * held.average_cost * held.instrument.multiplier
+        scale = booking.units * delivered.multiplier
+        cost, gain = after_boot(gone, booking.cash, None if booking.price is None else scale * booking.price)
         left = held.traded(booking.quantity, held.average_cost)
         self.positions[booking.symbol] = replace(left, realised=left.realised + gain)
-        cost = ZERO if over else kept
-        self._trade(delivered, booking.units, abs(cost / (booking.units * delivered.multiplier)))
+        self._trade(delivered, booking.units, abs(cost / scale))
+
+    def _spin_off(self, booking: Booking, delivered: Instrument) -> None:
+        """The units stay; others come with a part of what they cost."""
+        assert booking.basis is not None
+        held = self._held(booking)
+        if held.quantity * booking.units <= 0:
+            raise InputError(
+                f"{booking.symbol}: {held.quantity} are held, {booking.units} {delivered.symbol} cannot be spun off it"
+            )
+        moved = held.quantity * held.average_cost * held.instrument.multiplier * booking.basis
+        self.positions[booking.symbol] = held.relieved(booking.basis)
+        self._trade(delivered, booking.units, abs(moved / (booking.units * delivered.multiplier)))
 
     def _trade(self, instrument: Instrument, change: Decimal, price: Decimal) -> None:
         held = self.positions.get(instrument.symbol) or Position(instrument)

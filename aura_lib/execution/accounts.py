@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aura_lib.core import InputError, Mode, decode, encode, utc
+from aura_lib.core import InputError, Mode, NotFound, decode, encode, utc
 from aura_lib.exchange import Costs
 from aura_lib.ledger import SYSTEM, Ledger
 from aura_lib.risk import Limits
@@ -23,6 +23,8 @@ class Terms:
     who moves the account's time: "replay" whoever replays past slots, "wall" the scheduler, as bars of `source` become
     known; at a real broker it is the real time. `costs` are what the simulated exchange charges; a real broker charges
     its own. A live account trades only with AURA_ALLOW_LIVE=1, a promotion to live, and a permission of whoever asks.
+    `shadow_of` names the account that a shadow looks at: it is on its terms, but of the class paper, since nothing it
+    decides is ever sent (`execution.shadow`).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Terms:
     source: str = SAMPLE
     limits: Limits = field(default_factory=Limits)
     costs: Costs = field(default_factory=Costs)
+    shadow_of: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").replace("_", "").isalnum() or self.name.lower() in ("system", "all"):
@@ -46,6 +49,8 @@ class Terms:
             raise InputError(f"account {self.name}: at {self.broker} it is {kinds}, not {self.account_class.value}")
         if self.clock not in CLOCKS:
             raise InputError(f"account {self.name}: its clock is one of {', '.join(CLOCKS)}, not {self.clock!r}")
+        if self.shadow_of and (self.shadow_of == self.name or self.account_class is not Mode.PAPER):
+            raise InputError(f"account {self.name}: a shadow is of another account, and its class is paper")
         if not self.simulated and (self.clock != "wall" or self.currency != "USD"):
             raise InputError(f"account {self.name}: at {self.broker} the clock is the wall's and the currency USD")
 
@@ -56,12 +61,21 @@ class Terms:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Names of the environment variables that hold its keys."""
-        if self.simulated:
+        """Names of the environment variables that hold its keys; a shadow looks with those of the account it is of."""
+        if self.simulated or self.shadow_of:
             return ()
         from aura_lib.execution.brokers.alpaca.keys import NAMES
 
         return NAMES[self.account_class]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Names of the environment variables that lead it to another address than its broker's: a rehearsal."""
+        if self.simulated:
+            return ()
+        from aura_lib.execution.brokers.alpaca.keys import URLS
+
+        return URLS[self.account_class]
 
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:
@@ -74,12 +88,17 @@ def open_account(ledger: Ledger, terms: Terms) -> Terms:
     return opened
 
 
+def accounts(ledger: Ledger) -> list[str]:
+    """The names of all accounts, first opened first."""
+    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+
+
 def account_terms(ledger: Ledger, name: str) -> Terms:
-    """The terms of an account; one that was never opened raises InputError naming those that were."""
+    """The terms of an account; one that was never opened raises NotFound naming those that were."""
     entry = ledger.journal.find(SYSTEM, f"account:{name}")
     if entry is None:
-        known = [e.body["name"] for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
-        raise InputError(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
+        known = accounts(ledger)
+        raise NotFound(f"no account {name!r}; open accounts: {', '.join(known) or 'none'}")
     return decode(Terms, entry.body)
 
 

@@ -53,6 +53,13 @@ def ask(
 ) -> Entry:
     """Put a request into the inbox, wait, and return what the desk wrote; its refusal raises InputError."""
     ledger.inbox.ask(account, kind, body, key)
+    return answer_to(ledger, account, kind, key, patience, desk)
+
+
+def answer_to(
+    ledger: Ledger, account: str, kind: str, key: str, patience: float = PATIENCE, desk: DeskProcess | None = None
+) -> Entry:
+    """Wait for the answer to a request that was made under a key; a refusal raises InputError."""
 
     def answered() -> bool:
         return ledger.journal.find(account, key) is not None

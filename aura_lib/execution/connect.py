@@ -1,10 +1,11 @@
-"""The broker of an account, by its terms: the embedded venue, or a real one with the keys of the environment."""
+"""What stands behind an account, by its terms: its broker, its prices and its clock."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
-from aura_lib.core import Broker, Clock, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
+from aura_lib.core import Broker, Clock, InputError, Mode, PermissionDenied, Settings, SimulatedClock, WallClock
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 
@@ -21,8 +22,10 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
 
     Raises:
         PermissionDenied: a live account, without AURA_ALLOW_LIVE=1.
-        InputError: keys or a package are missing, by name.
+        InputError: keys or a package are missing, by name; or it is a shadow, which has no broker.
     """
+    if terms.shadow_of:
+        raise InputError(f"account {terms.name} shadows {terms.shadow_of}: no broker stands behind it")
     if terms.account_class is Mode.LIVE and not settings.allow_live:
         raise PermissionDenied(f"account {terms.name} is live: real trading needs AURA_ALLOW_LIVE=1 in the environment")
     if terms.broker == "alpaca":
@@ -32,6 +35,14 @@ def connect(terms: Terms, settings: Settings, feed: Feed, clock: Clock, since: d
     from aura_lib.execution.brokers.paper import PaperBroker
 
     return PaperBroker(settings.home / "brokers" / f"{terms.name}.db", feed, clock, terms.costs)
+
+
+def feed_of(terms: Terms, settings: Settings | None = None) -> Feed:
+    """The prices of an account: all bars of its source, and newer ones as the source gets them."""
+    from aura_lib import data
+
+    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
+    return Feed(load(), newer=load)
 
 
 def clock_of(terms: Terms, start: datetime) -> Clock:

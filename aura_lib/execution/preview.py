@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from aura_lib.core import Account, Basket, Decision, Intent, Side, worst_case
+from aura_lib.core import Basket, Decision, Intent, worst_case
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import TICKET, checked, refuse
 from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import AccountView, Ledger
 from aura_lib.risk import packages
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +49,67 @@ def preview(
 
     Permissions and what the broker can take are asked when it is sent.
     """
-    basket = Basket(f"{TICKET}{who}", at, terms.name, book, at, (intent,))
-    decision = _verdict(basket, terms, view, feed, ledger)[0]
-    account = view.account(book, at)
+    return preview_basket(ledger, terms, view, feed, (intent,), book=book, who=who, at=at)[0]
+
+
+def preview_basket(
+    ledger: Ledger,
+    terms: Terms,
+    view: AccountView,
+    feed: Feed,
+    intents: Sequence[Intent],
+    *,
+    book: str,
+    who: str,
+    at: datetime,
+) -> list[Preview]:
+    """What the desk would say to intents that are sent together: each is checked after those before it."""
+    basket = Basket(f"{TICKET}{who}", at, terms.name, book, at, tuple(intents))
+    decisions, account = _verdict(basket, terms, view, feed, ledger), view.account(book, at)
+    prices, cash, found = feed.prices(at), account.cash, list[Preview]()
+    held = dict(account.holdings)
+    for intent, decision in zip(intents, decisions, strict=True):
+        one = _of(intent, decision, terms, book, prices, cash, held.get(intent.symbol, ZERO))
+        if decision.approved:
+            held[intent.symbol] = one.held_after
+            cash = cash if one.cash_after is None else one.cash_after
+        found.append(one)
+    return found
+
+
+def _of(
+    intent: Intent,
+    decision: Decision,
+    terms: Terms,
+    book: str,
+    prices: Mapping[str, Decimal],
+    cash: Decimal,
+    held: Decimal,
+) -> Preview:
     if intent.legs:
-        return _of_package(intent, book, decision, account, feed.prices(at), terms)
-    price = intent.limit_price or feed.prices(at).get(intent.symbol)
-    held = account.quantity(intent.symbol)
+        return _of_package(intent, decision, terms, book, prices, cash)
+    price = intent.limit_price or prices.get(intent.symbol)
     value = None if price is None else intent.quantity * price * intent.instrument.multiplier
-    fee = Decimal(0) if value is None else _fee(terms, intent.quantity, value)
-    sign = 1 if intent.side is Side.SELL else -1
-    after = None if value is None else account.cash + sign * value - fee
-    return Preview(intent, book, decision, price, value, fee, account.cash, after, held, held + intent.signed)
+    fee = ZERO if value is None else _fee(terms, intent.quantity, value)
+    after = None if value is None else cash - intent.side.sign * value - fee
+    return Preview(intent, book, decision, price, value, fee, cash, after, held, held + intent.signed)
 
 
 def _of_package(
-    intent: Intent, book: str, decision: Decision, account: Account, prices: Mapping[str, Decimal], terms: Terms
+    intent: Intent, decision: Decision, terms: Terms, book: str, prices: Mapping[str, Decimal], cash: Decimal
 ) -> Preview:
-    value, fee, lost = packages.cost(intent, prices), Decimal(0), worst_case(packages.changes(intent))
+    value, lost = packages.cost(intent, prices), worst_case(packages.changes(intent))
     if value is None:
-        return Preview(intent, book, decision, None, None, fee, account.cash, None, Decimal(0), Decimal(0))
-    for contract, quantity in intent.traded:
-        units = abs(quantity)
-        fee += _fee(terms, units, units * prices.get(contract.symbol, Decimal(0)) * contract.multiplier)
-    return Preview(
-        intent, book, decision, value / intent.quantity / intent.instrument.multiplier, value, fee, account.cash,
-        account.cash - value - fee, Decimal(0), Decimal(0), None if lost is None else value + lost,
-    )  # fmt: skip
+        return Preview(intent, book, decision, None, None, ZERO, cash, None, ZERO, ZERO)
+    traded = [(abs(units), prices.get(i.symbol, ZERO) * i.multiplier) for i, units in intent.traded]
+    fee = sum((_fee(terms, units, units * worth) for units, worth in traded), ZERO)
+    price = value / intent.quantity / intent.instrument.multiplier
+    most = None if lost is None else value + lost
+    return Preview(intent, book, decision, price, value, fee, cash, cash - value - fee, ZERO, ZERO, most)
 
 
 def _verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:
-    if halted := ledger.control.halted(terms.name):
+    if halted := ledger.control.halted(terms.name, basket.book):
         return refuse(basket, "halted", halted)
     if view.drift:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")

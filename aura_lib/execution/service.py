@@ -11,24 +11,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from aura_lib.core import Broker, BrokerUnavailable, LedgerError, Listener, Settings, SimulatedClock, utc
-from aura_lib.ledger import Lease, LeaseLost, Ledger
+from aura_lib.core import Broker, BrokerUnavailable, Clock, LedgerError, Listener, Settings, SimulatedClock, utc
+from aura_lib.ledger import Lease, LeaseLost, Ledger, Watch
 
 if TYPE_CHECKING:
+    from aura_lib.execution.accounts import Terms
     from aura_lib.execution.desk import Desk
+    from aura_lib.execution.feed import Feed
+    from aura_lib.execution.shadow.desk import ShadowDesk
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
-IDLE_SECONDS = 0.01  # between two looks, where the database does not tell that something was written
-GLANCE_SECONDS = (0.0005, 0.003)  # between two glances at whether something was written: at first, and after a while
 LOOK_SECONDS = 0.1  # after which a desk looks around although nothing was written
 PAUSE_SECONDS = 1.0  # before a desk starts again whose ledger could not be written
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
@@ -54,53 +54,81 @@ def serve(settings: Settings, account: str, lease_seconds: float, going: Callabl
 
 
 def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going: Callable[[], bool]) -> None:
-    from aura_lib import data
     from aura_lib.access import Vault
     from aura_lib.execution.accounts import account_terms, opened
     from aura_lib.execution.brokers.paper import PaperBroker
-    from aura_lib.execution.connect import clock_of, connect
+    from aura_lib.execution.connect import clock_of, connect, feed_of
     from aura_lib.execution.desk import Desk
-    from aura_lib.execution.feed import Feed
 
     terms = account_terms(ledger, account)
-    load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=settings)
-    feed = Feed(load(), newer=load)
+    feed = feed_of(terms, settings)
     clock = clock_of(terms, _moment(ledger, account, feed.bars.start))
+    if terms.shadow_of:
+        _look_on(settings, ledger, terms, lease, feed, clock, going)
+        return
     broker = connect(terms, settings, feed, clock, opened(ledger, account))
     if isinstance(clock, SimulatedClock) and isinstance(broker, PaperBroker):
         clock.advance(max(clock.now(), broker.time()))
     try:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
-        with _listening(desk, broker):
-            while going():
-                before = ledger.stamp()
-                if not desk.cycle():
-                    rest(ledger, desk, before)
+        with closing(ledger.watch()) as watch, _listening(desk, broker, watch):
+            _rounds(watch, desk, going)
     finally:
         broker.close()
 
 
-def rest(ledger: Ledger, desk: Desk, before: int | None) -> None:
+def _look_on(
+    settings: Settings,
+    ledger: Ledger,
+    terms: Terms,
+    lease: Lease,
+    feed: Feed,
+    clock: Clock,
+    going: Callable[[], bool],
+) -> None:
+    """Be the desk of a shadow: it sees a broker and has none."""
+    from aura_lib.access import Vault
+    from aura_lib.execution.accounts import account_terms
+    from aura_lib.execution.shadow.desk import ShadowDesk
+    from aura_lib.execution.shadow.onlooker import onlooker
+
+    broker = onlooker(ledger, account_terms(ledger, terms.shadow_of), settings, clock)
+    try:
+        desk = ShadowDesk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
+        desk.start()
+        with closing(ledger.watch()) as watch:
+            _rounds(watch, desk, going)
+    finally:
+        broker.close()
+
+
+def _rounds(watch: Watch, desk: Desk | ShadowDesk, going: Callable[[], bool]) -> None:
+    while going():
+        before = watch.stamp()
+        if not desk.cycle():
+            rest(watch, desk, before)
+
+
+def rest(watch: Watch, desk: Desk | ShadowDesk, before: int) -> None:
     """Wait until somebody writes to the ledger, or the broker's stream tells of something, but not for long."""
-    if before is None:
-        desk.woken.wait(IDLE_SECONDS)
-        return
-    until, (pause, longest) = time.monotonic() + LOOK_SECONDS, GLANCE_SECONDS
-    while ledger.stamp() == before and time.monotonic() < until:
-        if desk.woken.wait(pause):
-            return
-        pause = min(pause * 1.05, longest)
+    if not desk.woken.is_set():
+        watch.wait(before, LOOK_SECONDS)
 
 
 @contextmanager
-def _listening(desk: Desk, broker: Broker) -> Iterator[None]:
+def _listening(desk: Desk, broker: Broker, watch: Watch) -> Iterator[None]:
     """While it lasts, the broker's stream wakes the desk, where there is one."""
     if not isinstance(broker, Listener):
         yield
         return
     stopped = threading.Event()
-    thread = threading.Thread(target=broker.listen, args=(desk.woken.set, stopped), name="broker-stream", daemon=True)
+
+    def wake() -> None:
+        desk.woken.set()
+        watch.wake()
+
+    thread = threading.Thread(target=broker.listen, args=(wake, stopped), name="broker-stream", daemon=True)
     thread.start()
     try:
         yield

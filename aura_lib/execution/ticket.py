@@ -14,7 +14,7 @@ from typing import Any
 
 from aura_lib.access import Action, may, trading
 from aura_lib.core import Basket, InputError, Intent, Order, Settings, iso, utc
-from aura_lib.execution.accounts import Terms, account_terms
+from aura_lib.execution.accounts import Terms, account_terms, accounts
 from aura_lib.execution.asking import ask
 from aura_lib.execution.gate import TICKET
 from aura_lib.execution.propose import Proposal, verdict_on
@@ -33,33 +33,36 @@ def ticket(
     book: str,
     who: str,
     key: str = "",
+    asked: str = "",
     patience: float = PATIENCE,
     settings: Settings | None = None,
 ) -> Proposal:
     """Propose intents as a person, and wait for the desk's verdict on each.
 
-    The first basket of a `key` counts. Raises PermissionDenied when
-    `who` may not trade on the account, InputError for an unknown account or nothing to propose, BrokerUnavailable when
-    no desk answers within `patience` seconds.
+    The first basket of a `key` counts; where `asked` says in other words what is wished, it may not change under the
+    key. Raises PermissionDenied when `who` may not trade on the account, InputError for an unknown account, nothing to
+    propose or a key of another wish, BrokerUnavailable when no desk answers within `patience` seconds.
     """
     if not intents:
         raise InputError("a ticket needs at least one intent")
     terms, home = account_terms(ledger, account), (settings or Settings.load()).home
     may(home, who, trading(terms.account_class), terms.account_class, account)
-    moment, run = _claimed(ledger, who, key or secrets.token_hex(8), account)
+    moment, run = _claimed(ledger, who, key or secrets.token_hex(8), account, asked)
     basket = Basket(f"{TICKET}{who}", moment, account, book, _seen(ledger, terms), tuple(intents), run=run)
     while (counts := _put(ledger, basket)).run != run:  # another ticket of the same moment was faster
         basket = replace(basket, slot=counts.slot + timedelta(microseconds=1))
     return verdict_on(ledger, counts, patience)
 
 
-def _claimed(ledger: Ledger, who: str, key: str, account: str) -> tuple[datetime, str]:
+def _claimed(ledger: Ledger, who: str, key: str, account: str, asked: str) -> tuple[datetime, str]:
     """The moment that stands for a ticket, and its name: the same key always gets the same ones."""
     run = f"{TICKET}{who}:{key}"
-    body = {"who": who, "account": account, "at": iso(datetime.now(UTC))}
+    body = {"who": who, "account": account, "at": iso(datetime.now(UTC))} | ({"asked": asked} if asked else {})
     entry = ledger.journal.append(SYSTEM, "ticket", body, key=run)
     if entry.body["account"] != account:
         raise InputError(f"ticket {key} was for account {entry.body['account']}, not {account}: give it another key")
+    if entry.body.get("asked", "") != asked:
+        raise InputError(f"ticket {key} was for other orders: give these another key")
     return utc(entry.body["at"]), run
 
 
@@ -169,7 +172,7 @@ def resume(ledger: Ledger, scope: str, *, who: str, reason: str, settings: Setti
 
 def _accounts(ledger: Ledger, name: str) -> list[str]:
     if name == ALL:
-        return [str(e.body["name"]) for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
+        return accounts(ledger)
     return [account_terms(ledger, name).name]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,22 +25,38 @@ if TYPE_CHECKING:
     from aura_lib.ledger import AccountView
 
 FINEST = Decimal("1e-12")  # what a file shows of a share that has no end, such as a third of a cost
-MONEY = ("cost a unit", "cost", "price", "value", "unrealised", "fee", "proceeds", "realised", "net", "cash")
+MONEY = (
+    "cost a unit",
+    "cost",
+    "price",
+    "value",
+    "unrealised",
+    "fee",
+    "proceeds",
+    "realised",
+    "net",
+    "deferred",
+    "cash",
+)
+HELD = "Days held are counted from date to date (UTC); more than a year is long-term. Short sales are short-term."
 NO_WASH_SALES = (
-    "Wash sales are not treated: a loss stands here in full even where the same was bought within 30 days. "
-    "Days held are counted from date to date (UTC); more than 365 are long-term."
+    f"Wash sales are not treated: a loss stands here in full even where the same was bought within 30 days. {HELD}"
+)
+WASH_SALES = (
+    "Wash sales are deferred as US law has it: a loss goes into what was bought of the same symbol within 30 days, in "
+    f"any book of the owner's accounts here. Options on it, and accounts elsewhere, are not seen. {HELD}"
 )
 LOTS = ("book", "symbol", "quantity", "cost a unit", "cost", "price", "value", "unrealised", "fee", "currency",
-        "acquired", "days", "term", "lot")  # fmt: skip
+        "acquired", "days", "term", "deferred", "lot")  # fmt: skip
 CLOSED = ("book", "symbol", "quantity", "acquired", "closed", "days", "term", "cost", "proceeds", "realised", "fee",
-          "net", "currency", "how", "lot", "by")  # fmt: skip
+          "net", "deferred", "currency", "how", "lot", "by")  # fmt: skip
 LINES = (
     ("opening", "Cash at the start"),
     ("deposits", "Paid in and out"),
     ("transfers", "From and to other books"),
     ("bought", "Bought"),
     ("sold", "Sold"),
-    ("settled", "Options, mergers, fractions"),
+    ("settled", "Options and corporate actions"),
     ("converted", "Converted"),
     ("income", "Dividends and interest"),
     ("fees", "Fees"),
@@ -68,26 +84,32 @@ def closes(bars: Bars) -> Callable[[datetime], Mapping[str, Decimal]]:
 
 
 def lots_table(lots: Iterable[Lot], prices: Mapping[str, Decimal], as_of: datetime) -> pd.DataFrame:
-    """A row a lot that is held; amounts are exact Decimals in the row's currency, days are held until `as_of`."""
+    """A row a lot that is held; amounts are exact Decimals in the row's currency, days are held until `as_of`.
+
+    `deferred` is the loss of a wash sale that its cost contains, empty where there is none.
+    """
     rows = []
     for lot in lots:
-        price, day = prices.get(lot.instrument.symbol), (utc(as_of).date() - lot.opened.date()).days
+        price, moment = prices.get(lot.instrument.symbol), utc(as_of)
         unit = lot.cost / (lot.quantity * lot.instrument.multiplier)
         gain = None if price is None else lot.unrealised(price)
         value = None if price is None else lot.quantity * price * lot.instrument.multiplier
         told = (
             lot.book, lot.instrument.symbol, lot.quantity, unit, lot.cost, price, value, gain, lot.fee,
-            lot.instrument.currency, lot.opened, day, "long" if day > 365 else "short", lot.id,
+            lot.instrument.currency, lot.opened, lot.days(moment), lot.term(moment), lot.deferred or None, lot.id,
         )  # fmt: skip
         rows.append([_exact(cell) for cell in told])
     return pd.DataFrame(rows, columns=list(LOTS), dtype="object")
 
 
 def closed_table(closed: Iterable[Closed]) -> pd.DataFrame:
-    """A row for what was closed of each lot: gains are before fees, `net` after; amounts in the row's currency."""
+    """A row for what was closed of each lot: gains are before fees, `net` after; amounts in the row's currency.
+
+    `deferred` is the part of a loss that a wash sale put off; `realised` is without it.
+    """
     rows = [
         (c.book, c.instrument.symbol, c.quantity, c.opened, c.closed, c.days, c.term, c.cost, c.proceeds, c.realised,
-         c.fee, c.net, c.instrument.currency, c.how, c.id, c.by)
+         c.fee, c.net, c.washed or None, c.instrument.currency, c.how, c.id, c.by)
         for c in closed
     ]  # fmt: skip
     return pd.DataFrame([[_exact(cell) for cell in row] for row in rows], columns=list(CLOSED), dtype="object")
@@ -153,14 +175,23 @@ def _word(cell: Any) -> Any:
 
 
 def statement(
-    view: AccountView, terms: Terms, month: str, bars: Bars, path: Path | str, *, book: str | None = None
+    view: AccountView,
+    terms: Terms,
+    month: str,
+    bars: Bars,
+    path: Path | str,
+    *,
+    book: str | None = None,
+    wash_sales: bool = False,
+    beside: Sequence[AccountView] = (),
 ) -> Path:
     """Write the statement of a month ("2024-03", by the clock of the account's exchange) as one offline page.
 
-    Raises InputError for a month that is none or a path that cannot be written, DataError where a holding has no price.
+    With `wash_sales` losses are deferred by what was bought in any book, also in the accounts `beside` it. Raises
+    InputError for a month that is none or a path that cannot be written, DataError where a holding has no price.
     """
     zone = str(Calendar.of(terms.calendar).zone)
-    told = month_statement(view, month, closes(bars), book=book, zone=zone)
+    told = month_statement(view, month, closes(bars), book=book, zone=zone, wash_sales=wash_sales, beside=beside)
     name = f"{view.name} · {book}" if book else view.name
     whose = f" of {told.owner}" if told.owner else ""
     about = About(name, source=f"ledger of account {view.name}, prices of {bars.source}", as_of=told.end, zone=zone)
@@ -172,7 +203,7 @@ def statement(
         figures=[figures.attribution(_profit(view, told), about=about)],
         sections=_sections(view, told),
         checks=[_adds_up(told)],
-        notices=[NO_WASH_SALES],
+        notices=[WASH_SALES if wash_sales else NO_WASH_SALES],
         currency=told.currency,
         zone=zone,
     )
@@ -221,7 +252,7 @@ def to_the_cent(table: pd.DataFrame) -> pd.DataFrame:
     kept = table[[c for c in table.columns if c not in ("lot", "by", "id", "order") and table[c].map(_says).any()]]
     for name in [c for c in kept.columns if c in MONEY]:
         kept = kept.assign(
-            **{name: kept[name].map(lambda cell: formats.NOTHING if cell is None else formats.amount(cell))}
+            **{name: kept[name].map(lambda cell: formats.NOTHING if not _says(cell) else formats.amount(cell))}
         )
     return kept.rename(columns={name: name.capitalize() for name in MONEY})  # whose currency is in a column of its own
 
@@ -231,13 +262,23 @@ def _says(cell: Any) -> bool:
 
 
 def lots_of(
-    view: AccountView, bars: Bars, *, book: str | None = None, method: str | None = None, as_of: datetime | None = None
+    view: AccountView,
+    bars: Bars,
+    *,
+    book: str | None = None,
+    method: str | None = None,
+    as_of: datetime | None = None,
+    wash_sales: bool = False,
+    beside: Sequence[AccountView] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The lots held and those closed, as tables, at the last prices known at a moment (the end of the bars)."""
+    """The lots held and those closed, as tables, at the last prices known at a moment (the end of the bars).
+
+    With `wash_sales` losses are deferred by what was bought in any book, also in the accounts `beside` it.
+    """
     moment = utc(as_of) if as_of is not None else bars.end
     if method is not None and method not in set(Method):
         raise InputError(f"a method is one of {', '.join(Method)}, not {method!r}")
-    lots = tax_lots(view, method=method, as_of=as_of)
+    lots = tax_lots(view, method=method, as_of=as_of, wash_sales=wash_sales, beside=beside)
     prices = closes(bars)(moment)
     if missing := {p.instrument.symbol for p in lots.open(book)} - set(prices):
         raise DataError(f"no price for {', '.join(sorted(missing))}, of which lots are held")

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from aura_lib import data
 from aura_lib.backtest.statistics import periods_per_year, statistics
 from aura_lib.core import INCOME, LIVE, Account, Booking, BookingKind, Fill, InputError, Mode, Settings, Transfer
-from aura_lib.execution import Terms, account_terms
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.execution import Terms, account_terms, accounts
+from aura_lib.ledger import Ledger
 from aura_lib.reports import tables
 from aura_lib.reports.about import About
 from aura_lib.reports.accounting import blotter_table, lots_of
+from aura_lib.reports.marking import Rates, apart, marked
 
 if TYPE_CHECKING:
-    from aura_lib.core import Bars, Order, Run
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    from aura_lib.core import Bars, Order, Position, Run
     from aura_lib.ledger.views import AccountView, Event
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """An account or a book at the moment its clock shows. Times are UTC, money is in `currency`.
+
+    Other currencies count at the rates of the pairs among its prices; what has none is `apart`, in no figure.
 
     `equity`, `cash`, `paid` and `benchmark` have a row a bar, from the bar of the first decision. `paid` is what came
     in from outside in a bar (money, and units at their close) or, negative, went; returns leave it out. `units` is
@@ -116,42 +120,61 @@ class Standing:
     @property
     def weights(self) -> pd.DataFrame:
         """What each holding was of the equity, time × symbol; the rest is cash."""
-        scale = [float(self.bars.instruments[s].multiplier) for s in self.units.columns]
         closes = self.bars.close.ffill()[list(self.units.columns)]
-        return (self.units * scale * closes).fillna(0.0).div(self.equity, axis=0)
+        value = {}
+        for symbol in self.units.columns:
+            instrument = self.bars.instruments[symbol]
+            rate = self.rates.of(instrument.currency)
+            scale = float(instrument.multiplier) * (0.0 if rate is None else rate)
+            value[symbol] = self.units[symbol] * closes[symbol] * scale
+        return pd.DataFrame(value, self.units.index, columns=self.units.columns).fillna(0.0).div(self.equity, axis=0)
 
     @property
     def working(self) -> tuple[Order, ...]:
         """The orders that may still be filled."""
         return tuple(order for order in self.orders if order.status in LIVE)
 
+    @cached_property
+    def rates(self) -> Rates:
+        """What other currencies are worth in this one."""
+        return Rates(self.bars, self.currency)
+
+    @cached_property
+    def apart(self) -> str:
+        """What no figure here contains, since no exchange rate is known for it; empty where there is no such thing."""
+        left = apart(self.state, self.rates)
+        return f"Not in these figures, for want of an exchange rate into {self.currency}: {', '.join(left)}." * bool(
+            left
+        )
+
     def holdings(self) -> pd.DataFrame:
-        """A row a holding, largest first: units, prices, value, weight, P&L since bought and since the bar before."""
-        closes = self.bars.close.ffill()
-        rows = []
-        for symbol, position in self.state.positions.items():
-            if not position.quantity:
-                continue
-            price, before = float(closes[symbol].iloc[-1]), float(closes[symbol].iloc[-2 if len(closes) > 1 else -1])
-            scale = float(position.quantity * position.instrument.multiplier)
-            cost = float(position.average_cost)
-            rows.append(
-                {
-                    "symbol": symbol,
-                    "quantity": position.quantity,
-                    "average cost": round(cost, 4),
-                    "price": round(price, 4),
-                    "value": scale * price,
-                    "weight": _share(scale * price, self.equity.iloc[-1]),
-                    "change": _share(price - before, before),
-                    "unrealised": scale * (price - cost),
-                    "return": _share(price - cost, cost),
-                    "realised": float(position.realised),
-                }
-            )
+        """A row a holding, largest first: units, prices, value, weight, P&L since bought and since the bar before.
+
+        Average cost and price are in the instrument's currency, all else in the account's; NaN without a rate.
+        """
+        rows = [self._holding(p) for p in self.state.positions.values() if p.quantity]
         columns = ["symbol", "quantity", "average cost", "price", "value", "weight", "change", "unrealised", "return",
                    "realised"]  # fmt: skip
         return pd.DataFrame(rows, columns=columns).sort_values("value", ascending=False, ignore_index=True)
+
+    def _holding(self, position: Position) -> dict[str, object]:
+        symbol, known = position.instrument.symbol, self.rates.last(position.instrument.currency)
+        closes, rate = self.bars.close[symbol].ffill(), float("nan") if known is None else known
+        price, before = float(closes.iloc[-1]), float(closes.iloc[-2 if len(closes) > 1 else -1])
+        scale = float(position.quantity * position.instrument.multiplier) * rate
+        cost = float(position.average_cost)
+        return {
+            "symbol": symbol,
+            "quantity": position.quantity,
+            "average cost": round(cost, 4),
+            "price": round(price, 4),
+            "value": scale * price,
+            "weight": _share(scale * price, self.equity.iloc[-1]),
+            "change": _share(price - before, before),
+            "unrealised": scale * (price - cost),
+            "return": _share(price - cost, cost),
+            "realised": float(position.realised) * rate,
+        }
 
     def orders_table(self) -> pd.DataFrame:
         """A row an order, newest first."""
@@ -175,14 +198,29 @@ class Standing:
 
     @cached_property
     def gains(self) -> dict[str, float]:
-        """Realised and unrealised by the tax lots, income and fees, in `currency`."""
-        held, gone = (table[table["currency"] == self.currency] for table in self.lots)
-        return {
-            "realised": float(gone["realised"].sum()),
-            "unrealised": float(held["unrealised"].sum()),
-            "income": float(self.state.income),
-            "fees": -float(self.state.fees),
-        }
+        """Realised and unrealised by the tax lots, income and fees, in `currency`.
+
+        What was in another one counts at the rate of its day, what is unrealised at the newest.
+        """
+        held, gone = self.lots
+        told = {"realised": 0.0, "unrealised": 0.0, "income": 0.0, "fees": 0.0}
+        for gain, currency, moment in zip(gone["realised"], gone["currency"], gone["closed"], strict=True):
+            told["realised"] += float(gain) * (self.rates.at(currency, moment) or 0.0)
+        for gain, currency in zip(held["unrealised"], held["currency"], strict=True):
+            told["unrealised"] += float(gain) * (self.rates.last(currency) or 0.0)
+        for name, amount, currency, moment in self._income_and_fees():
+            told[name] += float(amount) * (self.rates.at(currency, moment) or 0.0)
+        return told
+
+    def _income_and_fees(self) -> Iterator[tuple[str, Decimal, str, datetime]]:
+        for event in self.view.events:
+            if isinstance(event, Transfer) or self.book not in (None, event.book):
+                continue
+            if isinstance(event, Fill):
+                yield "fees", -event.fee, event.instrument.currency, event.time
+            elif event.kind in INCOME or event.kind is BookingKind.FEE:
+                name = "fees" if event.kind is BookingKind.FEE else "income"
+                yield name, event.cash, event.currency, event.time
 
     def income_table(self) -> pd.DataFrame:
         """A row a dividend, interest or borrow cost, newest first."""
@@ -206,11 +244,6 @@ class Standing:
         ]  # fmt: skip
         columns = ["slot", "run", "job", "status", "approved", "rejected", "started", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns)
-
-
-def accounts(ledger: Ledger) -> list[str]:
-    """Names of all accounts, first opened first."""
-    return [str(entry.body["name"]) for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
 
 
 def books(ledger: Ledger) -> list[tuple[str, str | None]]:
@@ -249,65 +282,6 @@ def standing(
         view.drift,
         view,
     )  # fmt: skip
-
-
-def marked(view: AccountView, bars: Bars, book: str | None) -> tuple[pd.Series, pd.Series, pd.DataFrame, pd.Series]:
-    """Equity and cash (a row a bar), units (time × symbol) and what was paid in; holdings at their last known close.
-
-    What happened before the first bar counts from it on, what happened between two from the later one.
-    """
-    times, closes = bars.times, bars.close.ffill()
-    moves = [move for event in view.events for move in _moves(event, book, view.currency)]
-    symbols = sorted({move.symbol for move in moves if move.units})
-    if not set(symbols) <= set(closes.columns):
-        raise InputError(f"no bars of {', '.join(sorted(set(symbols) - set(closes.columns)))}")
-    gone, came, paid = np.zeros((len(times), len(symbols))), np.zeros(len(times)), np.zeros(len(times))
-    scale = np.array([float(bars.instruments[s].multiplier) for s in symbols])
-    prices = closes[symbols].to_numpy()
-    moments = pd.DatetimeIndex([max(move.time, bars.start) for move in moves], tz="UTC").as_unit("us")
-    rows = np.minimum(times.searchsorted(moments), len(times) - 1)
-    columns = {symbol: column for column, symbol in enumerate(symbols)}
-    for row, move in zip(rows, moves, strict=True):
-        came[row] += move.cash
-        paid[row] += move.cash if move.outside else 0.0
-        if move.units:
-            column = columns[move.symbol]
-            gone[row, column] += move.units
-            paid[row] += np.nan_to_num(move.units * prices[row, column] * scale[column]) if move.outside else 0.0
-    units = pd.DataFrame(gone.cumsum(axis=0), times, symbols)
-    cash = pd.Series(came.cumsum(), times, name="cash")
-    value = np.nansum(units.to_numpy() * scale * prices, axis=1)
-    return (cash + value).rename("equity"), cash, units, pd.Series(paid, times, name="paid")
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """What an event did to a book: cash in its currency, units of a symbol, and whether it came from outside."""
-
-    time: datetime
-    cash: float = 0.0
-    symbol: str = ""
-    units: float = 0.0
-    outside: bool = False
-
-
-def _moves(event: Event, book: str | None, currency: str) -> Iterator[_Move]:
-    if isinstance(event, Transfer):
-        sign = (event.target == book) - (event.source == book)
-        if sign:
-            cash = sign * float(event.cash) if event.currency == currency else 0.0
-            yield _Move(event.time, cash, event.symbol, sign * float(event.quantity), True)
-    elif book not in (None, event.book):
-        return
-    elif isinstance(event, Fill):
-        cash = float(event.cash) if event.instrument.currency == currency else 0.0
-        yield _Move(event.time, cash, event.symbol, float(event.quantity) * event.side.sign)
-    else:
-        cash = float(event.cash) if event.currency == currency else 0.0
-        outside = event.kind in (BookingKind.DEPOSIT, BookingKind.IMPORT)
-        yield _Move(event.time, cash, event.symbol, float(event.quantity), outside)
-        if event.delivered is not None:
-            yield _Move(event.time, 0.0, event.delivered.symbol, float(event.units))
 
 
 def _bars(terms: Terms, view: AccountView, book: str | None, until: datetime, settings: Settings | None) -> Bars:

@@ -7,8 +7,8 @@ from threading import Event, Thread
 from types import TracebackType
 
 from aura_lib.core import AuraError, Settings
-from aura_lib.execution import DeskProcess, account_terms
-from aura_lib.ledger import SYSTEM, AccountView, Ledger
+from aura_lib.execution import DeskProcess, account_terms, accounts
+from aura_lib.ledger import AccountView, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,7 @@ class Desks:
                     told = str(error)
 
     def _look(self, ledger: Ledger) -> None:
-        for entry in ledger.journal.entries(SYSTEM, kinds=("account.opened",)):
-            name = str(entry.body["name"])
+        for name in accounts(ledger):
             if name not in self._desks and self._needed(ledger, name):
                 self._desks[name] = DeskProcess(self._settings, name)
                 self._desks[name].start()

@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from aura_lib.server import assets, launcher, output
+from aura_lib.server import api, assets, launcher, output
 
 # JupyterLab asks for news and shows a button that renders notebooks with a Voila that is not ours.
 OFF = ("@jupyterlab/apputils-extension:announcements", "@voila-dashboards/jupyterlab-preview")
@@ -15,10 +15,11 @@ OFF = ("@jupyterlab/apputils-extension:announcements", "@voila-dashboards/jupyte
 def load(server_app: ServerApp) -> None:
     """Add our routes and options; called once, when JupyterLab's routes are there."""
     base_url = server_app.base_url
-    rules: list[tuple[str, type[Any]]] = [
+    rules: list[tuple[Any, ...]] = [
         (rf"{base_url}aura/static/[0-9a-f]+/(.+)", assets.Asset),
         (rf"{base_url}aura/runs/([\w.-]+)", output.Output),
         *launcher.handlers(base_url),
+        *api.handlers(base_url),
     ]
     server_app.web_app.add_handlers(".*$", rules)
     server_app.web_app.settings["page_config_hook"] = page_config

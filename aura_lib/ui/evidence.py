@@ -16,6 +16,7 @@ from aura_lib.reports import formats
 from aura_lib.reports.figures.evidence_words import LABELS, number, required, threshold
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.table import rows_html, table_html
+from aura_lib.ui.tiles import tiles
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _good(ok: bool) -> str:
 
 def _tiles(s: Shown) -> str:
     walk = _data(s, "walk_forward")
-    tiles = [
+    rows = [
         ("Sharpe, out of sample", number(walk.get("sharpe")), f"in sample {number(walk.get('in_sample'))}"),
         *(_tile(s, name) for name in ("deflated_sharpe", "pbo", "superior_predictive_ability")),
         ("Trials counted", f"{_counted(s):,}", f"{s.trials.count:,} in the ledger, {s.trials.abandoned:,} abandoned"),
@@ -184,12 +185,7 @@ def _tiles(s: Shown) -> str:
         ("Max drawdown", formats.percent(s.evidence.statistics.get("max_drawdown")), "as it is"),
         ("Warm-up", f"{s.evidence.warmup_bars:,}" if s.evidence.warmup_bars else "–", "bars a job must load"),
     ]
-    inside = "".join(
-        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{escape(value)}</dd>'
-        f'<dd class="aura-beside">{escape(beside)}</dd></div>'
-        for label, value, beside in tiles
-    )
-    return f'<dl class="aura-tiles">{inside}</dl>'
+    return tiles(rows)
 
 
 def _counted(s: Shown) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from aura_lib.core import AuraError, Settings
+from aura_lib.execution import accounts
 from aura_lib.ledger import Ledger
 from aura_lib.reports import formats
-from aura_lib.reports.standing import accounts
 from aura_lib.ui.card import Card
 
 RUNS = 20  # the latest are shown

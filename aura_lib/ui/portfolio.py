@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from aura_lib.core import Settings
+from aura_lib.execution import accounts
 from aura_lib.ledger import Ledger
 from aura_lib.reports import figures, formats
 from aura_lib.reports.accounting import as_bytes, statement, to_the_cent
-from aura_lib.reports.standing import Standing, accounts, books, standing
+from aura_lib.reports.standing import Standing, books, standing
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.table import table_html
+from aura_lib.ui.tiles import tiles
 from aura_lib.ui.widgets import Chart, Panel
 
 ROWS = 100  # the newest orders and fills on the page; the ledger has them all
@@ -161,6 +163,8 @@ def _marks(s: Standing) -> Iterable[tuple[str, str]]:
     yield (bad, f"<b>Drift</b>: {escape(s.drift)}") if s.drift else ("", "Ledger and broker agree")
     waiting = sum(order.remaining > 0 for order in s.working)
     yield "", f"{waiting} open orders" if waiting else "No open orders"
+    if s.apart:
+        yield bad, escape(s.apart)
     last = s.runs[-1] if s.runs else None
     if last is not None and last.status.value not in ("succeeded", "running"):
         yield bad, f"<b>Last run {escape(last.status.value)}</b>: {escape(last.error[:120])}"
@@ -169,7 +173,7 @@ def _marks(s: Standing) -> Iterable[tuple[str, str]]:
 def _tiles(s: Standing) -> str:
     own, index, name = s.statistics, s.index, s.about.benchmark
     money = s.currency
-    tiles = [
+    rows = [
         ("Equity", formats.money(float(s.equity.iloc[-1]), money, digits=0),
          f"{formats.count(s.change, sign=True)} last session"),
         *((formats.statistic(key).label, _value_of(key, own), f"{name} {_value_of(key, index)}" if index else "")
@@ -179,12 +183,7 @@ def _tiles(s: Standing) -> str:
          f"{formats.percent(float(s.cash.iloc[-1] / s.equity.iloc[-1]), sign=False)} of equity"),
         ("Fees paid", formats.money(s.state.fees, money, digits=0), f"{len(s.fills)} fills"),
     ]  # fmt: skip
-    inside = "".join(
-        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{_unit_small(value)}</dd>'
-        f'<dd class="aura-beside">{escape(beside)}</dd></div>'
-        for label, value, beside in tiles
-    )
-    return f'<dl class="aura-tiles">{inside}</dl>'
+    return tiles(rows)
 
 
 def _gains(s: Standing) -> str:
@@ -226,11 +225,6 @@ def _content(s: Standing, what: str, kind: str) -> bytes:
             return page.read_bytes()
     tables = {"lots": lambda: s.lots[0], "closed": lambda: s.lots[1], "blotter": s.blotter}
     return as_bytes(tables[what](), kind)
-
-
-def _unit_small(value: str) -> str:
-    unit, space, number = escape(value).rpartition(" ")
-    return f"<small>{unit}</small> {number}" if space else number
 
 
 def _value_of(key: str, figures_of: dict[str, float]) -> str:

@@ -138,3 +138,39 @@ def test_the_statement_of_a_month_is_told_and_written_as_a_page(books: None, tmp
     assert "Statement 2021-04: paper · core of Ada &lt;Lovelace&gt;" in page.read_text()
     assert "a month is told as 2024-03" in refused("statement", "paper", "April")
     assert "has no book 'x'; books: core, swing" in refused("statement", "paper", "2021-04", "--book", "x")
+
+
+def test_corporate_actions_are_booked_by_hand_and_reach_the_lots_and_the_venue(desk: None, tmp_path: Path) -> None:
+    file = tmp_path / "acted.csv"
+    file.write_text("symbol,quantity,price,acquired\nMSFT,10,100,2015-03-04\nJPM,10,85,2015-03-04\n")
+    told("import", "paper", str(file), "--book", "acted", "--yes")
+    by = ("--book", "acted", "--reason", "told by the company")
+    told("book", "paper", "spin_off", "--symbol", "MSFT", "--into", "KO", "--units", "5", "--basis", "0.25", *by)
+    told("book", "paper", "return_of_capital", "--symbol", "MSFT", "--cash", "50", *by)
+    merged = ("--symbol", "JPM", "--quantity=-10", "--into", "PG", "--units", "10", "--cash", "750", "--price", "100")
+    told("book", "paper", "merger", *merged, *by)
+    rows = {row["symbol"]: float(row["cost"]) for row in told("lots", "--book", "acted")["rows"]}
+    assert rows == {"MSFT": 700, "KO": 250, "PG": 850}  # of 1,000 a quarter, and 50 back; 850 - 750 + 750
+    (gain,) = told("lots", "--book", "acted", "--closed")["rows"]
+    assert (gain["how"], gain["realised"]) == ("merger", "750")
+    assert "from 0 to 1" in refused(
+        "book", "paper", "spin_off", "--symbol", "MSFT", "--into", "KO", "--units", "5", "--basis", "25", *by
+    )
+    assert told("show")["drift"] == ""
+
+
+def test_wash_sales_are_treated_where_it_is_asked_for(books: None) -> None:
+    plain, washed = told("lots", "--closed")["rows"], told("lots", "--closed", "--wash-sales")["rows"]
+    assert {row["deferred"] for row in plain} == {None}
+    assert sum(float(row["quantity"]) for row in plain) == pytest.approx(sum(float(row["quantity"]) for row in washed))
+    assert told("statement", "paper", "2021-04", "--wash-sales")["rows"]
+
+
+def test_who_did_what_is_told_and_written(desk: None, tmp_path: Path) -> None:
+    told("deposit", "paper", "logged", "10", "--reason", "for the log")
+    said = run.invoke(app, ["ledger", "log", "--kind", "cash", "--json"])
+    last = json.loads(said.stdout)["acts"][-1]
+    assert (last["account"], last["what"], last["reason"]) == ("paper", "10 into logged", "for the log")
+    assert last["who"]
+    said = run.invoke(app, ["ledger", "log", "--to", str(tmp_path / "log.csv")])
+    assert said.exit_code == 0 and "for the log" in (tmp_path / "log.csv").read_text()

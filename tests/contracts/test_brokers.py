@@ -311,7 +311,7 @@ class BrokerContract:
     def test_what_was_told_is_told_again_and_nothing_happened_besides(self, broker: Broker, move: Move) -> None:
         self.buy(broker, move)
         assert broker.fills() == broker.fills() and broker.snapshot().holdings == broker.snapshot().holdings
-        assert broker.bookings() == []
+        assert broker.bookings() == [] and broker.busts() == []
 
 
 class Prices(Feed):

@@ -41,8 +41,10 @@ class OrderMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_at_the_broker_that_was_not_sent(self) -> None:
-        if self.plain.status not in ("approved", "cancelled", "expired", "filled"):
+        if self.plain.status not in ("approved", "cancelled", "expired", "filled", "withheld"):
             assert self.plain.sent
+        if self.plain.status == "withheld":
+            assert not self.plain.sent
 
 
 OrderMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=12)

@@ -11,18 +11,25 @@ import pytest
 
 from aura_lib.core import (
     Bars,
+    BrokerUnavailable,
     Calendar,
     DataError,
     InputError,
     LedgerError,
     Market,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    RiskRejection,
     RunFailed,
     Schedule,
     Settings,
     SimulatedClock,
     WallClock,
     exit_code,
+    http_status,
 )
+from aura_lib.core.errors import HTTP_STATUS
 
 NYSE = Calendar.of("XNYS")
 
@@ -187,3 +194,12 @@ def test_selecting_an_unknown_or_no_symbol_is_refused() -> None:
 def test_times_of_another_zone_are_kept_as_utc() -> None:
     local = Bars({"close": frame(index=TIMES.tz_convert("Asia/Kolkata"))}, "test")
     assert str(local.times.tz) == "UTC" and (local.times == TIMES).all()
+
+
+def test_each_family_of_errors_has_its_http_status() -> None:
+    """The statuses are those of RFC 9110; who comes first in the table hides nobody."""
+    families = [NotFound, InputError, DataError, RiskRejection, BrokerUnavailable, OutcomeUnknown, PermissionDenied]
+    assert [http_status(e("x")) for e in families] == [404, 400, 503, 422, 503, 504, 403]
+    assert http_status(ValueError("x")) == 500
+    hidden = [a for n, (a, _) in enumerate(HTTP_STATUS) for b, _ in HTTP_STATUS[:n] if issubclass(a, b)]
+    assert hidden == []

@@ -11,7 +11,9 @@ from decimal import Decimal
 HOME = {"approved"}  # it never left us
 AWAY = {"sending", "unknown"}  # it may have arrived
 THERE = {"held", "accepted", "partially_filled"}  # the broker works it
-OVER = {"filled", "cancelled", "expired", "rejected", "replaced"}
+ENDED = {"filled", "cancelled", "expired", "rejected", "replaced"}
+KEPT = {"withheld"}  # written down by a shadow, and never sent
+OVER = ENDED | KEPT
 
 
 @dataclass
@@ -25,15 +27,19 @@ class PlainOrder:
 
     def may_become(self, status: str) -> bool:
         """Whether a next status makes sense."""
-        if self.status in OVER:
+        if self.status in KEPT:
+            return False  # nobody has it
+        if self.status in ENDED:
             return status == "filled" and self.status != "filled"  # only late fills are news of the dead
         if self.status in HOME:
-            return status in {"sending", "cancelled", "expired"}  # we send it, or drop it
+            return status in {"sending", "cancelled", "expired", "withheld"}  # we send it, drop it, or keep it
+        if status in KEPT:
+            return False  # what has left us cannot be kept back
         if status in HOME:
             return False  # nothing comes back
         if self.status in AWAY:
             # we lose sight of what we send, send again what never arrived, or hear of it
-            return status in THERE | OVER or (self.status, status) in {("sending", "unknown"), ("unknown", "sending")}
+            return status in THERE | ENDED or (self.status, status) in {("sending", "unknown"), ("unknown", "sending")}
         if status in AWAY:
             return False  # the broker has it: that is known
         if self.status == "partially_filled":

@@ -116,3 +116,19 @@ def test_a_csv_has_plain_numbers_and_times_with_their_zone(tmp_path: Path) -> No
     first = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).iloc[0]
     assert (first["time"], first["cash"], first["currency"]) == ("2024-01-02T15:00:00+00:00", "10000", "USD")
     assert "E+" not in text
+
+
+def test_a_loss_that_a_wash_sale_put_off_has_a_column_of_its_own_and_the_page_says_so(tmp_path: Path) -> None:
+    view = view_of(
+        ("cash", {"book": "core", "amount": "10000", "at": iso(START)}),
+        fill(1, "core", "AAA", D(10), D(30), START, "0"),
+        fill(2, "core", "AAA", D(-10), D(25), START + DAY, "0"),
+        fill(3, "core", "AAA", D(4), D(25), START + 2 * DAY, "0"),
+    )
+    held, closed = lots_of(view, BARS, wash_sales=True)
+    assert (held["cost"].tolist(), held["deferred"].tolist()) == ([D(120)], [D(20)])
+    assert (closed["realised"].tolist(), closed["deferred"].tolist()) == ([D(-30)], [D(20)])
+    write_table(held, tmp_path / "held.parquet")
+    page = statement(view, Terms("paper"), "2024-01", BARS, tmp_path / "s.html", wash_sales=True).read_text()
+    assert "Wash sales are deferred as US law has it" in page
+    assert lots_of(view, BARS)[0]["deferred"].tolist() == [None]

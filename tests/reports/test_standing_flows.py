@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from aura_lib.core import BookingKind, Transfer, encode, iso
-from aura_lib.reports.standing import marked
+from aura_lib.reports.marking import marked
 from tests.ledger.journals import NAMES, D, booking, fill
 from tests.reports.test_accounting import BARS, view_of
 

@@ -25,6 +25,7 @@ from aura_lib.core import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Bust,
     Capabilities,
     Clock,
     Fill,
@@ -39,9 +40,12 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.exchange import Costs, Event, Exchange
+from aura_lib.exchange.busts import bust
 from aura_lib.exchange.working import leg_id, package_of
 from aura_lib.execution.feed import Feed
+from aura_lib.ledger.frozen import begin
 
+BUSY_SECONDS = 30  # to wait for another desk that has the file to itself
 EXIT = "/exit"  # what the exchange puts behind the client id of a bracket, to name the order that closes it
 _TABLES = """
 CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), time TEXT NOT NULL, state TEXT NOT NULL);
@@ -50,6 +54,7 @@ CREATE TABLE IF NOT EXISTS orders (client_id TEXT PRIMARY KEY, open INTEGER NOT 
 CREATE INDEX IF NOT EXISTS open_orders ON orders (client_id) WHERE open = 1;
 CREATE TABLE IF NOT EXISTS fills (n INTEGER PRIMARY KEY AUTOINCREMENT, execution_id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bookings (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS busts (execution_id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deposits (key TEXT PRIMARY KEY, amount TEXT NOT NULL);
 """
 
@@ -62,12 +67,14 @@ class PaperBroker:
 
     def __init__(self, file: Path, feed: Feed, clock: Clock, costs: Costs) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._feed, self._clock = feed, clock
-        self._database = sqlite3.connect(file, timeout=30, isolation_level=None)
+        self._file, self._feed, self._clock = file, feed, clock
+        self._database = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
         fresh = canonical(Exchange(Decimal(0), costs).state())
+        begin(self._database, file, BUSY_SECONDS)
         self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), fresh))
         self._database.execute("INSERT OR IGNORE INTO version SELECT 1, 0, time FROM venue")
+        self._database.execute("COMMIT")
         self._exchange: Exchange | None = None
         self._version = -1  # of the file, that `_exchange` is the state of
         self._time = ""
@@ -84,7 +91,7 @@ class PaperBroker:
             yield self._exchange
             return
         try:
-            self._database.execute("BEGIN IMMEDIATE")
+            begin(self._database, self._file, BUSY_SECONDS)
             exchange = self._caught_up()
             self._inside = True
             yield exchange
@@ -242,6 +249,12 @@ class PaperBroker:
         """What happened other than trades, with its running number, after it."""
         return [(n, decode(Booking, body)) for n, body in self._after("bookings", after)]
 
+    def busts(self) -> list[Bust]:
+        """Trades that were taken back."""
+        with self._session():
+            rows = self._database.execute("SELECT body FROM busts ORDER BY rowid").fetchall()
+        return [decode(Bust, json.loads(body)) for (body,) in rows]
+
     def _after(self, table: str, cursor: str) -> list[tuple[str, Any]]:
         query = f"SELECT n, body FROM {table} WHERE n > ? ORDER BY n"
         with self._session():
@@ -271,6 +284,19 @@ class PaperBroker:
             done = self._database.execute("INSERT OR IGNORE INTO deposits VALUES (?, ?)", (booking.id, "booking"))
             if done.rowcount:
                 exchange.bring(booking)
+                self._all = True
+
+    def bust(self, execution_id: str, reason: str = "") -> None:
+        """Take a trade back, as a venue may; once. One that never was raises InputError."""
+        with self._session() as exchange:
+            query = "SELECT body FROM fills WHERE execution_id = ?"
+            row = self._database.execute(query, (execution_id,)).fetchone()
+            if row is None:
+                raise InputError(f"no execution {execution_id} is known here")
+            told = canonical(encode(Bust(execution_id, self._clock.now(), reason)))
+            done = self._database.execute("INSERT OR IGNORE INTO busts VALUES (?, ?)", (execution_id, told))
+            if done.rowcount:
+                bust(exchange, decode(Fill, json.loads(row[0])))
                 self._all = True
 
     def time(self) -> datetime:

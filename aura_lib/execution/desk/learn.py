@@ -71,7 +71,7 @@ def _chained(seat: Seat, order: Order, told: BrokerOrder) -> list[Line]:
 # ---- fills ---------------------------------------------------------------------------------------------------------
 def book_fills(seat: Seat) -> None:
     """Book what was filled since the last look, each execution once, on whatever became of its order."""
-    fresh = seat.broker.fills(seat.view.fill_cursor)
+    fresh = [one for one in seat.broker.fills(seat.view.fill_cursor) if one[1].execution_id not in seat.view.busted]
     unknown = dict.fromkeys(f.client_id for _, f in fresh if f.client_id not in seat.view.orders)
     for name in unknown:
         _meet(seat, name)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from aura_lib.core import InputError, Side, utc
-from aura_lib.ledger.accounting import LONG_DAYS, Lot
+from aura_lib.ledger.accounting import Lot
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
@@ -77,7 +77,7 @@ def choose(
     """The lots of one instrument that an order closes, in the order they are taken; none where it only opens.
 
     A sale takes long lots and a buy short ones; what is more than there is opens a position and takes none. A lot is
-    held long-term from the day after LONG_DAYS days on (IRS Publication 550).
+    held long-term when that is more than a year (IRS Publication 550).
     """
     tariff, closes = rates or Rates(), (ONE if side is Side.SELL else -ONE)
     there = [_whole(lot, price, as_of) for lot in lots if lot.quantity * closes > 0]
@@ -95,8 +95,8 @@ def _whole(lot: Lot, price: Decimal, as_of: datetime) -> Taken:
     """A lot as it would go at a price. For a short one buying back is the cost and the sale of before the proceeds."""
     worth = lot.quantity * price * lot.instrument.multiplier
     cost, proceeds = lot.cost + lot.fee, worth  # of a short both are negative: what it brought, what it takes
-    days = (utc(as_of).date() - lot.opened.date()).days
-    return Taken(lot.id, lot.instrument.symbol, lot.quantity, cost, proceeds, lot.opened, days > LONG_DAYS)
+    long = lot.term(utc(as_of)) == "long"
+    return Taken(lot.id, lot.instrument.symbol, lot.quantity, cost, proceeds, lot.opened, long)
 
 
 def _part(whole: Taken, units: Decimal) -> Taken:

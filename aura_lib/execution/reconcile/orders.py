@@ -98,7 +98,7 @@ def _otherwise(ours: Fill, theirs: Fill, cursor: str) -> Difference:
         "the broker tells an execution that is booked with another price or quantity; what is booked stays until a "
         "person says otherwise", Halts.NOTHING if ours.signed == theirs.signed else Halts.SYMBOL, ours.symbol,
         mending=(
-            Written("bust", bust, f"bust:{ours.execution_id}"),
+            Written("bust", bust, bust_key(ours.execution_id)),
             Written("fill", {"fill": encode(corrected), "cursor": cursor}, f"fill:{corrected.execution_id}"),
         ),
     )  # fmt: skip
@@ -257,7 +257,11 @@ def _taken_back(view: AccountView, order: Order, report: BrokerOrder, booked: De
     gap = booked - report.filled
     taken = [f for f in view.fills if f.client_id == order.client_id and f.quantity == gap][-1:]
     mending = tuple(
-        Written("bust", {"execution_id": f.execution_id, "by": "", "why": "the broker took it back"}, _bust_key(f))
+        Written(
+            "bust",
+            {"execution_id": f.execution_id, "by": "", "why": "the broker took it back"},
+            bust_key(f.execution_id),
+        )
         for f in taken
     )
     return Difference(
@@ -267,8 +271,9 @@ def _taken_back(view: AccountView, order: Order, report: BrokerOrder, booked: De
     )  # fmt: skip
 
 
-def _bust_key(fill: Fill) -> str:
-    return f"bust:{fill.execution_id}"
+def bust_key(execution_id: str) -> str:
+    """The journal's key of a trade that was taken back: once, whoever told of it."""
+    return f"bust:{execution_id}"
 
 
 def _foreign(view: AccountView, report: BrokerOrder) -> Iterator[Difference]:

@@ -44,22 +44,25 @@ class Sliced:
         return f"{ORIGIN}{self.who}:{self.name}"
 
 
-def slice_order(ledger: Ledger, home: Path, account: str, sliced: Sliced, *, who: str, reason: str) -> None:
-    """Ask the desk to send an order in slices. The name counts once: the first order of it stands.
+def slice_order(ledger: Ledger, home: Path, account: str, sliced: Sliced, *, who: str, reason: str) -> str:
+    """Ask the desk to send an order in slices; the key of its answer. The first order of a name stands.
 
     Raises PermissionDenied for who may not trade on the account, InputError for a name that another order has.
     """
     terms = account_terms(ledger, account)
     may(home, who, trading(terms.account_class), terms.account_class, account)
     body = {"set": encode(sliced), "who": who, "reason": reason}
-    ledger.inbox.ask(account, KIND, body, f"slice:{account}:{sliced.name}")
+    ledger.inbox.ask(account, KIND, body, key := f"slice:{account}:{sliced.name}")
+    return key
 
 
-def cancel_sliced(ledger: Ledger, home: Path, account: str, name: str, *, who: str, reason: str) -> None:
-    """Ask the desk to send no more slices of an order, and to cancel the one at work."""
+def cancel_sliced(ledger: Ledger, home: Path, account: str, name: str, *, who: str, reason: str) -> str:
+    """Ask the desk to send no more slices of an order, and to cancel the one at work; the key of its answer."""
     terms = account_terms(ledger, account)
     may(home, who, Action.CANCEL, terms.account_class, account)
-    ledger.inbox.ask(account, KIND, {"cancel": name, "who": who, "reason": reason}, f"slice:{account}:{name}:cancel")
+    key = f"slice:{account}:{name}:cancel"
+    ledger.inbox.ask(account, KIND, {"cancel": name, "who": who, "reason": reason}, key)
+    return key
 
 
 def answer(view: AccountView, terms: Terms, request: Request) -> list[Line]:

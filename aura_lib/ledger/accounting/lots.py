@@ -2,92 +2,35 @@
 
 Lots are kept by book: one strategy never sells what another bought, and the account's lots are those of its books. A
 short sale opens a lot of negative units. What an exercised or assigned option cost goes into what it delivers (IRS
-Publication 550, "Puts and calls"); a split keeps costs and dates; a new symbol or a merger keeps them too, the cost
-less the cash that came; a transfer between books moves lots as they are. Wash sales are not treated: losses that a tax
-office may disallow because the same was bought within 30 days stand here in full.
+Publication 550, "Puts and calls"). Lots keep their dates through every corporate action, and their costs too: a split
+or stock dividend spreads them over other units, a merger or a new symbol moves them (`core.after_boot` says what cash
+does to them), a spin-off divides them, a return of capital lowers them, and what comes above a cost is a gain. A
+transfer between books moves lots as they are. Wash sales are treated where it is asked for (`wash`), else losses stand
+in full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from aura_lib.core import AssetClass, Booking, BookingKind, Fill, Instrument, Transfer, utc
+from aura_lib.core import AssetClass, Booking, BookingKind, Fill, Instrument, Transfer, after_boot
+from aura_lib.ledger.accounting.lot import Closed, Lot
 from aura_lib.ledger.accounting.pile import EXACT, ZERO, Method, Piece, Pile, share, total
+from aura_lib.ledger.accounting.wash import WashSales
 
 if TYPE_CHECKING:
-    from aura_lib.ledger.views import AccountView, Event
+    from aura_lib.ledger.views import Event
 
-LONG_DAYS = 365  # held for more days than these, a gain is long-term
+_SPREAD = (BookingKind.SPLIT, BookingKind.STOCK_DIVIDEND)
 _CARRIED = (BookingKind.SYMBOL_CHANGE, BookingKind.MERGER)
 _MONEY = (
     BookingKind.DEPOSIT, BookingKind.DIVIDEND, BookingKind.INTEREST, BookingKind.BORROW, BookingKind.FEE,
     BookingKind.CONVERSION, BookingKind.TRANSFER,
 )  # fmt: skip
-
-__all__ = ["LONG_DAYS", "Closed", "Lot", "Method", "TaxLots", "tax_lots"]
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """Units held since one moment. `cost` is of all of them, without `fee`; both are negative units' for a short."""
-
-    id: str
-    book: str
-    instrument: Instrument
-    quantity: Decimal
-    cost: Decimal
-    fee: Decimal
-    opened: datetime
-
-    def unrealised(self, price: Decimal) -> Decimal:
-        """What would be gained at a price, before fees, in the instrument's currency."""
-        worth = EXACT.multiply(EXACT.multiply(self.quantity, price), self.instrument.multiplier)
-        return EXACT.subtract(worth, self.cost)
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Units of a lot that went: what they cost, what they brought, and how long they were held.
-
-    For a short, `quantity` is negative, `cost` what buying back took and `proceeds` what selling brought. `fee` is that
-    of both trades; `how` is what closed them: trade, expiry, merger…; `by` its id.
-    """
-
-    id: str
-    book: str
-    instrument: Instrument
-    quantity: Decimal
-    opened: datetime
-    closed: datetime
-    cost: Decimal
-    proceeds: Decimal
-    fee: Decimal
-    how: str
-    by: str
-
-    @property
-    def realised(self) -> Decimal:
-        """The gain before fees."""
-        return EXACT.subtract(self.proceeds, self.cost)
-
-    @property
-    def net(self) -> Decimal:
-        """The gain after fees."""
-        return EXACT.subtract(self.realised, self.fee)
-
-    @property
-    def days(self) -> int:
-        """Days held, from date to date (UTC)."""
-        return (self.closed.date() - self.opened.date()).days
-
-    @property
-    def term(self) -> str:
-        """`long` for more than LONG_DAYS days, else `short`."""
-        return "long" if self.days > LONG_DAYS else "short"
 
 
 class Currencies:
@@ -111,7 +54,9 @@ class Currencies:
 class TaxLots:
     """Lots folded from the events of an account, in the order they were written.
 
-    `chosen` is, for a client id, the lots (id, quantity) that its sale takes; for all else `method` decides.
+    `chosen` is, for a client id, the lots (id, quantity) that its sale takes; for all else `method` decides. With
+    `wash`, losses of wash sales are deferred over all books; it goes lot by lot, never with average costs. Books whose
+    name has a slash in it are other accounts' of the same owner: they count in wash sales and are not told of.
     """
 
     def __init__(
@@ -119,10 +64,14 @@ class TaxLots:
         currency: str = "USD",
         method: Method = Method.FIFO,
         chosen: Mapping[str, Sequence[tuple[str, Decimal]]] | None = None,
+        *,
+        wash: bool = False,
     ) -> None:
         self.currency, self.method = currency, method
         self.methods: dict[str, Method] = {}  # of single books
         self.closed: list[Closed] = []
+        self._wash = WashSales(self.closed) if wash else None
+        self._split: set[str] = set()  # those that every book has a part of count once
         self._chosen = {name: dict(lots) for name, lots in (chosen or {}).items()}
         self._piles: dict[tuple[str, str], Pile] = {}
         self._currencies = Currencies(currency)
@@ -139,15 +88,15 @@ class TaxLots:
         """The lots held, the longest held first within each book and symbol."""
         with localcontext(EXACT):
             return [
-                Lot(p.id, name, pile.instrument, p.quantity, p.cost, p.fee, p.opened)
+                Lot(p.id, name, pile.instrument, p.quantity, p.cost, p.fee, p.opened, p.deferred, p.tacked)
                 for (name, held), pile in self._piles.items()
-                if book in (None, name) and symbol in (None, held)
+                if _asked(name, book) and symbol in (None, held)
                 for p in pile.pieces()
             ]
 
     def gone(self, book: str | None = None, since: datetime | None = None) -> list[Closed]:
         """What was closed, in the order it happened; of one book, or after a moment, where they are given."""
-        return [c for c in self.closed if book in (None, c.book) and (since is None or c.closed > since)]
+        return [c for c in self.closed if _asked(c.book, book) and (since is None or c.closed > since)]
 
     # ----------------------------------------------------------------------------------------------------------------
     def _take(self, event: Event) -> None:
@@ -171,12 +120,16 @@ class TaxLots:
 
     def _booking(self, event: Booking, instrument: Instrument) -> None:
         units, cash = event.quantity, event.cash
-        if event.kind is BookingKind.SPLIT:
-            self._pile(event.book, instrument).split(units)
+        if event.kind in _SPREAD:
+            self._spread(event, self._pile(event.book, instrument))
+        elif event.kind is BookingKind.RETURN_OF_CAPITAL:
+            self._repay(event, self._pile(event.book, instrument))
+        elif event.kind is BookingKind.SPIN_OFF and event.delivered is not None:
+            self._spin_off(event, instrument, event.delivered)
         elif event.kind is BookingKind.IMPORT and event.price is not None:
             value = units * event.price * instrument.multiplier
             self._trade(event, instrument, units, value, ZERO, event.acquired)
-            self.brought.append((event.book, instrument.currency, value))
+            self._bring((event.book, instrument.currency, value))
         elif event.delivered is None:
             self._trade(event, instrument, units, -cash, ZERO)
         elif event.kind in _CARRIED:
@@ -200,11 +153,49 @@ class TaxLots:
             last = place == len(gone) - 1
             part = units if last else share(event.units, piece.quantity, count)
             paid = cash if last else share(event.cash, piece.quantity, count)
-            units, cash, cost = units - part, cash - paid, piece.cost - paid
-            if cost * piece.quantity < 0:  # more cash than they cost: the rest is a gain
-                self._close(event, Piece(piece.id, piece.quantity, ZERO, ZERO, piece.opened), old, -cost, ZERO)
-                cost = ZERO
-            self._arrive(event, new, Piece(piece.id, part, cost, piece.fee, piece.opened), event.book)
+            worth = None if event.price is None else part * event.price * new.multiplier
+            piece.cost = self._boot(event, old, piece, paid, worth)
+            units, cash, piece.quantity = units - part, cash - paid, part
+            self._arrive(event, new, piece, event.book)
+
+    def _boot(self, event: Booking, of: Instrument, piece: Piece, paid: Decimal, worth: Decimal | None) -> Decimal:
+        """What units cost once cash came for them; what of it is a gain is written down as one."""
+        cost, gain = after_boot(piece.cost, paid, worth)
+        if gain:
+            self._close(event, replace(piece, cost=paid - gain, fee=ZERO), of, paid, ZERO)
+        return cost
+
+    def _spread(self, event: Booking, pile: Pile) -> None:
+        before = pile.quantity
+        pile.split(event.quantity)
+        if self._wash and event.id not in self._split:
+            self._split.add(event.id)
+            self._wash.split(pile.instrument.symbol, pile.quantity / before)
+
+    def _repay(self, event: Booking, pile: Pile) -> None:
+        """Cash for every unit alike is taken off what each lot cost."""
+        cash, held, pieces = event.cash, pile.quantity, pile.everything()
+        for place, piece in enumerate(pieces):
+            paid = cash if place == len(pieces) - 1 else share(event.cash, piece.quantity, held)
+            cash -= paid
+            piece.cost = self._boot(event, pile.instrument, piece, paid, None)
+            pile.put(piece)
+
+    def _spin_off(self, event: Booking, old: Instrument, new: Instrument) -> None:
+        """Every lot stays and has a sister, as old as it is, with a part of what it cost."""
+        assert event.basis is not None
+        pile, units = self._pile(event.book, old), event.units
+        held, pieces = pile.quantity, pile.everything()
+        for place, piece in enumerate(pieces):
+            part = units if place == len(pieces) - 1 else share(event.units, piece.quantity, held)
+            units -= part
+            moved = [(amount * event.basis) for amount in (piece.cost, piece.fee, piece.deferred)]
+            piece.cost, piece.fee, piece.deferred = (
+                piece.cost - moved[0], piece.fee - moved[1], piece.deferred - moved[2],
+            )  # fmt: skip
+            pile.put(piece)
+            sister = Piece(piece.id, part, moved[0], moved[1], piece.opened, moved[2], piece.tacked)
+            self._arrive(event, new, sister, event.book)
 
     def _transfer(self, event: Transfer) -> None:
         if event.instrument is None:
@@ -214,9 +205,13 @@ class TaxLots:
         gone = pile.take(event.quantity, event.lots) if there else []
         cost = total(piece.cost for piece in gone)
         for book, amount in ((event.source, -cost), (event.target, cost)):
-            self.brought.append((book, event.instrument.currency, amount))
+            self._bring((book, event.instrument.currency, amount))
         for piece in gone:
             self._arrive(event, event.instrument, piece, event.target)
+
+    def _bring(self, told: tuple[str, str, Decimal]) -> None:
+        if _asked(told[0], None):
+            self.brought.append(told)
 
     def _arrive(self, event: Booking | Transfer, instrument: Instrument, piece: Piece, book: str) -> None:
         pile = self._pile(book, instrument)
@@ -272,6 +267,8 @@ class TaxLots:
                 self._used(event, piece)
         if rest.quantity:
             pile.put(rest)
+            if self._wash:
+                self._wash.bought(pile, rest)
 
     def _close(
         self, event: Event, piece: Piece, instrument: Instrument, value: Decimal, fee: Decimal, book: str = ""
@@ -282,9 +279,11 @@ class TaxLots:
         how, whose = "trade" if isinstance(event, Fill) else _how(event), book or getattr(event, "book", "")
         made = Closed(
             piece.id, whose, instrument, piece.quantity, piece.opened, event.time, cost, proceeds, piece.fee + fee, how,
-            _id(event),
+            _id(event), tacked=piece.tacked,
         )  # fmt: skip
         self.closed.append(made)
+        if self._wash:
+            self._wash.sold([pile for (_, held), pile in self._piles.items() if held == instrument.symbol])
 
     def _wanted(self, client_id: str) -> Sequence[tuple[str, Decimal]]:
         return tuple(self._chosen.get(client_id, {}).items())
@@ -303,21 +302,6 @@ def _how(event: Booking | Transfer) -> str:
     return "transfer" if isinstance(event, Transfer) else event.kind.value
 
 
-def tax_lots(view: AccountView, *, method: Method | str | None = None, as_of: datetime | None = None) -> TaxLots:
-    """The lots of an account as they stand, or stood at a moment, by its own method or another.
-
-    An account's own method is what it was set to when each event was written (`aura account lots --method`), first in
-    first out where nobody set it; lots chosen for single sales come before either.
-    """
-    until = utc(as_of) if as_of is not None else None
-    lots = TaxLots(view.currency, Method(method) if method else Method.FIFO, view.chosen)
-    turns = [] if method else list(view.methods)
-    start = 0
-    for place, name, told in [*turns, (len(view.events), "", "")]:
-        lots.apply(e for e in view.events[start:place] if until is None or e.time <= until)
-        start = place
-        if told and name:
-            lots.methods[name] = Method(told)
-        elif told:
-            lots.method = Method(told)
-    return lots
+def _asked(name: str, book: str | None) -> bool:
+    """Whether a book is the one that was asked for, or, for None, any of the account."""
+    return name == book if book is not None else "/" not in name

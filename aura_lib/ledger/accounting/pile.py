@@ -27,19 +27,27 @@ class Method(StrEnum):
 
 @dataclass(slots=True)
 class Piece:
-    """Units of one origin. `cost` and `fee` are of all of them; quantity and cost are negative for a short."""
+    """Units of one origin. `cost` and `fee` are of all of them; quantity and cost are negative for a short.
+
+    Of units that took the place of others in a wash sale, `deferred` is the loss within their cost, and `tacked` the
+    days that those were held; they take no other's place.
+    """
 
     id: str
     quantity: Decimal
     cost: Decimal
     fee: Decimal
     opened: datetime
+    deferred: Decimal = ZERO
+    tacked: int = 0
 
     def cut(self, quantity: Decimal) -> Piece:
         """Take units away from it, with their share of cost and fee."""
         cost, fee = share(self.cost, quantity, self.quantity), share(self.fee, quantity, self.quantity)
+        deferred = share(self.deferred, quantity, self.quantity) if self.deferred else ZERO
         self.quantity, self.cost, self.fee = self.quantity - quantity, self.cost - cost, self.fee - fee
-        return Piece(self.id, quantity, cost, fee, self.opened)
+        self.deferred -= deferred
+        return Piece(self.id, quantity, cost, fee, self.opened, deferred, self.tacked)
 
 
 class Pile:
@@ -83,9 +91,10 @@ class Pile:
         sign = 1 if self.quantity > 0 else -1
         taken, left = [], abs(quantity)
         for name, units in chosen if self.method is Method.FIFO else ():
-            if left and (piece := next((p for p in self._pieces if p.id == name), None)) is not None:
-                taken.append(self._from(piece, min(left, units, abs(piece.quantity)) * sign))
-                left -= abs(taken[-1].quantity)
+            for piece in [p for p in self._pieces if p.id == name]:  # more than one where a part was a wash sale's
+                if some := min(left, units, abs(piece.quantity)):
+                    taken.append(self._from(piece, some * sign))
+                    left, units = left - some, units - some
         while left:
             first = self._pieces[0]
             taken.append(self._from(first, min(left, abs(first.quantity)) * sign))
@@ -101,6 +110,27 @@ class Pile:
             return part
         pooled = self._all.cut(quantity)
         return Piece(part.id, quantity, pooled.cost, pooled.fee, part.opened)
+
+    def everything(self) -> list[Piece]:
+        """Take all there is, each lot with what it costs; an empty pile has nothing."""
+        return self.take(self.quantity) if self.quantity else []
+
+    def younger(self, than: datetime) -> list[Piece]:
+        """The lots opened at a moment or later, the oldest first."""
+        found = []
+        for piece in reversed(self._pieces):
+            if piece.opened < than:
+                break
+            found.append(piece)
+        return found[::-1]
+
+    def wash(self, piece: Piece, quantity: Decimal, loss: Decimal, days: int) -> None:
+        """Let units of a lot that is here take the place of others that were sold at a loss, and held for so long."""
+        part = piece if quantity == piece.quantity else piece.cut(quantity)
+        if part is not piece:
+            self._pieces.insert(self._pieces.index(piece), part)
+        part.cost, part.deferred, part.tacked = part.cost + loss, loss, days
+        self._all.cost += loss
 
     def _sum(self, piece: Piece, sign: int) -> None:
         every = self._all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from aura_lib.core import INCOME, Booking, BookingKind, DataError, Fill, InputError, Transfer
-from aura_lib.ledger.accounting.lots import Closed, Currencies, Lot, TaxLots, tax_lots
+from aura_lib.ledger.accounting.history import tax_lots
+from aura_lib.ledger.accounting.lot import Closed, Lot
+from aura_lib.ledger.accounting.lots import Currencies, TaxLots
 from aura_lib.ledger.accounting.pile import EXACT, ZERO
 
 if TYPE_CHECKING:
@@ -103,22 +105,29 @@ def month_of(month: str, zone: str = "UTC") -> tuple[datetime, datetime]:
 
 
 def statement(
-    view: AccountView, month: str, prices: Prices, *, book: str | None = None, zone: str = "UTC"
+    view: AccountView,
+    month: str,
+    prices: Prices,
+    *,
+    book: str | None = None,
+    zone: str = "UTC",
+    wash_sales: bool = False,
+    beside: Sequence[AccountView] = (),
 ) -> Statement:
     """What an account, or one book of it, did in a month ("2024-03", by the clock of `zone`).
 
     `prices` tells what each symbol was worth at a moment; what is held then without a price raises DataError.
+    `wash_sales` and `beside` are those of `tax_lots`: a loss stands until the month in which the same was bought again,
+    which takes it back.
     """
     start, end = month_of(month, zone)
-    before, after = tax_lots(view, as_of=start), tax_lots(view, as_of=end)
+    before, after = (tax_lots(view, as_of=at, wash_sales=wash_sales, beside=beside) for at in (start, end))
     old, held = before.open(book), after.open(book)
     was, marks = prices(start) if old else {}, prices(end) if held else {}
     with localcontext(EXACT):
-        sums = _cash(view, book, start, end)
+        sums = cash_flows(view, book, start, end)
         for sign, lots, open_lots, at in ((-1, before, old, was), (1, after, held, marks)):
             _value(sums, sign, lots, book, open_lots, at)
-        for each in sums.values():
-            each.closing = each.opening + each.flows
     worth = {lot.instrument.symbol: marks[lot.instrument.symbol] for lot in held}
     named = tuple(sums[c] for c in sorted(sums, key=lambda c: (c != view.currency, c)))
     return Statement(
@@ -127,16 +136,24 @@ def statement(
     )  # fmt: skip
 
 
-def _cash(view: AccountView, book: str | None, start: datetime, end: datetime) -> dict[str, Sums]:
-    """Currency → what happened to the cash: before `start` as its opening, then by what it was."""
+def cash_flows(
+    view: AccountView, book: str | None = None, start: datetime | None = None, end: datetime | None = None
+) -> dict[str, Sums]:
+    """Currency → what happened to the cash in (start, end], by what it was; all before is its opening.
+
+    Values, gains and what was brought stay zero.
+    """
     sums = {view.currency: Sums(view.currency)}
     known = Currencies(view.currency)
-    for event in view.events:
-        for currency, name, amount in _legs(event, book, known):
-            if event.time <= end:
-                row = sums.setdefault(currency, Sums(currency))
-                name = name if event.time > start else "opening"
-                setattr(row, name, getattr(row, name) + amount)
+    with localcontext(EXACT):
+        for event in view.events:
+            for currency, name, amount in _legs(event, book, known):
+                if end is None or event.time <= end:
+                    row = sums.setdefault(currency, Sums(currency))
+                    name = name if start is None or event.time > start else "opening"
+                    setattr(row, name, getattr(row, name) + amount)
+        for each in sums.values():
+            each.closing = each.opening + each.flows
     return sums
 
 

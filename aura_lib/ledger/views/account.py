@@ -29,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended")  # they change nothing here
+TOLD_ONLY = ("desk.started", "mended", "seen")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +233,7 @@ class AccountView:
     def _bust(self, body: Mapping[str, Any]) -> None:
         named = body["execution_id"]
         self.busted.add(named)
+        self.parked.pop(named, None)
         busted = next((fill for fill in reversed(self.fills) if fill.execution_id == named), None)
         if busted is None:
             return

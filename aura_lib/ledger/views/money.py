@@ -21,6 +21,7 @@ CLOSING = frozenset(
         BookingKind.SYMBOL_CHANGE,
         BookingKind.MERGER,
         BookingKind.CASH_IN_LIEU,
+        BookingKind.DELISTING,
     }
 )  # these close what is held, and never open its opposite
 
@@ -138,6 +139,8 @@ def shares(booking: Booking, held: dict[str, Decimal]) -> list[Booking]:
         _divided(amount, holders, step)
         for amount, step in ((booking.cash, CENT), (booking.quantity, lot), (booking.units, other))
     )
+    if booking.delivered is not None and not all(units.values()):  # too few for a whole one each: in parts of one
+        units = _divided(booking.units, holders, FINE)
     made = []
     for name in holders:
         if booking.quantity and not quantity[name]:

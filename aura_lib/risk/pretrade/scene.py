@@ -86,6 +86,19 @@ class Scene:
         """What an account is worth at fresh prices; DataError where one is missing."""
         return account.equity(self.prices)
 
+    # ---- the hours -------------------------------------------------------------------------------------------------
+    def waits_for(self, intent: Intent) -> str:
+        """The session that an order made while its market is closed is meant for; empty when it can trade now.
+
+        Its price is then that of the session that ended last, and that is fresh: nothing newer was made.
+        """
+        trading, now = self.context.trading, self.context.now
+        if trading is None or intent.instrument.asset_class in ALWAYS_OPEN or now >= trading.opens:
+            return ""
+        if intent.extended_hours and trading.state in ("pre", "post"):
+            return ""
+        return f"for the session of {trading.session}, which opens {trading.opens:%Y-%m-%d %H:%M} UTC"
+
     # ---- holdings --------------------------------------------------------------------------------------------------
     @cached_property
     def at_work(self) -> Reserved:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,16 +13,17 @@ import pandas as pd
 from aura_lib import execution
 from aura_lib.access import who
 from aura_lib.core import AuraError, InputError, Intent, Settings
-from aura_lib.execution import Preview
-from aura_lib.execution.context import context
+from aura_lib.execution import Preview, accounts
+from aura_lib.execution.context import in_use
+from aura_lib.execution.form import intent_of
 from aura_lib.execution.limits import Rulebook
+from aura_lib.execution.present import SILENT, Present, Reader
 from aura_lib.ledger import Ledger
 from aura_lib.reports.about import About
-from aura_lib.risk.pretrade import Use, usage
+from aura_lib.risk.pretrade import Use
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.trade import asking, blotter, ticket, words
-from aura_lib.ui.trade.form import intent_of
-from aura_lib.ui.trade.state import Reader, Trading, accounts
+from aura_lib.ui.trade.planning import Planning
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ NOTHING = (
 )
 
 
-class Trade(Page[Trading]):
+class Trade(Page[Present]):
     """One account to trade by hand. Each method gives one piece; all of them change when the ledger does.
 
     Which account is asked by the page's address (`?account=practice&symbol=AAPL`) or by its selector, else it is the
@@ -54,10 +56,11 @@ class Trade(Page[Trading]):
         self._ticket = ""  # the name of an order that was reviewed: what makes a second press the same ticket
         self._troubles: dict[str, str] = {}
         self._form = 0  # which form it is: a sent one is followed by an empty one
+        self._plan = Planning()
         self._tasks: set[asyncio.Future[Any]] = set()
         super().__init__(settings)
 
-    def read(self, ledger: Ledger | None) -> Trading:
+    def read(self, ledger: Ledger | None) -> Present:
         """The account asked for, as it stands."""
         names = accounts(ledger) if ledger is not None else []
         if ledger is None or not names:
@@ -66,11 +69,13 @@ class Trade(Page[Trading]):
         return self._reader.read(ledger, name, self._book)
 
     def mark(self, ledger: Ledger) -> object:
-        """The journal's last entry, the clock, the switch, and whether a desk is there."""
+        """The journal's last entry, clocks, switches, whether desks are there; on the wall clock also each minute."""
         names = accounts(ledger)
         ages = [ledger.control.age(f"desk:{name}") for name in names]
-        away = [age is None or age > 15 for age in ages]
-        return ledger.journal.last(), [(ledger.control.clock(n), ledger.control.halted(n)) for n in names], away
+        away = [age is None or age > SILENT for age in ages]
+        minute = int(time() // 60) if self.state is not None and self.state.terms.clock == "wall" else 0
+        stands = [(ledger.control.clock(n), ledger.control.halted(n)) for n in names]
+        return ledger.journal.last(), stands, away, minute
 
     # the pieces, from top to bottom ---------------------------------------------------------------------------------
     def heading(self, title: str = "Trade") -> Panel:
@@ -113,17 +118,26 @@ class Trade(Page[Trading]):
         """The kill switch."""
         return self.panel(lambda s: words.switch(s, self._troubles.get("switch", "")), self._heard)
 
+    def plan(self) -> Panel:
+        """From target weights to orders: inspected first, then proposed."""
+        return self.panel(self._planned, self._heard)
+
     # what is shown --------------------------------------------------------------------------------------------------
     def _names(self) -> list[str]:
         return accounts(self._ledger) if self._ledger is not None else []
 
-    def _reviewed(self, s: Trading) -> str:
+    def _reviewed(self, s: Present) -> str:
         if self._preview is not None and not self._sending:  # what was true of it may not be any more
             self._preview = self._previewed(s, self._preview.intent, self._preview.book)
         problem = self._troubles.get("ticket", "")
         return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
 
-    def _picture(self, s: Trading) -> go.Figure:
+    def _planned(self, s: Present) -> str:
+        if self._ledger is not None:
+            self._plan.again(self._ledger, s)
+        return self._plan.html(s)
+
+    def _picture(self, s: Present) -> go.Figure:
         from aura_lib.reports import figures
 
         symbol = self._fields.get("symbol", "").strip().upper()
@@ -152,6 +166,7 @@ class Trade(Page[Trading]):
                 self._account = asking.PRACTICE
             case "account":
                 self._account, self._book, self._preview, self._ticket = value, "", None, ""
+                self._plan = Planning(number=self._plan.number + 1)
             case "review:typed":
                 self._typed(asking.fields(value))
             case "review":
@@ -162,6 +177,11 @@ class Trade(Page[Trading]):
             case "send" if self._preview is not None and self._ticket and not self._sending:
                 self._sending = "Sent to the desk; waiting for its verdict …"
                 self._later(self._sent(self._preview, self._ticket))
+            case "plan":
+                self._plan.ask(self._open(), self._shown_now(), asking.fields(value))
+            case "propose" if self._plan.found is not None and not self._plan.sending:
+                self._plan.sending = "Sent to the desk; waiting for its verdict …"
+                self._later(self._proposed())
             case "close":
                 self._close_out(*value.rpartition("|")[::2])
             case "clock" if self._shown_now().practice:
@@ -177,7 +197,7 @@ class Trade(Page[Trading]):
             intent, book = intent_of(fields, s.instruments, s.prices), fields.get("book") or s.book
             self._preview = self._previewed(s, intent, book)
 
-    def _previewed(self, s: Trading, intent: Intent, book: str) -> Preview:
+    def _previewed(self, s: Present, intent: Intent, book: str) -> Preview:
         return execution.preview(self._open(), s.terms, s.view, s.feed, intent, book=book, who=who(), at=s.as_of)
 
     def _close_out(self, book: str, symbol: str) -> None:
@@ -200,6 +220,16 @@ class Trade(Page[Trading]):
             self._sending = ""
         self.refresh()
 
+    async def _proposed(self) -> None:
+        """The plan, beside the loop."""
+        try:
+            self._plan.sent(await asyncio.to_thread(self._plan.send, self.settings))
+        except AuraError as error:
+            self._plan.sent(str(error))
+        finally:
+            self._plan.sending = ""
+        self.refresh()
+
     async def _asked(self, name: str, value: str) -> None:
         """A cancel, a change, a halt, a resume: beside the loop, the desk answers when it has taken it."""
         try:
@@ -208,21 +238,20 @@ class Trade(Page[Trading]):
             self._troubles[asking.PLACES[name]] = str(error)
         self.refresh()
 
-    def _move(self, s: Trading, bars: int) -> None:
+    def _move(self, s: Present, bars: int) -> None:
         later = s.later[:bars]
         if len(later):
             self._open().control.set_clock(s.terms.name, later[-1].to_pydatetime())
 
-    def _limits(self, s: Trading) -> list[Use]:
-        limits = Rulebook(self._open(), s.terms).effective(s.book, who())
-        return usage(context(s.view, s.terms, s.feed, limits, book=s.book, origin="", now=s.as_of), limits)
+    def _limits(self, s: Present) -> list[Use]:
+        return in_use(Rulebook(self._open(), s.terms), s.view, s.feed, book=s.book, user=who(), at=s.as_of)
 
     def _open(self) -> Ledger:
         if self._ledger is None:
             raise InputError("there is no ledger here yet: open an account first")
         return self._ledger
 
-    def _shown_now(self) -> Trading:
+    def _shown_now(self) -> Present:
         if self.state is None:
             raise InputError("no account is shown: open one first")
         return self.state

@@ -7,10 +7,10 @@ from html import escape
 
 from aura_lib.core import OrderType, Side, TimeInForce
 from aura_lib.execution import Preview
+from aura_lib.execution.form import FIELDS, LABELS, told
+from aura_lib.execution.present import Present
 from aura_lib.reports import formats, market
-from aura_lib.ui.trade.form import FIELDS, LABELS, told
-from aura_lib.ui.trade.pieces import TYPES, section, signed
-from aura_lib.ui.trade.state import Trading
+from aura_lib.ui.trade.pieces import TYPES, cents, section
 
 OFFERED = frozenset(TYPES) - {OrderType.OCO}  # a pair of exits comes with a bracket
 FORCES = {
@@ -19,7 +19,7 @@ FORCES = {
 }  # fmt: skip
 
 
-def ticket(s: Trading, symbol: str, number: int) -> str:
+def ticket(s: Present, symbol: str, number: int) -> str:
     """The form of an order. It stays as somebody filled it in while the rest of the page moves, until the next one."""
     listed = "".join(f'<option value="{escape(name)}">' for name in sorted(s.instruments))
     types = "".join(
@@ -60,7 +60,7 @@ def _price(name: str, label: str) -> str:
     return f'<label class="aura-of {kinds}">{escape(label)}{optional}{field}</label>'
 
 
-def review(s: Trading, preview: Preview | None, problem: str, verdict: str, *, sending: str, asked: bool) -> str:
+def review(s: Present, preview: Preview | None, problem: str, verdict: str, *, sending: str, asked: bool) -> str:
     """What the order would cost and what the desk would say; when it was asked for, the step that sends it.
 
     `verdict` is what the desk said of the ticket before, `problem` what is wrong with this one.
@@ -84,7 +84,7 @@ def review(s: Trading, preview: Preview | None, problem: str, verdict: str, *, s
         where = f"LIVE account {s.terms.name}: real money" if s.live else f"paper account {s.terms.name}"
         kind = "aura-main aura-danger" if s.live else "aura-main"
         confirm = (
-            f'<p class="aura-confirm">{escape(said)}, on {escape(where)}?</p>'
+            f'<p class="aura-confirm">Send this to {escape(where)}?</p>'
             f'<button class="{kind}" data-ask="send" value="1">Send to {"LIVE" if s.live else "paper"}</button> '
             '<button data-ask="back" value="1">Back</button>'
         )
@@ -99,15 +99,13 @@ def _reason(preview: Preview) -> str:
     return f"{d.rule.replace('_', ' ')}{against}"
 
 
-def _facts(s: Trading, p: Preview) -> Iterable[tuple[str, str]]:
+def _facts(s: Present, p: Preview) -> Iterable[tuple[str, str]]:
     money = p.intent.instrument.currency
     yield "Last price", market.price(float(p.price), money) if p.price is not None else "none now"
     if p.value is not None:
-        yield ("Cost, about" if p.intent.side is Side.BUY else "Proceeds, about"), market.price(float(p.value), money)
-        yield "Fees, at most", market.price(float(p.fee), money)
-    yield (
-        "Cash of the book",
-        f"{market.price(float(p.cash), money)}"
-        + (f" → {signed(p.cash_after, money).removeprefix('+')}" if p.cash_after is not None else ""),
-    )
+        yield ("Cost, about" if p.intent.side is Side.BUY else "Proceeds, about"), cents(p.value, money)
+        yield "Fees, at most", cents(p.fee, money)
+    yield "Buying power", f"{cents(s.buying_power(p.book), s.terms.currency)} in book {p.book}"
+    after = f" → {cents(p.cash_after, money)}" if p.cash_after is not None else ""
+    yield "Cash of the book", f"{cents(p.cash, money)}{after}"
     yield "Holding", f"{formats.quantity(p.held)} → {formats.quantity(p.held_after)}"

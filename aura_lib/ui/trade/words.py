@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
-from aura_lib.core import Order, OrderStatus, Side
-from aura_lib.reports import formats, market
+from aura_lib.execution.present import Present
+from aura_lib.reports import formats
 from aura_lib.risk.pretrade import Use
-from aura_lib.ui.trade.pieces import section, signed, table
-from aura_lib.ui.trade.state import Trading
+from aura_lib.ui.tiles import tiles
+from aura_lib.ui.trade.pieces import cents, counted, section, signed, table
 
+WHY = "asked for on the trading page"
 SHARES = ("max_gross", "max_net", "max_daily_loss", "max_account_daily_loss", "collar")
 
 
-def heading(s: Trading, accounts: Sequence[str], title: str) -> str:
+def heading(s: Present, accounts: Sequence[str], title: str) -> str:
     """The name of the page, whose account it is, of when its prices are, and whether money is real."""
     options = "".join(
         f'<option value="{escape(name)}"{" selected" * (name == s.terms.name)}>{escape(name)}</option>'
@@ -33,7 +35,7 @@ def heading(s: Trading, accounts: Sequence[str], title: str) -> str:
     )
 
 
-def _marks(s: Trading) -> str:
+def _marks(s: Present) -> str:
     marks = [
         ("aura-bad", f"<b>Halted</b>: {escape(s.halted)}") if s.halted else ("", "Trading is allowed"),
         ("aura-bad", f"<b>Drift</b>: {escape(s.view.drift)}") if s.view.drift else ("", "Ledger and broker agree"),
@@ -48,7 +50,7 @@ def _marks(s: Trading) -> str:
     return f'<ul class="aura-marks">{"".join(f"<li class={kind!r}>{text}</li>" for kind, text in marks)}</ul>'
 
 
-def numbers(s: Trading) -> str:
+def numbers(s: Present) -> str:
     """What the account is worth, and what of it is free."""
     account, money = s.view.account(as_of=s.as_of), s.terms.currency
     worth = [(p, s.prices.get(symbol)) for symbol, p in account.positions.items() if p.quantity]
@@ -57,31 +59,20 @@ def numbers(s: Trading) -> str:
     gain = sum((p.value(price) - p.value(p.average_cost) for p, price in worth if price is not None), Decimal(0))
     realised = sum((p.realised for p in account.positions.values()), Decimal(0))
     equity = account.cash + held
-    reserved = sum((_reserved(s, o) for o in s.view.live_orders()), Decimal(0))
     share = f"{formats.percent(float(held / equity), sign=False)} of equity" if equity else ""
-    tiles = [
-        ("Equity", market.price(float(equity), money), f"{len(values)} holdings"),
-        ("Cash", market.price(float(account.cash), money), f"{market.price(float(reserved), money)} in open orders"),
-        ("Invested", market.price(float(held), money), share),
+    free = sum((s.buying_power(book) for book in s.view.cash), Decimal(0))
+    rows = [
+        ("Equity", cents(equity, money), counted(len(values), "holding")),
+        ("Cash", cents(account.cash, money), f"{cents(free, money)} buying power"),
+        ("Invested", cents(held, money), share),
         ("Unrealised", signed(gain, money), "since bought"),
         ("Realised", signed(realised, money), "before fees"),
-        ("Fees paid", market.price(float(account.fees), money), f"{len(s.view.fills):,} fills"),
+        ("Fees paid", cents(account.fees, money), counted(len(s.view.fills), "fill")),
     ]
-    inside = "".join(
-        f'<div><dt>{escape(label)}</dt><dd class="aura-value">{escape(value)}</dd>'
-        f'<dd class="aura-beside">{escape(beside)}</dd></div>'
-        for label, value, beside in tiles
-    )
-    return f'<dl class="aura-tiles">{inside}</dl>'
+    return tiles(rows)
 
 
-def _reserved(s: Trading, order: Order) -> Decimal:
-    price = order.intent.limit_price or s.prices.get(order.intent.symbol) or Decimal(0)
-    buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
-    return order.remaining * price * order.intent.instrument.multiplier if buys else Decimal(0)
-
-
-def switch(s: Trading, problem: str = "") -> str:
+def switch(s: Present, problem: str = "") -> str:
     """The kill switch of the account: one press and a reason stop it, a reason lets it go on."""
     told_ = f'<p class="aura-bad" role="alert">{escape(problem)}</p>' if problem else ""
     if s.halted:
@@ -92,7 +83,8 @@ def switch(s: Trading, problem: str = "") -> str:
         )
     else:
         inside = (
-            '<form data-ask="halt" data-fresh><label>Why<input name="reason" autocomplete="off"></label>'
+            f'<form data-ask="halt" data-fresh data-post="api/halt" data-done="Halted: no new order leaves." '
+            f'data-body="{_halt(s)}"><label>Why<input name="reason" autocomplete="off"></label>'
             f"{_check('cancel', 'cancel open orders', ticked=True)}{_check('flatten', 'close all positions')}"
             f'<button class="aura-main aura-danger" type="submit">Halt {escape(s.terms.name)}</button></form>'
         )
@@ -101,12 +93,17 @@ def switch(s: Trading, problem: str = "") -> str:
     )
 
 
+def _halt(s: Present) -> str:
+    """What the page asks of the server itself: a kernel that hangs keeps nobody from halting."""
+    return escape(json.dumps({"scope": s.terms.name, "reason": WHY}))
+
+
 def _check(name: str, told: str, *, ticked: bool = False) -> str:
     box = f'<input type="checkbox" name="{name}" value="1"{" checked" * ticked}>'
     return f'<label class="aura-check">{box} {told}</label>'
 
 
-def limits(s: Trading, uses: Sequence[Use]) -> str:
+def limits(s: Present, uses: Sequence[Use]) -> str:
     """Each limit of the book with its use."""
     rows = [_limit(use) for use in uses if use.limit is not None]
     inside = table("Limits", ("Limit", "Used", "Allowed", ""), rows, "none")

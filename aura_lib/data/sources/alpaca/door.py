@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aura_lib.core import AuraError, DataError, InputError
+from aura_lib.core import AuraError, DataError, InputError, clients
 from aura_lib.data.polite import Again, Polite, retry_after
 
 if TYPE_CHECKING:
@@ -80,14 +80,7 @@ def client() -> None:
         ) from error
 
 
-def inside(client: object, *names: str) -> Any:
-    """The first of these inner parts of a client; DataError when one of them is not there any more."""
-    missing = [name for name in names if not hasattr(client, name)]
-    if missing:
-        raise DataError(
-            f"this version of alpaca-py has no {type(client).__name__}.{missing[0]}, which 0.44 had: install that one"
-        )
-    return getattr(client, names[0])
+inside = partial(clients.inside, package="alpaca-py", knew="0.44", error=DataError)
 
 
 class Door:

@@ -7,14 +7,15 @@ itself and say nothing of what was missed, take five seconds to stop, and hide w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from aura_lib.core import Bar, Calendar, Clock, DataError, InputError, Tick, WallClock
+from aura_lib.core.clients import unless
 from aura_lib.core.times import utc
 from aura_lib.data.polite import Polite
 from aura_lib.data.sources.alpaca import door, source
@@ -27,14 +28,12 @@ from aura_lib.data.sources.alpaca.symbols import Kind, by_kind, calendar_of
 if TYPE_CHECKING:
     from alpaca.data.live import CryptoDataStream, StockDataStream
 
-LOOK = 0.2  # seconds between two looks at whether it is to stop
 CONNECT = 10.0  # seconds for the connection, the keys and the subscription
 PATHS = {Kind.STOCK: "/v2/{feed}", Kind.CRYPTO: "/v1beta3/crypto/us"}
 # Silence of the other side is noticed within 20 s. A frame that nobody takes waits, and so do those behind it: in a
 # queue of 1024, and then on the wire.
 WEBSOCKET = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 0.1, "max_queue": 1024, "max_size": 2**24}
 
-T = TypeVar("T")
 Deliver = Callable[[Sequence[Tick | Bar]], None]
 
 
@@ -173,11 +172,11 @@ class _Line:
         import websockets
 
         try:
-            await _unless(stopped, self._connect())
+            await unless(stopped, self._connect())
             while not stopped.is_set():
                 events: list[Tick | Bar] = []
                 try:
-                    for frame in await _unless(stopped, self._receive()) or ():
+                    for frame in await unless(stopped, self._receive()) or ():
                         events += messages.read(frame)
                 finally:  # what came before a frame that ends it was heard
                     if events:
@@ -207,16 +206,3 @@ class _Line:
         for _ in range(len(socket.messages)):
             frames.append(await socket.recv())
         return frames
-
-
-async def _unless(stopped: Event, what: Coroutine[Any, Any, T]) -> T | None:
-    """The result, or None as soon as it is to stop."""
-    task = asyncio.ensure_future(what)
-    try:
-        while not task.done() and not stopped.is_set():
-            await asyncio.wait({task}, timeout=LOOK)
-        return task.result() if task.done() else None
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})

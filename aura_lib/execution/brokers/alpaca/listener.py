@@ -1,4 +1,6 @@
-"""The stream of trade updates, which only wakes: what became of an order is asked for afterwards.
+"""The stream of trade updates, which wakes: what became of an order is asked for afterwards.
+
+One word of it is kept besides: that a trade was taken back, for which there may be nothing to ask.
 
 alpaca-py connects and shows the keys; what it does after that is done here. It would connect again without a word that
 something was missed, and take five seconds to stop. Every connection starts with a call to wake up, and so does every
@@ -8,16 +10,18 @@ quiet spell: a stream that is open and mute delays what it should have told, and
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aura_lib.core import Mode
+from aura_lib.core.clients import unless
 from aura_lib.execution.brokers.alpaca.door import client, inside
 from aura_lib.execution.brokers.alpaca.keys import Keys
 
@@ -26,14 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.1  # seconds between two looks at whether it is to stop
 CONNECT = 10.0  # seconds for the connection and the keys
 FIRST, LONGEST = 1.0, 60.0  # seconds before a second attempt, and the longest between two
 QUIET = 15.0  # seconds without a word after which to wake anyway
 STALE = 300.0  # seconds without a word after which the connection is made anew
 WEBSOCKET = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 0.1, "max_queue": 1024, "open_timeout": CONNECT}
-
-T = TypeVar("T")
 
 
 class Line:
@@ -46,10 +47,11 @@ class Line:
         quiet: float = QUIET,
         stale: float = STALE,
         first: float = FIRST,
+        heard: Callable[[Mapping[str, Any]], object] = lambda update: None,
         rng: np.random.Generator | None = None,
     ) -> None:
         client()
-        self._keys, self._quiet, self._stale, self._first = keys, quiet, stale, first
+        self._keys, self._quiet, self._stale, self._first, self._heard = keys, quiet, stale, first, heard
         self._rng = rng or np.random.default_rng()
 
     def listen(self, wake: Callable[[], None], stopped: Event) -> None:
@@ -61,7 +63,7 @@ class Line:
         while not stopped.is_set():
             stream = self._stream()
             try:
-                await _unless(stopped, self._connect(stream))
+                await unless(stopped, self._connect(stream))
                 if not stopped.is_set():
                     wake()
                     failures = 0 if await self._hear(stream, wake, stopped) else failures + 1
@@ -72,7 +74,7 @@ class Line:
                 with suppress(OSError, _lost()):
                     await stream.close()
             if not stopped.is_set():
-                await _unless(stopped, asyncio.sleep(self.wait(max(failures, 1))))
+                await unless(stopped, asyncio.sleep(self.wait(max(failures, 1))))
 
     def wait(self, failures: int) -> float:
         """Seconds before the next attempt: longer after every failure, and never the same for all who failed."""
@@ -104,14 +106,24 @@ class Line:
         while not stopped.is_set() and time.monotonic() - last < self._stale:
             try:
                 async with asyncio.timeout(self._quiet):
-                    frame = await _unless(stopped, socket.recv())
+                    frame = await unless(stopped, socket.recv())
             except TimeoutError:
                 wake()
                 continue
             if frame is not None:
                 heard, last = True, time.monotonic()
+                self._tell(frame)
                 wake()
         return heard
+
+    def _tell(self, frame: str | bytes) -> None:
+        """Hand an update on; what cannot be read still wakes."""
+        try:
+            told = json.loads(frame)
+            if told["stream"] == "trade_updates":
+                self._heard(told["data"])
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            log.warning("trade updates: %s", self._keys.clean(f"{type(error).__name__}: {error}"))
 
 
 async def _unheard(message: Any) -> None:
@@ -122,16 +134,3 @@ def _lost() -> type[Exception]:
     from websockets.exceptions import WebSocketException
 
     return WebSocketException
-
-
-async def _unless(stopped: Event, what: Coroutine[Any, Any, T]) -> T | None:
-    """The result, or None as soon as it is to stop."""
-    task = asyncio.ensure_future(what)
-    try:
-        while not task.done() and not stopped.is_set():
-            await asyncio.wait({task}, timeout=LOOK)
-        return task.result() if task.done() else None
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})

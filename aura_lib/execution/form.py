@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -30,7 +30,7 @@ def intent_of(
 ) -> Intent:
     """The Intent that the fields describe. Raises InputError with what a person has to change.
 
-    A size in money becomes a quantity at the last price, rounded down to the instrument's lot.
+    A size in money becomes a quantity at the limit or last price, rounded down to the instrument's lot.
     """
     symbol = fields.get("symbol", "").strip().upper()
     if not symbol:
@@ -43,7 +43,7 @@ def intent_of(
     return Intent(
         instrument,
         Side(fields.get("side", "buy")),
-        _quantity(fields, instrument, prices.get(symbol)),
+        _quantity(fields, instrument, given.get("limit_price") or prices.get(symbol)),
         kind,
         time_in_force=TimeInForce(fields.get("time_in_force", "day")),
         extended_hours=bool(fields.get("extended_hours")),
@@ -58,11 +58,14 @@ def _quantity(fields: Mapping[str, str], instrument: Instrument, price: Decimal 
         raise InputError("say how much")
     if fields.get("by") != "notional":
         return number("Quantity", text)
-    money = number(f"Amount in {instrument.currency}", text)
+    return bought(number(f"Amount in {instrument.currency}", text), instrument, price)
+
+
+def bought(money: Decimal, instrument: Instrument, price: Decimal | None) -> Decimal:
+    """What an amount of money buys at a price, rounded down to the lot. Raises InputError for nothing."""
     if price is None:
         raise InputError(f"{instrument.symbol} has no price now: give a quantity instead of an amount of money")
-    units = money / (price * instrument.multiplier)
-    lots = units // instrument.lot * instrument.lot
+    lots = money / (price * instrument.multiplier) // instrument.lot * instrument.lot
     if not lots:
         raise InputError(f"{money} {instrument.currency} do not buy one lot of {instrument.symbol} at {price}")
     return lots
@@ -79,12 +82,34 @@ def number(label: str, text: str) -> Decimal:
     return value
 
 
+def targets(texts: Iterable[str]) -> dict[str, float]:
+    """Symbol → weight, of texts such as AAPL=0.3 or AAPL=30%; each symbol once."""
+    found: dict[str, float] = {}
+    for text in texts:
+        symbol, equals, weight = text.rpartition("=")
+        if not equals or not symbol.strip():
+            raise InputError(f"expected SYMBOL=WEIGHT such as AAPL=0.3 or AAPL=30%, not {text!r}")
+        name = symbol.strip().upper()
+        if name in found:
+            raise InputError(f"{name} has two targets")
+        found[name] = _weight(name, weight.strip())
+    return found
+
+
+def _weight(symbol: str, text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        raise InputError(f"{symbol}={text}: a weight is a number such as 0.3 or 30%") from None
+    return value / 100 if text.endswith("%") else value
+
+
 def told(intent: Intent) -> str:
     """An Intent in one sentence, as a trader says it.
 
     Example: Buy 10 AAPL at 180 or better, good for the day; then take profit at 190 or stop loss at 175.
     """
-    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {_how(intent)}"
+    sentence = f"{intent.side.value.capitalize()} {_plain(intent.quantity)} {intent.symbol} {how(intent)}"
     sentence += f", {WORDS[intent.time_in_force]}" + (", also outside regular hours" * intent.extended_hours)
     legs = [
         f"{name} at {_plain(value)}"
@@ -106,7 +131,8 @@ WORDS = {
 }
 
 
-def _how(intent: Intent) -> str:
+def how(intent: Intent) -> str:
+    """How the price of an order is found, in words."""
     match intent.type:
         case OrderType.LIMIT:
             return f"at {_price(intent.limit_price)} or better"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aura_lib.core import AssetClass, InputError, Instrument, OrderType, Side, TimeInForce
-from aura_lib.ui.trade.form import intent_of, number, told
+from aura_lib.execution.form import intent_of, number, told
 
 SHARE = Instrument("AAPL")
 COIN = Instrument("BTC/USD", AssetClass.CRYPTO, lot=Decimal("0.0001"))

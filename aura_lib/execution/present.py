@@ -1,4 +1,4 @@
-"""What the trading page shows: one account as its ledger has it, with the prices its desk decides by."""
+"""Present: an account as its ledger has it now, with the prices its desk decides by."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 
 import pandas as pd
 
-from aura_lib import data
-from aura_lib.core import Bars, Instrument, Mode, Settings
-from aura_lib.execution import Terms, account_terms
+from aura_lib.core import Bars, Instrument, Mode, Order, OrderStatus, Settings, Side
+from aura_lib.execution.accounts import Terms, account_terms
+from aura_lib.execution.connect import feed_of
 from aura_lib.execution.feed import Feed
-from aura_lib.ledger import SYSTEM, AccountView, Ledger
+from aura_lib.ledger import AccountView, Ledger
 
 MANUAL = "manual"  # the book of what people trade by hand
 SILENT = 15.0  # seconds without a sign of life after which a desk counts as away
 
 
 @dataclass(frozen=True, eq=False)
-class Trading:
+class Present:
     """An account at the moment its clock shows. `book` is whose money a ticket spends."""
 
     terms: Terms
@@ -48,6 +47,19 @@ class Trading:
         """Symbol → instrument, of all that the account's prices know."""
         return self.feed.bars.instruments
 
+    def reserved(self, book: str | None = None) -> Decimal:
+        """What the open buys of a book (or of all) may still take, at their limit or the last price."""
+        return sum((self._takes(order) for order in self.view.live_orders(book)), Decimal(0))
+
+    def buying_power(self, book: str) -> Decimal:
+        """The cash of a book, less what its open buys may take."""
+        return self.view.account(book, self.as_of).cash - self.reserved(book)
+
+    def _takes(self, order: Order) -> Decimal:
+        price = order.intent.limit_price or self.prices.get(order.intent.symbol) or Decimal(0)
+        buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
+        return order.remaining * price * order.intent.instrument.multiplier if buys else Decimal(0)
+
     @property
     def practice(self) -> bool:
         """Whether a person may move the clock: a simulated one, and no job of anybody's lives by it."""
@@ -61,11 +73,6 @@ class Trading:
         return times[times.searchsorted(pd.Timestamp(self.as_of), side="right") :]
 
 
-def accounts(ledger: Ledger) -> list[str]:
-    """The names of all open accounts, in the order they were opened."""
-    return [str(e.body["name"]) for e in ledger.journal.entries(SYSTEM, kinds=("account.opened",))]
-
-
 class Reader:
     """Reads an account again and again; bars stay in memory, and the view takes in only what is new."""
 
@@ -74,7 +81,7 @@ class Reader:
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._views: dict[str, AccountView] = {}
 
-    def read(self, ledger: Ledger, account: str, book: str) -> Trading:
+    def read(self, ledger: Ledger, account: str, book: str) -> Present:
         """The account as it stands now."""
         terms = account_terms(ledger, account)
         view = self._views[account] = ledger.account(account, self._views.get(account))
@@ -83,13 +90,13 @@ class Reader:
         feed.reach(as_of)
         age = ledger.control.age(f"desk:{account}")
         chosen = book or next(iter(sorted(view.cash)), MANUAL)
-        return Trading(terms, view, chosen, feed, as_of, feed.prices(as_of), ledger.control.halted(account), age)
+        halted = ledger.control.halted(account, chosen)
+        return Present(terms, view, chosen, feed, as_of, feed.prices(as_of), halted, age)
 
     def _feed(self, terms: Terms) -> Feed:
         key = (terms.source, terms.calendar)
         if key not in self._feeds:
-            load = partial(data.load, source=terms.source, calendar=terms.calendar, settings=self._settings)
-            self._feeds[key] = Feed(load(), newer=load)
+            self._feeds[key] = feed_of(terms, self._settings)
         return self._feeds[key]
 
     @staticmethod
