@@ -395,10 +395,10 @@ def _followed(signals: Signals, account: Account, mandate: Mandate) -> TargetWei
 
 
 def _within(intents: tuple[Intent, ...], mandate: Mandate) -> tuple[Intent, ...]:
-    """Explicit intents, sells first; a buy outside the mandate raises InputError."""
-    bought = [i.symbol for i in intents if i.side is Side.BUY]
-    outside = [s for s in bought if s not in mandate.universe]
-    restricted = [s for s in bought if s in mandate.restricted]
+    """Explicit intents, sells first; a buy (or any leg of a package) outside the mandate raises InputError."""
+    bought = [instrument for i in intents for instrument, units in i.traded if units > 0 or i.legs]
+    outside = [i.symbol for i in bought if i.symbol not in mandate.universe]
+    restricted = [i.symbol for i in bought if {i.symbol, i.underlying} & set(mandate.restricted)]
     if outside or restricted:
         raise InputError(f"decide may not buy {outside or restricted}: outside the universe, or restricted")
     return tuple(sorted(intents, key=lambda intent: intent.side is Side.BUY))

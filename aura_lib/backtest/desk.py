@@ -31,6 +31,7 @@ from aura_lib.core import (
 from aura_lib.core.drafts import finishing
 from aura_lib.core.market import Shared
 from aura_lib.exchange import Event, Exchange, Standing
+from aura_lib.exchange.working import leg_orders, package_of
 from aura_lib.plan import Decide, propose
 from aura_lib.risk import Limits, check
 
@@ -155,7 +156,8 @@ class Desk:
         if intents and not self._traded:
             self._traded, self.seen = True, [(slot, account)] * 2
         prices = self._prices.closes(end - 1)
-        decisions = tuple(check(intents, account, prices, self.limits, working=self._working()))
+        working, packages = self._working()
+        decisions = tuple(check(intents, account, prices, self.limits, working=working, packages=packages))
         self.slots.append(SlotResult(slot, intents, decisions))
         stamp, at = iso(slot), self._accepted(slot, end)
         basket = f"{self.name}@{stamp}"
@@ -192,12 +194,17 @@ class Desk:
             order = with_changes(order, status=OrderStatus.REJECTED, reason=str(refused))
         self._sent[order.client_id], self._quiet = order, False
 
-    def _working(self) -> dict[str, Decimal]:
+    def _working(self) -> tuple[dict[str, Decimal], list[Intent]]:
+        """Symbol → signed quantity on its way; packages apart, and the orders of their legs with them."""
         total: dict[str, Decimal] = {}
+        packages: list[Intent] = []
         for order in self.exchange.open_orders:
-            symbol = order.intent.symbol
-            total[symbol] = total.get(symbol, ZERO) + order.remaining * order.intent.side.sign
-        return total
+            if order.intent.legs:
+                packages.append(with_changes(order.intent, quantity=order.remaining))
+            elif not package_of(order.client_id):
+                symbol = order.intent.symbol
+                total[symbol] = total.get(symbol, ZERO) + order.remaining * order.intent.side.sign
+        return total, packages
 
     # ── what is left ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,8 +214,10 @@ class Desk:
         return tuple(self._now(order) for order in (self._sent | self._exits()).values())
 
     def _exits(self) -> dict[str, Order]:
-        """The exits of brackets: those that are open, and those that were filled."""
+        """The exits of brackets: those that are open, and those that were filled; and the legs of packages."""
         found = {o.client_id: o for o in self.exchange.open_orders if o.client_id not in self._sent}
+        for order in [o for o in self._sent.values() if o.intent.legs and o.status is not OrderStatus.REJECTED]:
+            found |= {leg.client_id: leg for leg in leg_orders(order)}
         for fill in self.fills:
             entry = self._sent.get(fill.client_id.removesuffix("/exit"))
             if fill.client_id not in self._sent and fill.client_id not in found and entry is not None:

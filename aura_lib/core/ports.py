@@ -80,6 +80,7 @@ class BrokerOrder:
 
     `intent` is what the broker works (the desk needs it of legs, and of orders placed outside Aura); `parent` is the
     client id of the order it is a leg of or takes the place of, `replaced_by` that of the one that took its place.
+    `legs` are the orders of a package's legs, where it is told with them.
     """
 
     client_id: str
@@ -91,6 +92,7 @@ class BrokerOrder:
     replaced_by: str = ""
     intent: Intent | None = None
     time: datetime | None = None
+    legs: tuple[BrokerOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def answer(client_id: str, status: OrderStatus, filled: Decimal = ZERO, reason: 
     told.client_id, told.status, told.filled, told.reason = client_id, status, filled, reason
     told.broker_id = told.parent = told.replaced_by = ""
     told.intent = told.time = None
+    told.legs = ()
     told.__class__ = BrokerOrder
     return told  # type: ignore[no-any-return]
 

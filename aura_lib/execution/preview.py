@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from aura_lib.core import Basket, Decision, Intent
+from aura_lib.core import Basket, Decision, Intent, worst_case
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.gate import TICKET, checked, refuse
 from aura_lib.execution.limits import Rulebook
 from aura_lib.ledger import AccountView, Ledger
+from aura_lib.risk import packages
 
 ZERO = Decimal(0)
 
@@ -23,6 +24,9 @@ class Preview:
 
     `price` is what it is valued at: its limit, else the last price; None where there is none, and then nothing else is
     known. `value` and `fee` are in the instrument's currency, the fee at most; `cash` and `held` are those of the book.
+    Of packages of options `price` is the net one and `value` what they cost (negative: what they bring); `most_lost` is
+    what they may lose at most until they expire, fees apart, and None where that has no end. They are never held: their
+    contracts are.
     """
 
     intent: Intent
@@ -35,6 +39,7 @@ class Preview:
     cash_after: Decimal | None
     held: Decimal
     held_after: Decimal
+    most_lost: Decimal | None = None
 
 
 def preview(
@@ -81,11 +86,26 @@ def _of(
     cash: Decimal,
     held: Decimal,
 ) -> Preview:
+    if intent.legs:
+        return _of_package(intent, decision, terms, book, prices, cash)
     price = intent.limit_price or prices.get(intent.symbol)
     value = None if price is None else intent.quantity * price * intent.instrument.multiplier
     fee = ZERO if value is None else _fee(terms, intent.quantity, value)
     after = None if value is None else cash - intent.side.sign * value - fee
     return Preview(intent, book, decision, price, value, fee, cash, after, held, held + intent.signed)
+
+
+def _of_package(
+    intent: Intent, decision: Decision, terms: Terms, book: str, prices: Mapping[str, Decimal], cash: Decimal
+) -> Preview:
+    value, lost = packages.cost(intent, prices), worst_case(packages.changes(intent))
+    if value is None:
+        return Preview(intent, book, decision, None, None, ZERO, cash, None, ZERO, ZERO)
+    traded = [(abs(units), prices.get(i.symbol, ZERO) * i.multiplier) for i, units in intent.traded]
+    fee = sum((_fee(terms, units, units * worth) for units, worth in traded), ZERO)
+    price = value / intent.quantity / intent.instrument.multiplier
+    most = None if lost is None else value + lost
+    return Preview(intent, book, decision, price, value, fee, cash, cash - value - fee, ZERO, ZERO, most)
 
 
 def _verdict(basket: Basket, terms: Terms, view: AccountView, feed: Feed, ledger: Ledger) -> list[Decision]:

@@ -204,7 +204,7 @@ class Book:
         book._add_up(holdings, leaving if margin else {})
         book.cash -= sum((q * (units[s] or ZERO) for s, q in coming.items()), covering.required)
         for intent in packages:
-            book._move(intent, max(book.paid(intent) or ZERO, ZERO))
+            book._move(intent, book.needs(intent))
         return book
 
     def _add_up(self, holdings: Mapping[str, Decimal], leaving: Mapping[str, Decimal]) -> None:
@@ -232,12 +232,16 @@ class Book:
         return rule, f"{value / self.equity:.6f}" if self.equity > 0 else "no equity", f"{limit:g}"
 
     def take(self, intent: Intent) -> None:
-        """Let an approved intent count: what it costs, and what the options may lose more, is no longer there."""
-        paid = self.paid(intent)
+        """Let an approved intent count: what it needs is no longer there."""
+        needs = self.needs(intent)
         if more := options.changes(intent):
-            self.cash -= self.options.added(more) or ZERO
             self.options.take(more)
-        self._move(intent, paid or ZERO)
+        self._move(intent, needs)
+
+    def needs(self, intent: Intent) -> Decimal:
+        """What an intent takes of the cash: what it costs; packages what they may lose, until they are filled."""
+        paid = self.paid(intent) or ZERO
+        return max(paid + (self.options.added(options.changes(intent)) or ZERO), ZERO) if intent.legs else paid
 
     def _move(self, intent: Intent, paid: Decimal) -> None:
         self.cash -= paid
@@ -315,7 +319,7 @@ def _no_short(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     if leg.quantity > there:
         return "no_short", _text(leg.quantity), _text(there)
     more = options.changes(leg.intent)
-    if more and book.options.added(more) is None:
+    if more and book.options.uncovers(more):
         return "no_short", f"{_text(leg.quantity)} that cover written options", "what covers nothing"
     return None
 

@@ -16,9 +16,10 @@ Rate = Callable[[str], Decimal | None]  # currency → what a unit of it is wort
 
 
 class Options:
-    """The options of a book with the packages that are on their way, and the most that they can lose at expiry.
+    """The options of a book, those of packages that are on their way, and the most that they can lose at expiry.
 
-    What is bought singly and still on its way covers nothing yet; what is sold singly covers nothing any more.
+    What is bought singly and still on its way covers nothing yet; what is sold singly covers nothing any more. A
+    package on its way covers its own legs, and frees nothing for others before it is filled.
     """
 
     def __init__(
@@ -30,13 +31,14 @@ class Options:
             if position.quantity and position.instrument.asset_class is AssetClass.OPTION:
                 left = sellable.get(symbol, position.quantity) if position.quantity > 0 else position.quantity
                 self._held[position.instrument] = left
+        self.required = self._lost(self._held) or ZERO
+        self._all = self._held
         for intent in packages:
             self.take(changes(intent))
-        self.required = self.after({}) or ZERO
 
-    def after(self, more: Mapping[Instrument, Decimal]) -> Decimal | None:
-        """The most that may be lost once so much more (signed) is held, in the account's currency; None: no end."""
-        total, held = ZERO, self._with(more)
+    def _lost(self, held: Mapping[Instrument, Decimal]) -> Decimal | None:
+        """The most that may be lost, in the account's currency; None: no end, or nobody knows what it is worth."""
+        total = ZERO
         for currency in {option.currency for option in held}:
             loss = worst_case({option: quantity for option, quantity in held.items() if option.currency == currency})
             worth = self._rate(currency)
@@ -46,22 +48,29 @@ class Options:
         return total
 
     def added(self, more: Mapping[Instrument, Decimal]) -> Decimal | None:
-        """How much more may be lost then; negative for less, None where it has no end."""
-        if not self._held and all(quantity >= 0 for quantity in more.values()):
+        """How much more may be lost once so much more (signed) is held than now; negative for less.
+
+        None where it has no end, be it only when all that is on its way is filled too.
+        """
+        if not self._all and all(quantity >= 0 for quantity in more.values()):
             return ZERO
-        after = self.after(more)
-        return None if after is None else after - self.required
+        together, alone = self._lost(_with(self._all, more)), self._lost(_with(self._held, more))
+        return None if together is None or alone is None else alone - self.required
+
+    def uncovers(self, more: Mapping[Instrument, Decimal]) -> bool:
+        """Whether written options are left without cover once so much more is held, and all that is on its way."""
+        return bool(self._all) and self._lost(_with(self._all, more)) is None
 
     def take(self, more: Mapping[Instrument, Decimal]) -> None:
-        """Let so much more count as held."""
-        self._held = self._with(more)
-        self.required = self.after({}) or ZERO
+        """Let so much more be on its way."""
+        self._all = _with(self._all, more)
 
-    def _with(self, more: Mapping[Instrument, Decimal]) -> dict[Instrument, Decimal]:
-        held = dict(self._held)
-        for option, quantity in more.items():
-            held[option] = held.get(option, ZERO) + quantity
-        return {option: quantity for option, quantity in held.items() if quantity}
+
+def _with(held: Mapping[Instrument, Decimal], more: Mapping[Instrument, Decimal]) -> dict[Instrument, Decimal]:
+    total = dict(held)
+    for option, quantity in more.items():
+        total[option] = total.get(option, ZERO) + quantity
+    return {option: quantity for option, quantity in total.items() if quantity}
 
 
 def changes(intent: Intent) -> dict[Instrument, Decimal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from aura_lib.access import who
 from aura_lib.core import Basket, InputError, Intent, OrderType, PermissionDenied, Side, TimeInForce
 from aura_lib.execution.limits import set_limits
 from aura_lib.execution.slicing import Schedule, Sliced, cancel_sliced, slice_order
+from tests.options import DEBIT
 
 D = Decimal
 
@@ -128,6 +130,8 @@ def test_what_makes_no_sense_is_refused(floor: Any) -> None:
     ask(floor, sliced(floor, range(4, 6), name="late"))
     with pytest.raises(PermissionDenied):
         slice_order(floor.ledger, floor.home, "paper", sliced(floor, range(9, 11)), who="eve", reason="r")
+    with pytest.raises(InputError, match="packages of options are not sliced"):
+        replace(sliced(floor, range(9, 11)), intent=Intent.of_legs(DEBIT, D(10)))
     with pytest.raises(InputError, match="stop day orders are not sliced"):
         sliced(floor, range(9, 11), type=OrderType.STOP, stop_price=D(500), time_in_force=TimeInForce.DAY)
     with pytest.raises(InputError, match="letters"):

@@ -42,7 +42,7 @@ from aura_lib.core import (
 )
 from aura_lib.exchange import Costs, Event, Exchange
 from aura_lib.exchange.busts import bust
-from aura_lib.exchange.working import package_of
+from aura_lib.exchange.working import leg_id, package_of
 from aura_lib.execution.feed import Action, Feed
 from aura_lib.ledger.frozen import begin
 
@@ -201,7 +201,7 @@ class PaperBroker:
             self._unique(order.client_id)
             told = exchange.submit(order, self._clock.now())
             self._changed.add(order.client_id)
-        return told
+            return self._whole(replace(told, intent=order.intent) if order.intent.legs else told)
 
     def replace(self, old: Order, new: Order) -> BrokerOrder:
         """Put an order in the place of an open one, or raise BrokerRejected and change nothing."""
@@ -213,7 +213,7 @@ class PaperBroker:
                 raise BrokerRejected(f"cannot replace {old.client_id}: {stands.filled} of it are filled by now")
             told = exchange.succeed(old.client_id, new, self._clock.now())
             self._changed |= {old.client_id, new.client_id}
-        return told
+            return self._whole(replace(told, intent=new.intent) if new.intent.legs else told)
 
     def cancel(self, client_id: str) -> None:
         """Cancel an open order; one that is closed or unknown raises BrokerRejected."""
@@ -241,8 +241,20 @@ class PaperBroker:
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order with this client id, open or closed; None when the venue never had it."""
         with self._session() as exchange:
-            order = exchange.open_order(client_id)
-            return self._closed(client_id) if order is None else _told(order)
+            told = self._told(exchange, client_id)
+            return None if told is None else self._whole(told)
+
+    def _told(self, exchange: Exchange, client_id: str) -> BrokerOrder | None:
+        order = exchange.open_order(client_id)
+        return self._closed(client_id) if order is None else _told(order)
+
+    def _whole(self, told: BrokerOrder) -> BrokerOrder:
+        """An order with those of its legs."""
+        if told.intent is None or not told.intent.legs or self._exchange is None:
+            return told
+        numbers = range(1, len(told.intent.legs) + 1)
+        legs = (self._told(self._exchange, leg_id(told.client_id, number)) for number in numbers)
+        return replace(told, legs=tuple(leg for leg in legs if leg is not None))
 
     def orders(self) -> list[BrokerOrder]:
         """Every open order, exits of brackets too."""

@@ -28,6 +28,9 @@ def learn(seat: Seat, answers: Iterable[BrokerOrder]) -> None:
         book_fills(seat)
     lines: list[Line] = []
     for told in answers:
+        for leg in told.legs:
+            known = seat.view.orders.get(leg.client_id)
+            lines += follow(seat, known, leg) if known else [adopted(seat, leg)] if leg.intent else []
         lines += follow(seat, seat.view.orders[told.client_id], told)
     seat.write(lines)
 

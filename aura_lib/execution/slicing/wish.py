@@ -37,6 +37,8 @@ class Sliced:
             raise InputError(f"a sliced order is named with letters, digits, - and _, not {self.name!r}")
         if self.intent.type not in TYPES or self.intent.time_in_force not in TIMES:
             raise InputError(f"{self.intent.type.value} {self.intent.time_in_force.value} orders are not sliced")
+        if self.intent.legs:
+            raise InputError(f"{self.intent.symbol}: packages of options are not sliced; their legs trade together")
 
     @property
     def origin(self) -> str:

@@ -299,7 +299,9 @@ class AlpacaBroker:
         parent = parent or self._parents.get(client_id, "") or self._name_of(told.get("replaces"))
         if parent:
             self._parents[client_id] = parent
-        return words.broker_order(told, parent, self._name_of(told.get("replaced_by")))
+        order = words.broker_order(told, parent, self._name_of(told.get("replaced_by")))
+        legs = (told.get("legs") or ()) if told.get("order_class") == words.SEVERAL else ()
+        return replace(order, legs=tuple(self._learn(leg) for leg in legs)) if legs else order
 
     def _name_of(self, name: Any) -> str:
         """The client id of an order that is told by Alpaca's id."""
