@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.crash import fast
+from tests.crash.tally import table
 
 MEMORY = Path("/dev/shm")  # a process that dies loses nothing in memory either, and no disk is waited for
 BATCH, IN_TEST, IN_SOAK = 20, 240, 10_000
@@ -26,12 +27,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def check(folder: Path, seeds: range) -> None:
     expected, tallies, wrong = fast.matrix(folder, seeds)
-    print(fast.table(tallies))
+    print(table(tallies.values()))
     assert len(expected["fills"]) >= 8 and expected["verified"] == expected["drift"] == "", "the story must trade"
     assert expected["live"] == expected["parked"] == 0 and expected["holdings"]["m"] == {}
     assert not wrong, wrong[:2]
     assert sum(t.runs for t in tallies.values()) == len(seeds)
     assert tallies["killed"].lives == 2 * tallies["killed"].runs, "every planned death came"
+    assert all(tally.runs for tally in tallies.values()), "every fault was met"
 
 
 @pytest.mark.slow
