@@ -12,7 +12,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -80,7 +80,8 @@ class Fault:
     wire: float = 0.0  # how often a call fails, or is answered and the answer lost
     news: frozenset[str] = frozenset()  # what the line does to what it tells: see FAULTS
     seed: int = 0
-    cuts: frozenset[int] = frozenset()  # transactions in which the server ends the connection, before or after commit
+    cut: frozenset[int] = frozenset()  # transactions that the server ends the connection of, before their commit
+    lost: frozenset[int] = frozenset()  # transactions whose commit is done, and the connection ends before it is told
 
 
 class Line:
@@ -168,12 +169,12 @@ class World:
     def cut(self, connection: sa.Connection) -> None:
         """Within a transaction of the ledger, before its commit."""
         self.written += 1
-        if self.written in self.fault.cuts and self.written % 2:
+        if self.written in self.fault.cut:
             connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     def after(self) -> None:
         """After a transaction of the ledger was committed."""
-        if self.written in self.fault.cuts and not self.written % 2:
+        if self.written in self.fault.lost:
             raise Cut
 
     def step(self) -> None:
@@ -188,7 +189,7 @@ class World:
         while acts:
             self.lives += 1
             with (
-                suppress(Killed, Cut, LedgerError) if self.fault.cuts else suppress(Killed),
+                suppress(Killed, Cut, LedgerError) if self.fault.cut or self.fault.lost else suppress(Killed),
                 self._life(luck) as (floor, desk),
             ):
                 exhaust(desk, floor)
@@ -418,3 +419,32 @@ def matrix(folder: Path, seeds: range) -> tuple[dict[str, Any], dict[str, Tally]
                 wrong.append((seed, name, differs))
             shutil.rmtree(world.folder)
     return expected, tallies, wrong
+
+
+CUTS = {"cut before its commit": "cut", "cut after its commit, untold": "lost"}
+
+
+def connections(
+    folder: Path, database: Callable[[], AbstractContextManager[str]], part: int, of: int
+) -> tuple[list[Tally], list[dict[str, Any]]]:
+    """The connection to a real PostgreSQL is ended in one of so many parts of all transactions, in two worlds.
+
+    `database` makes an empty one. Returns the counts, and what differed.
+    """
+    build(folder / "plain")
+    tallies, wrong = [], []
+    with instrumented():
+        plain = World(folder / "plain", Fault())
+        plain.play()
+        expected = outcome(folder / "plain")
+        for what, name in CUTS.items():
+            with database() as url:
+                home = folder / name
+                build(home, url)
+                world = World(home, Fault(**{name: frozenset(range(2 + part, plain.written, of))}), url=url)
+                world.play()
+                found = outcome(home, url)
+            tallies.append(Tally("connection to PostgreSQL", what))
+            tallies[-1].compare(world.lives, found, expected)
+            wrong += [found] if found != expected else []
+    return tallies, wrong

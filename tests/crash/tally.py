@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-HEAD = f"{'who':<24}{'what happens':<30}{'runs':>6}{'lives':>7}{'duplicate':>11}{'lost':>6}{'wrong':>7}"
+HEAD = f"{'who':<26}{'what happens':<30}{'runs':>6}{'lives':>7}{'duplicate':>11}{'lost':>6}{'wrong':>7}"
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Tally:
 
     def __str__(self) -> str:
         counts = f"{self.runs:>6}{self.lives:>7}{self.duplicates:>11}{self.lost:>6}{self.wrong:>7}"
-        return f"{self.who:<24}{self.what:<30}{counts}"
+        return f"{self.who:<26}{self.what:<30}{counts}"
 
 
 def _more(some: list[str], others: list[str]) -> int:
