@@ -20,14 +20,17 @@ PRICES = {"AAPL": "200", "MSFT": "400", "BTC/USD": "50000"}
 
 
 def rehearsal_venue(file: Path | None = None, **words: Any) -> Venue:
-    """A venue with three symbols and their prices, on a Monday at noon in New York; time stands until it is moved."""
-    now = words.pop("now", NOON)
-    assets = [Asset(s) for s in PRICES] + [
+    """A venue with three symbols and their prices, on a Monday at noon in New York; time stands until it is moved.
+
+    `more` are further symbols and their prices.
+    """
+    now, prices = words.pop("now", NOON), {**PRICES, **words.pop("more", {})}
+    assets = [Asset(s) for s in prices] + [
         Asset("BRK.A", fractionable=False, shortable=False),
         Asset("GONE", active=False),
     ]
     venue = Venue(Market(Listing(assets), now), file=file, **words)
-    for symbol, price in PRICES.items():
+    for symbol, price in prices.items():
         if venue.market.price(symbol) is None:
             venue.tick(symbol, Decimal(price))
     return venue

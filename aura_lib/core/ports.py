@@ -94,6 +94,19 @@ class BrokerOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Bust:
+    """A trade that was taken back: as if it had never been made.
+
+    `execution_id` is its name among `Broker.fills`, `by` that of the execution which a correction put in its place.
+    """
+
+    execution_id: str
+    time: datetime
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a broker can take. Asked before the wire: what it cannot is refused without a call."""
 
@@ -196,6 +209,13 @@ class Broker(Protocol):
         """What happened other than trades, with an opaque cursor each, after the cursor, in order. May repeat.
 
         Dividends, splits, exercise, assignment, expiry, interest, fees, money in and out.
+        """
+        ...
+
+    def busts(self) -> Sequence[Bust]:
+        """Trades that were taken back, in any order; they repeat, and one may come before its fill was told.
+
+        What a correction put in the place of one comes with `fills`, under a name of its own.
         """
         ...
 

@@ -38,6 +38,7 @@ from aura_lib.execution import Terms, find_terms, open_account
 from aura_lib.execution.feed import Feed
 from aura_lib.jobs.context import Preview
 from aura_lib.jobs.job import Job
+from aura_lib.jobs.person import BOOK, Person, cheapest
 from aura_lib.jobs.replay import slots_of, source_of
 from aura_lib.jobs.runner import Runner
 from aura_lib.ledger import SYSTEM, AccountView, Ledger, Token
@@ -47,14 +48,11 @@ if TYPE_CHECKING:
     from aura_lib.execution.desk import Desk
 
 FAIR = "fair weather"
-SMALLEST = (
-    "timeout-after-accept", "504-after-accept", "empty-after-accept", "html-with-200", "reset-after-accept",
-    "filled-before-look-up", "not-found-then-found", "never-arrived", "doubled-events", "mute-stream",
-    "partial-then-cancel", "positions-fail", "positions-in-part", "429-storm", "restart",
-)  # fmt: skip
 TIMEOUT = (2.0, 1.0)  # seconds to connect, and between two bytes: what hangs shall not take long
 GRACE = 0.5  # seconds in which an order may be on its way
-PATIENCE = 30.0  # seconds for the orders of a slot to come to rest
+PATIENCE = 30.0  # seconds without a request or an entry after which nothing more is expected
+LONGEST = 600.0  # seconds for the orders of a slot to come to rest, whatever happens
+HASTE = 20  # how much faster than the clock the broker's limits pass
 STEP = timedelta(seconds=1)
 UNSETTLED = (OrderStatus.APPROVED, OrderStatus.SENDING, OrderStatus.UNKNOWN)
 OUTSIDE = "web-"  # what the client ids of orders placed elsewhere begin with
@@ -76,7 +74,7 @@ class Decided:
 class Outcome:
     """How a rehearsal ended.
 
-    `orders` are those of the desk that reached the broker, `happened` how often something went wrong on the way;
+    `orders` are those of the job that reached the broker, `happened` how often something went wrong on the way;
     `duplicates` the wishes that the broker has more of than was wished; `lost` the orders whose end or fills the desk
     does not know. `position` is "right" when the desk holds what the broker says; `raised` what the desk itself says
     is wrong.
@@ -95,7 +93,7 @@ class Outcome:
     def verdict(self) -> str:
         """Nothing doubled, nothing lost, and a position that is right or whose difference was raised.
 
-        A scenario that a job gives no occasion to (it cancels nothing, it holds no bracket) is "not met".
+        A scenario that had no occasion, as nothing was sent, is "not met".
         """
         if self.duplicates or self.lost or (self.position != "right" and not self.raised):
             return "WRONG"
@@ -136,18 +134,21 @@ def _filled(number: int, wish: Intent, slot: datetime, prices: Mapping[str, Deci
 
 
 def rehearse(
-    runner: Runner, job: Job, start: str, end: str, scenarios: Sequence[str] = SMALLEST, *,
+    runner: Runner, job: Job, start: str, end: str, scenarios: Sequence[str] = (), *,
     seed: int = 0, on_scenario: OnScenario | None = None,
 ) -> list[Outcome]:  # fmt: skip
-    """Rehearse a job's slots in [start, end], in fair weather first and then under each scenario.
+    """Rehearse a job's slots in [start, end], in fair weather first and then under each scenario (none given: each).
 
-    Nothing reaches the account of the job. Raises InputError for an unknown scenario or dates without a slot,
-    RunFailed when the notebook does not reach its end.
+    One may be a schedule: several with commas, each at once (NAME), with an order (NAME@3), or after a time (NAME@90s,
+    NAME@5m). A person acts besides the job: places orders by hand, changes and cancels them. Nothing reaches the
+    account of the job. Raises InputError for an unknown scenario or dates without a slot, RunFailed when the notebook
+    does not reach its end.
     """
-    from aura_lib.execution.brokers.rehearsal.scenarios import named
+    from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS, entries
 
+    scenarios = scenarios or list(SCENARIOS)
     for name in scenarios:
-        named(name)
+        entries(name)
     decided, _ = decide(runner, job, start, end)
     terms, feed = _terms(runner, job), None
     outcomes = []
@@ -172,28 +173,35 @@ class Stage:
         began = time.monotonic()
         with ExitStack() as stack:
             ledger = stack.enter_context(Ledger(f"sqlite:///{self.home / 'ledger.db'}"))
-            rehearsal = stack.enter_context(self._broker(decided[0].slot))
+            person = self._person(ledger, decided[-1])
+            rehearsal = stack.enter_context(self._broker(decided[0].slot, self.job.capital + person.money))
             clock = SimulatedClock(decided[0].slot)
+            ledger.inbox.ask(self.terms.name, "cash", {"book": BOOK, "amount": person.money, "why": "rehearsal"}, BOOK)
             desk = self._desk(ledger, rehearsal, clock, stack)
             if name != FAIR:
-                from aura_lib.execution.brokers.rehearsal.scenarios import begin
+                from aura_lib.execution.brokers.rehearsal.scenarios import entries, schedule
 
-                begin(name, rehearsal.weather, rehearsal.venue)
+                schedule(entries(name), rehearsal.weather, rehearsal.venue, seed=self.seed)
             for one in decided:
                 self._slot(ledger, rehearsal, desk, one)
+            replace(person, rest=lambda: self._rest(ledger, rehearsal, desk, clock.now(), calm=2)).act(clock.now())
             rehearsal.weather.clear()
-            self._rest(ledger, desk, decided[-1].slot + timedelta(minutes=30))
+            self._rest(ledger, rehearsal, desk, decided[-1].slot + timedelta(minutes=30))
             return self._judge(name, ledger.account(self.terms.name), rehearsal, time.monotonic() - began)
 
+    def _person(self, ledger: Ledger, last: Decided) -> Person:
+        instrument, price = cheapest(last.prices, self.feed.bars.instruments)
+        return Person(ledger, self.terms.name, instrument, price, lambda: ledger.account(self.terms.name))
+
     @contextmanager
-    def _broker(self, now: datetime) -> Iterator[Rehearsal]:
+    def _broker(self, now: datetime, cash: Decimal) -> Iterator[Rehearsal]:
         from aura_lib.execution.brokers.rehearsal import Asset, Listing, Market, Venue
         from aura_lib.execution.brokers.rehearsal.server import Rehearsal, Server
 
         whole = [i.symbol for i in self.feed.bars.instruments.values() if i.lot == 1]
         assets = [Asset(s, fractionable=s not in whole) for s in self.feed.bars.symbols]
         market = Market(Listing(assets), now - STEP, Calendar.of("24/7"))
-        venue = Venue(market, cash=self.job.capital, seed=self.seed, file=self.home / "broker.db")
+        venue = Venue(market, cash=cash, seed=self.seed, file=self.home / "broker.db")
         with Server(Rehearsal(venue)) as rehearsal:
             yield rehearsal
         venue.close()
@@ -206,7 +214,8 @@ class Stage:
 
         terms, vault = open_account(ledger, self.terms), Vault(self.home)
         keys = Keys(Mode.PAPER, rehearsal.key, rehearsal.secret, rehearsal.url, rehearsal.stream_url)
-        door = Door(keys, pace=Pace(per_minute=1_000_000), timeout=TIMEOUT)
+        pace = Pace(per_minute=1_000_000, now=lambda: time.monotonic() * HASTE)
+        door = Door(keys, pace=pace, timeout=TIMEOUT)
         broker = AlpacaBroker(keys, terms.name, grace=GRACE, door=door, clock=clock)
         stack.callback(broker.close)
         promotion = Promotion(
@@ -239,21 +248,26 @@ class Stage:
             self.job.name, decided.slot, self.terms.name, book, decided.slot, decided.intents, "", "rehearsal"
         )
         ledger.inbox.put(basket, secret)
-        self._rest(ledger, desk, decided.slot)
+        self._rest(ledger, rehearsal, desk, decided.slot)
 
-    def _rest(self, ledger: Ledger, desk: Desk, moment: datetime) -> None:
-        """Let the desk work until nothing moves any more, or for as long as patience lasts."""
-        end, quiet = time.monotonic() + PATIENCE, 0
-        while time.monotonic() < end and quiet < 4:
+    def _rest(self, ledger: Ledger, rehearsal: Rehearsal, desk: Desk, moment: datetime, calm: int = 4) -> AccountView:
+        """Let the desk work until nothing moves any more, and tell what it holds to be true.
+
+        As long as it is at work its orders have their session.
+        """
+        end, last, seen, quiet = time.monotonic() + LONGEST, time.monotonic(), (0, 0), 0
+        while quiet < calm and time.monotonic() < min(end, last + PATIENCE):
             moment += STEP
             ledger.control.set_clock(self.terms.name, moment)
-            while desk.cycle():
-                if time.monotonic() > end:
-                    return
-            view = ledger.account(self.terms.name)
+            while desk.cycle() and time.monotonic() < end:
+                pass
+            view, asked = desk.seat.view, len(rehearsal.asked)
+            if (asked, view.n) != seen:
+                seen, last = (asked, view.n), time.monotonic()
             busy = [o for o in view.live.values() if o.status in UNSETTLED or o.intent.type.value == "market"]
             quiet = 0 if busy else quiet + 1
             time.sleep(0.02)
+        return desk.seat.view
 
     def _judge(self, name: str, view: AccountView, rehearsal: Rehearsal, seconds: float) -> Outcome:
         venue = rehearsal.venue
@@ -274,7 +288,7 @@ class Stage:
         held = {symbol: quantity for symbol, quantity in view.account().holdings.items() if quantity}
         raised = view.drift or "; ".join(f"{s}: {why}" for s, why in view.stopped.items())
         position = "right" if held == truth else "wrong"
-        sent = sum(1 for client_id in ours if client_id in there)
+        sent = sum(1 for o in ours.values() if o.client_id in there and o.book == self.job.book)
         return Outcome(name, sent, rehearsal.weather.happened, doubled, lost, position, raised, seconds)
 
 

@@ -356,6 +356,11 @@ class Control:
             self._journal.append_in(connection, SYSTEM, "halt" if halted else "resume", body)
             _put(connection, schema.switches, {"scope": scope}, {"halted": halted, "reason": reason})
 
+    def switches(self) -> dict[str, bool]:
+        """Every scope that was ever halted → whether it is."""
+        with self._database.read() as connection:
+            return {row.scope: row.halted for row in connection.execute(sa.select(schema.switches))}
+
     def halted(self, account: str, book: str = "") -> str:
         """Why an account is halted, itself, with ALL, or one book of it; empty when it is not."""
         table = schema.switches

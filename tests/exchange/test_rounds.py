@@ -196,3 +196,28 @@ def test_a_busted_trade_leaves_no_trace_in_money_or_holdings() -> None:
     assert isinstance(fill, Fill)
     bust(exchange, fill)
     assert exchange.account.cash == 1_000_000 and exchange.account.positions["AAPL"].quantity == 0
+
+
+@pytest.mark.parametrize(
+    ("trades", "busted", "left"),
+    [  # (signed quantity, price), which of them is taken back, and (units, average cost, realised) by hand
+        ([(10, 100), (30, 120)], 0, (30, 120, 0)),
+        ([(10, 100), (30, 120)], 1, (10, 100, 0)),
+        ([(40, 100), (-10, 130)], 1, (40, 100, 0)),
+        ([(-40, 100), (10, 70), (10, 80)], 1, (-30, 100, 200)),
+        ([(10, 100)], 0, (0, 0, 0)),
+    ],
+)
+def test_a_position_after_a_bust_is_what_the_other_trades_make(
+    trades: list[tuple[int, int]], busted: int, left: tuple[int, int, int]
+) -> None:
+    exchange, fills = venue(), []
+    for n, (signed, price) in enumerate(trades):
+        exchange.submit(order(f"o{n}", "buy" if signed > 0 else "sell", abs(signed)), START)
+        events = play(exchange, START + STEP * (n + 1), {"AAPL": Touch.at(Decimal(price))})
+        fills += [e for e in events if isinstance(e, Fill)]
+    bust(exchange, fills[busted])
+    others = [t for n, t in enumerate(trades) if n != busted]
+    position = exchange.account.positions["AAPL"]
+    assert (position.quantity, position.average_cost, position.realised) == left
+    assert exchange.account.cash == 1_000_000 - sum(q * p for q, p in others)

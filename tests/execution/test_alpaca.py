@@ -35,7 +35,7 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.execution.brokers.alpaca import AlpacaBroker, Keys, activities, missing, words
-from aura_lib.execution.brokers.alpaca.door import Door, Pace, inside, never_arrived
+from aura_lib.execution.brokers.alpaca.door import Door, inside, never_arrived
 from aura_lib.execution.brokers.alpaca.listener import Line
 from aura_lib.execution.brokers.rehearsal import mishaps
 from aura_lib.execution.brokers.rehearsal.server import Rehearsal
@@ -593,25 +593,6 @@ def test_dividends_and_deposits_of_the_venue_are_told(broker: AlpacaBroker, rehe
 # ── pace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_questions_stop_before_commands_have_to_and_nobody_waits() -> None:
-    now = [0.0]
-    pace = Pace(per_minute=5, kept_free=2, now=lambda: now[0])
-    for _ in range(3):
-        pace.take(False)
-    with pytest.raises(BrokerUnavailable, match="the next in 60 s"):
-        pace.take(False)
-    pace.take(True)
-    pace.take(True)
-    with pytest.raises(BrokerUnavailable):
-        pace.take(True)
-    now[0] += 61
-    pace.take(False)
-    pace.close(30)
-    with pytest.raises(BrokerUnavailable, match="the next question in 30 s"):
-        pace.take(False)
-    pace.take(True)  # a cancel is let through: Alpaca may refuse it, and that is an answer
-
-
 def test_after_a_429_alpaca_is_left_alone_for_as_long_as_it_says(broker: AlpacaBroker, rehearsal: Rehearsal) -> None:
     told = Reply(429, b'{"code": 42910000, "message": "slow"}', headers=(("Retry-After", "7"),))
     rehearsal.weather.faults.append(Fault("GET", LOOK_UP, told))
@@ -657,6 +638,26 @@ def test_keys_of_one_class_do_not_open_the_other_and_live_keys_go_nowhere_else()
         Keys(Mode.LIVE, "AKlive", "s", "http://127.0.0.1:1")
     environment = {"ALPACA_LIVE_API_KEY": "AK1", "ALPACA_LIVE_SECRET_KEY": "s", "ALPACA_TRADING_URL": "http://x"}
     assert Keys.from_environment(Mode.LIVE, environment).url is None
+
+
+def test_a_live_account_is_rehearsed_on_this_machine_only_and_never_with_real_keys() -> None:
+    here, stream = "http://127.0.0.1:9000", "ws://localhost:9000/stream"
+    keys = Keys(Mode.LIVE, "REHEARSALKEY", "s", here, stream)
+    assert (keys.url, keys.stream_url) == (here, stream)
+    for url, of_stream in (
+        ("https://evil.example", stream),
+        (here, "wss://evil.example"),
+        (here, None),
+        (None, stream),
+    ):
+        with pytest.raises(InputError, match=r"rehearsed on this machine only: both ALPACA_LIVE_TRADING_URL"):
+            Keys(Mode.LIVE, "REHEARSALKEY", "s", url, of_stream)
+    environment = {
+        "ALPACA_LIVE_API_KEY": "AK1", "ALPACA_LIVE_SECRET_KEY": "s",
+        "ALPACA_LIVE_TRADING_URL": here, "ALPACA_LIVE_STREAM_URL": stream,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="live keys go to Alpaca itself and nowhere else"):
+        Keys.from_environment(Mode.LIVE, environment)
 
 
 # ── the stream ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ The desk is driven by hand, in the venue's time: each round it looks around, the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -66,15 +66,16 @@ class VenueClock:
 class Stage:
     """One account, its desk, and the broker."""
 
-    def __init__(self, rehearsal: Rehearsal, folder: Path) -> None:
-        self.rehearsal, self.venue = rehearsal, rehearsal.venue
+    def __init__(self, rehearsal: Rehearsal, folder: Path, symbols: Sequence[str] = SYMBOLS) -> None:
+        self.rehearsal, self.venue, self.symbols = rehearsal, rehearsal.venue, symbols
         self.ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
         self.vault = Vault(folder)
         limits = Limits(max_order_weight=1.0, max_position_weight=1.0)
         self.terms = open_account(self.ledger, Terms("live", broker="alpaca", clock="wall", limits=limits))
         day = Calendar.of("XNYS").closes
         last = day[day.searchsorted(pd.Timestamp(NOON)) - 1]
-        frame = pd.DataFrame({s: [float(PRICES[s])] for s in SYMBOLS}, pd.DatetimeIndex([last]))
+        prices = {s: [float(self.venue.market.price(s) or 0)] for s in symbols}
+        frame = pd.DataFrame(prices, pd.DatetimeIndex([last]))
         self.feed = Feed(Bars({"close": frame}, source="made up"))
         self.promote()
         self.ledger.inbox.ask("live", "cash", {"book": "m", "amount": "100000", "why": "test"}, "cash")
@@ -122,7 +123,7 @@ class Stage:
             self.desk.woken.set()
             self.desk.cycle()
             with self.venue.lock:
-                for symbol in SYMBOLS:
+                for symbol in self.symbols:
                     self.venue.tick(symbol, self.venue.market.price(symbol) or Decimal(PRICES[symbol]))
                 self.venue.advance(self.venue.market.now + timedelta(seconds=5))
 

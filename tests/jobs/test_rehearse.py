@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from aura_lib.cli.broker import rehearse_answer
-from aura_lib.core import Intent, Mode, Side
+from aura_lib.core import InputError, Intent, Mode, Side
 from aura_lib.execution import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.jobs import rehearse
@@ -65,8 +66,14 @@ def test_a_restricted_account_gets_no_order_and_is_not_asked_for_ever(tmp_path: 
     assert (outcome.orders, outcome.duplicates, outcome.lost, outcome.position) == (0, 0, 0, "right")
 
 
-def test_a_trade_that_was_taken_back_is_raised(tmp_path: Path) -> None:
-    outcome = play(tmp_path, "busted-fill")
+@pytest.mark.parametrize("name", ["busted-fill", "corrected-fill"])
+def test_a_trade_that_was_taken_back_is_taken_back_here_too(name: str, tmp_path: Path) -> None:
+    outcome = play(tmp_path, name)
+    assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "right", "passed"), outcome
+
+
+def test_a_trade_that_was_taken_back_without_a_word_is_raised(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "busted-untold")
     assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "wrong", "raised")
 
 
@@ -100,7 +107,54 @@ def test_a_wrong_rehearsal_is_an_exit_code() -> None:
     assert raised.verdict == "raised" and rehearse_answer("job", [raised]).code == 0
 
 
-def test_the_smallest_set_is_in_the_catalogue() -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cancel-refused-filled", "cancel-done-but-504", "cancel-not-done-504", "pending-cancel",
+        "replace-refused-but-done", "replace-done-but-html", "replace-after-partial", "late-fill-after-cancel",
+        "fill-during-replace",
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_with_changes_and_cancels_is_met_by_a_person_at_the_desk(name: str, tmp_path: Path) -> None:
+    outcome = play(tmp_path, name)
+    assert outcome.happened and outcome.verdict == "passed", outcome
+    assert (outcome.duplicates, outcome.lost, outcome.position) == (0, 0, "right"), outcome
+
+
+def test_an_order_that_a_change_left_behind_is_raised(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "replace-makes-two")
+    assert (outcome.duplicates, outcome.lost, outcome.verdict) == (0, 0, "raised") and "not Aura's" in outcome.raised
+
+
+def test_in_a_storm_the_whole_basket_is_sent_and_nothing_is_left(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "429-storm")
+    assert (outcome.orders, outcome.duplicates, outcome.lost, outcome.verdict) == (5, 0, 0, "passed"), outcome
+
+
+def test_several_go_wrong_in_one_rehearsal_each_at_its_time(tmp_path: Path) -> None:
+    outcome = play(tmp_path, "504-after-accept@2, restart@1h, late-fill-after-cancel")
+    assert outcome.happened == 3 + 1 + 1, "the restart also cuts two connections"
+    assert (outcome.duplicates, outcome.lost, outcome.position, outcome.verdict) == (0, 0, "right", "passed"), outcome
+
+
+def test_without_a_choice_every_scenario_is_rehearsed_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS
 
-    assert set(rehearse.SMALLEST) <= set(SCENARIOS)
+    asked: list[str] = []
+
+    def known(stage: Stage, name: str, wishes: Sequence[Decided]) -> Outcome:
+        asked.append(name)
+        return Outcome(name, 5, 1, 0, 0, "right", "", 1.0)
+
+    monkeypatch.setattr(rehearse, "decide", lambda *given: (decided(), {}))
+    monkeypatch.setattr(rehearse, "_terms", lambda *given: Terms("scratch"))
+    monkeypatch.setattr(rehearse, "_feed", lambda *given: Feed(made_up_bars()))
+    monkeypatch.setattr(Stage, "play", known)
+    runner: Any = None
+    outcomes = rehearse.rehearse(runner, JOB, "2021-01-11", "2021-01-15")
+    assert asked == [FAIR, *SCENARIOS] and len(SCENARIOS) >= 62
+    answer = rehearse_answer("job", outcomes)
+    every = len(SCENARIOS)
+    assert answer.show[-1] == f"{every} of {every} scenarios met: 0 orders twice, 0 lost, 0 went wrong."
+    with pytest.raises(InputError, match="there is no scenario 'sunshine'"):
+        rehearse.rehearse(runner, JOB, "2021-01-11", "2021-01-15", ["504-after-accept,sunshine"])

@@ -25,6 +25,7 @@ from aura_lib.core import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Bust,
     Capabilities,
     Clock,
     Fill,
@@ -39,6 +40,8 @@ from aura_lib.core import (
     utc,
 )
 from aura_lib.exchange import Costs, Event, Exchange
+from aura_lib.exchange.busts import bust
+from aura_lib.exchange.working import package_of
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger.frozen import begin
 
@@ -51,6 +54,7 @@ CREATE TABLE IF NOT EXISTS orders (client_id TEXT PRIMARY KEY, open INTEGER NOT 
 CREATE INDEX IF NOT EXISTS open_orders ON orders (client_id) WHERE open = 1;
 CREATE TABLE IF NOT EXISTS fills (n INTEGER PRIMARY KEY AUTOINCREMENT, execution_id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bookings (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS busts (execution_id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deposits (key TEXT PRIMARY KEY, amount TEXT NOT NULL);
 """
 
@@ -233,6 +237,12 @@ class PaperBroker:
         """What happened other than trades, with its running number, after it."""
         return [(n, decode(Booking, body)) for n, body in self._after("bookings", after)]
 
+    def busts(self) -> list[Bust]:
+        """Trades that were taken back."""
+        with self._session():
+            rows = self._database.execute("SELECT body FROM busts ORDER BY rowid").fetchall()
+        return [decode(Bust, json.loads(body)) for (body,) in rows]
+
     def _after(self, table: str, cursor: str) -> list[tuple[str, Any]]:
         query = f"SELECT n, body FROM {table} WHERE n > ? ORDER BY n"
         with self._session():
@@ -264,6 +274,19 @@ class PaperBroker:
                 exchange.bring(booking)
                 self._all = True
 
+    def bust(self, execution_id: str, reason: str = "") -> None:
+        """Take a trade back, as a venue may; once. One that never was raises InputError."""
+        with self._session() as exchange:
+            query = "SELECT body FROM fills WHERE execution_id = ?"
+            row = self._database.execute(query, (execution_id,)).fetchone()
+            if row is None:
+                raise InputError(f"no execution {execution_id} is known here")
+            told = canonical(encode(Bust(execution_id, self._clock.now(), reason)))
+            done = self._database.execute("INSERT OR IGNORE INTO busts VALUES (?, ?)", (execution_id, told))
+            if done.rowcount:
+                bust(exchange, decode(Fill, json.loads(row[0])))
+                self._all = True
+
     def time(self) -> datetime:
         """Up to where the venue has matched."""
         (time,) = self._database.execute("SELECT time FROM version").fetchone()
@@ -284,7 +307,7 @@ def _refusing() -> Iterator[None]:
 
 
 def _parent(client_id: str) -> str:
-    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else ""
+    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else package_of(client_id)
 
 
 def _told(order: Order) -> BrokerOrder:

@@ -68,14 +68,16 @@ def _chained(seat: Seat, order: Order, told: BrokerOrder) -> list[Line]:
 # ---- fills ---------------------------------------------------------------------------------------------------------
 def book_fills(seat: Seat) -> None:
     """Book what was filled since the last look, each execution once, on whatever became of its order."""
-    fresh = seat.broker.fills(seat.view.fill_cursor)
+    fresh = [one for one in seat.broker.fills(seat.view.fill_cursor) if one[1].execution_id not in seat.view.busted]
     unknown = dict.fromkeys(f.client_id for _, f in fresh if f.client_id not in seat.view.orders)
     for name in unknown:
         _meet(seat, name)
     lines = [_fill_line(seat, cursor, fill) for cursor, fill in fresh]
     seat.write(lines)
-    told = {fill.client_id for _, fill in fresh}
-    seat.write([line for name in told if name in seat.view.orders for line in _late(seat.view.orders[name])])
+    orders = seat.view.orders
+    named = dict.fromkeys(fill.client_id for _, fill in fresh if fill.client_id in orders)
+    named |= dict.fromkeys(orders[name].parent for name in named if orders[name].parent in seat.view.packages)
+    seat.write([line for name in named for line in _late(orders[name])])
 
 
 def _meet(seat: Seat, client_id: str) -> None:

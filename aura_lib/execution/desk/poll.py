@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aura_lib.core import WORKING, BrokerOrder, BrokerUnavailable, Order, encode
+from aura_lib.core import WORKING, BrokerOrder, BrokerUnavailable, Order, encode, iso
 from aura_lib.execution.desk.learn import adopted, book_fills, follow, match_parked
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.lines import Line
+from aura_lib.execution.reconcile import bust_key
 
 
 def poll(seat: Seat) -> bool:
     """Ask for everything that is new; whether all of it was answered. What was not is asked again later."""
     try:
         book_fills(seat)
+        book_busts(seat)
         book_bookings(seat)
         if seat.view.parked:
             match_parked(seat)
         return follow_orders(seat)
     except BrokerUnavailable:
         return False
+
+
+def book_busts(seat: Seat) -> None:
+    """Trades that were taken back: each once. One whose fill was not told yet is remembered until it is."""
+    lines = [
+        Line("bust", {"execution_id": told.execution_id, "by": told.by, "why": told.reason, "at": iso(told.time)},
+             bust_key(told.execution_id))
+        for told in seat.broker.busts()
+        if told.execution_id not in seat.view.busted
+    ]  # fmt: skip
+    seat.write(lines)
 
 
 def book_bookings(seat: Seat) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -34,7 +35,7 @@ def trade(seat: Seat, new: Sequence[Received]) -> bool:
         lines = decided(seat, received)
         orders = [decode(Order, line.body["order"]) for line in lines if line.kind == "order"]
         fresh = [order for order in orders if order.client_id not in seat.view.orders]
-        if len(fresh) > SMALL:
+        if len(fresh) > min(SMALL, room(seat)):
             seat.write(lines)
             continue
         seat.write([*lines, *(_next(seat, order) for order in fresh)])
@@ -43,14 +44,32 @@ def trade(seat: Seat, new: Sequence[Received]) -> bool:
 
 
 def send(seat: Seat) -> bool:
-    """Send what is approved, in batches; whether there was anything."""
-    approved = seat.live(OrderStatus.APPROVED)
+    """Send what is approved, in batches, as far as the broker has room; whether there was anything to do."""
+    approved, free, worked = seat.live(OrderStatus.APPROVED), room(seat), False
     for start in range(0, len(approved), BATCH):
         batch = approved[start : start + BATCH]
         seat.look(now=True)
-        seat.write([_next(seat, order) for order in batch])
-        place(seat, [seat.view.live[o.client_id] for o in batch if o.client_id in seat.view.live])
-    return bool(approved)
+        lines = _as_far_as(free, [_next(seat, order) for order in batch])
+        seat.write(lines)
+        sent = [o for o in (seat.view.live.get(o.client_id) for o in batch) if o and o.status is OrderStatus.SENDING]
+        place(seat, sent)
+        free, worked = free - len(sent), worked or bool(lines)
+    return worked
+
+
+def _as_far_as(free: int, lines: list[Line]) -> list[Line]:
+    """All entries but those that send more orders than there is room for: these stay approved, and are next."""
+    if free >= len(lines):
+        return lines
+    sending = [n for n, line in enumerate(lines) if line.body["status"] == OrderStatus.SENDING.value]
+    waits = set(sending[max(free, 0) :])
+    return [line for n, line in enumerate(lines) if n not in waits]
+
+
+def room(seat: Seat) -> int:
+    """How many orders the broker lets through now; one that does not count takes all."""
+    told = getattr(seat.broker, "room", None)
+    return told() if told else sys.maxsize
 
 
 def _next(seat: Seat, order: Order) -> Line:

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from aura_lib.core import BrokerOrder, BrokerUnavailable, Order, OrderStatus
 from aura_lib.execution.desk.learn import learn
 from aura_lib.execution.desk.seat import Seat, status
-from aura_lib.execution.desk.send import obstacle, place
+from aura_lib.execution.desk.send import obstacle, place, room
 from aura_lib.execution.lines import Line
 
 ASK_AGAIN = 0.5  # seconds before an order the broker could not tell about is asked for again
 
 
 def settle(seat: Seat) -> bool:
-    """Ask the broker, by client id, for every order whose outcome is not known."""
+    """Ask the broker, by client id, for every order whose outcome is not known.
+
+    Of a broker that counts requests, for as many as it would have room to take anew: a look-up and an order each.
+    """
     due = [o for o in seat.live(OrderStatus.SENDING, OrderStatus.UNKNOWN) if seat.may_ask(o.client_id)]
+    due = due[: max(1, room(seat) // 2)]
     answers: list[BrokerOrder] = []
     unknown: list[Line] = []
     absent: list[Order] = []

@@ -98,7 +98,7 @@ def _otherwise(ours: Fill, theirs: Fill, cursor: str) -> Difference:
         "the broker tells an execution that is booked with another price or quantity; what is booked stays until a "
         "person says otherwise", Halts.NOTHING if ours.signed == theirs.signed else Halts.SYMBOL, ours.symbol,
         mending=(
-            Written("bust", bust, f"bust:{ours.execution_id}"),
+            Written("bust", bust, bust_key(ours.execution_id)),
             Written("fill", {"fill": encode(corrected), "cursor": cursor}, f"fill:{corrected.execution_id}"),
         ),
     )  # fmt: skip
@@ -143,6 +143,9 @@ def _against(
     booked: Decimal,
     price: Callable[[Order, Decimal], Decimal | None],
 ) -> Iterator[Difference]:
+    if order.intent.legs:
+        yield from _package(order, report)
+        return
     status = _standing(order, report, booked)
     if order.status in LIVE and status is not order.status and status in TRANSITIONS[order.status]:
         yield _status(order, report, status)
@@ -152,6 +155,18 @@ def _against(
         yield _not_told(view, order, report, booked, price(order, report.filled - booked))
     elif report.filled < booked and (report.filled or report.status in TERMINAL):
         yield _taken_back(view, order, report, booked)
+
+
+def _package(order: Order, report: BrokerOrder) -> Iterator[Difference]:
+    """A package has no fills of its own: what is missing of them its legs tell, and its end waits for that."""
+    status = _standing(order, report, order.filled)
+    whole = status is not OrderStatus.FILLED or not order.remaining
+    if order.filled < report.filled or not whole or status is order.status:
+        return
+    if order.status in LIVE and status in TRANSITIONS[order.status]:
+        yield _status(order, report, status)
+    elif order.status in TERMINAL and report.status in LIVE:
+        yield _still_open(order, report)
 
 
 def _standing(order: Order, report: BrokerOrder, booked: Decimal) -> OrderStatus:
@@ -242,7 +257,11 @@ def _taken_back(view: AccountView, order: Order, report: BrokerOrder, booked: De
     gap = booked - report.filled
     taken = [f for f in view.fills if f.client_id == order.client_id and f.quantity == gap][-1:]
     mending = tuple(
-        Written("bust", {"execution_id": f.execution_id, "by": "", "why": "the broker took it back"}, _bust_key(f))
+        Written(
+            "bust",
+            {"execution_id": f.execution_id, "by": "", "why": "the broker took it back"},
+            bust_key(f.execution_id),
+        )
         for f in taken
     )
     return Difference(
@@ -252,8 +271,9 @@ def _taken_back(view: AccountView, order: Order, report: BrokerOrder, booked: De
     )  # fmt: skip
 
 
-def _bust_key(fill: Fill) -> str:
-    return f"bust:{fill.execution_id}"
+def bust_key(execution_id: str) -> str:
+    """The journal's key of a trade that was taken back: once, whoever told of it."""
+    return f"bust:{execution_id}"
 
 
 def _foreign(view: AccountView, report: BrokerOrder) -> Iterator[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from aura_lib.execution.brokers.rehearsal import Venue
 from aura_lib.execution.brokers.rehearsal.control import served
 from aura_lib.execution.brokers.rehearsal.mishaps import bust
 from aura_lib.execution.brokers.rehearsal.routes import Request, Response
-from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS, begin, schedule
+from aura_lib.execution.brokers.rehearsal.scenarios import SCENARIOS, begin, entries, schedule
 from aura_lib.execution.brokers.rehearsal.server import Rehearsal
 from aura_lib.execution.brokers.rehearsal.weather import Weather, perform
 from tests.rehearsal import ask, rehearsal_venue
@@ -78,6 +79,8 @@ def balanced(venue: Venue) -> None:
     """Cash and positions are what the activities add up to, and no client id stands for two orders."""
     cash, held = Decimal(100_000), dict[str, Decimal]()
     for told in served(venue, Weather(), Request("GET", "/v2/account/activities")).body:
+        if told.get("type") in ("trade_bust", "trade_correct"):
+            continue  # of an execution that is not in the list any more
         if told["activity_type"] == "FILL":
             signed = Decimal(told["qty"]) * (1 if told["side"] == "buy" else -1)
             cash -= signed * Decimal(told["price"])
@@ -117,7 +120,13 @@ def test_there_are_at_least_25_and_each_names_a_public_issue() -> None:
 def test_an_unknown_scenario_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(InputError, match="504-after-accept"):
         begin("sunshine", Weather(), rehearsal_venue())
-    for entry in ("504-after-accept@0", "504-after-accept@x"):
+    for entry in (
+        "504-after-accept@0",
+        "504-after-accept@x",
+        "504-after-accept@0s",
+        "504-after-accept@-5m",
+        "restart@",
+    ):
         with pytest.raises(InputError, match="begins at once"):
             schedule([entry], Weather(), rehearsal_venue())
 
@@ -127,6 +136,22 @@ def test_a_scheduled_scenario_begins_with_its_order() -> None:
     schedule(["504-after-accept@2"], session.weather, session.venue)
     answers = [session.ask("POST", "/v2/orders", {**BUY, "client_order_id": str(n)}) for n in range(3)]
     assert [a.status for a in answers] == [200, 504, 200]
+
+
+def test_a_scenario_begins_after_a_time_of_the_market_and_several_may() -> None:
+    session = Session()
+    words = entries("504-after-accept@90s, 503-after-accept@2m,positions-fail@3")
+    schedule(words, session.weather, session.venue)
+
+    def buy(name: str) -> int:
+        return int(session.ask("POST", "/v2/orders", {**BUY, "qty": "1", "client_order_id": name}).status)
+
+    assert [buy("a"), buy("b")] == [200, 200]
+    session.venue.advance(session.venue.market.now + timedelta(seconds=91))
+    assert buy("c") == 504
+    assert [session.ask("GET", "/v2/positions").status for _ in range(3)] == [500, 500, 200], "it began with the third"
+    session.venue.advance(session.venue.market.now + timedelta(seconds=30))
+    assert [buy("d"), buy("e")] == [503, 200]
 
 
 def test_chances_are_a_function_of_the_seed() -> None:
@@ -228,6 +253,19 @@ def test_a_busted_trade_gives_everything_back() -> None:
     bust(session.venue, fill["id"].partition("::")[2])
     account = session.venue.exchange.account
     assert (account.cash, account.positions["AAPL"].quantity) == (100_000, 0)
+    balanced(session.venue)
+
+
+def test_a_corrected_trade_is_the_one_it_replaces_at_another_price() -> None:
+    session = Session()
+    session.ask("POST", "/v2/orders", {**BUY, "client_order_id": "x"})
+    (fill,) = session.venue.activities
+    bust(session.venue, fill["id"].partition("::")[2], Decimal("201.5"))
+    account, ticket = session.venue.exchange.account, session.venue.find("x")
+    assert (account.cash, account.positions["AAPL"].quantity) == (100_000 - 2_015, 10)
+    assert ticket is not None and (ticket.filled, ticket.average, ticket.status) == (10, Decimal("201.5"), "filled")
+    told = [u for u in session.heard if isinstance(u, dict)][-1]
+    assert (told["event"], told["previous_execution_id"]) == ("trade_correct", fill["id"].partition("::")[2])
     balanced(session.venue)
 
 

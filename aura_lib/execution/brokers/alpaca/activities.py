@@ -16,6 +16,7 @@ from aura_lib.core import (
     BookingKind,
     BrokerRejected,
     BrokerUnavailable,
+    Bust,
     Fill,
     Instrument,
     Side,
@@ -28,6 +29,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 PAGE = 100
 LATE = timedelta(days=1)  # how far before the cursor something may be written down late
 MOST_PAGES = 1_000
+BUSTS = frozenset({"trade_bust", "trade_correct"})
 
 Activity = Mapping[str, Any]
 
@@ -71,6 +73,22 @@ def time_of(name: str) -> datetime:
     """The moment that an activity's id starts with."""
     told = datetime.strptime(name[:14], "%Y%m%d%H%M%S").replace(tzinfo=NEW_YORK)
     return (told + timedelta(milliseconds=int(name[14:17] or 0))).astimezone(UTC)
+
+
+def bust(told: Activity) -> Bust | None:
+    """The execution that a `trade_bust` or `trade_correct` takes back, in the list or on the stream; else None.
+
+    What a correction put in its place is an execution of its own.
+    """
+    kind = str(told.get("type") or told.get("event"))
+    if kind not in BUSTS:
+        return None
+    named = told.get("previous_execution_id") or (told.get("execution_id") if kind == "trade_bust" else None)
+    time = moment(told.get("transaction_time") or told.get("timestamp"))
+    if not named or time is None:
+        raise ValueError(f"a {kind} that does not say of which execution, or when")
+    by = str(told.get("execution_id") or "") if kind == "trade_correct" else ""
+    return Bust(str(named), time, f"alpaca: {told.get('reason') or kind}", by)
 
 
 def fill(told: Activity, client_id: str, account: str) -> Fill:

@@ -17,6 +17,7 @@ from aura_lib.core import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    Bust,
     Capabilities,
     Clock,
     Fill,
@@ -32,9 +33,11 @@ from aura_lib.execution.brokers.alpaca.keys import Keys
 from aura_lib.execution.brokers.alpaca.listener import Line
 
 GRACE = 10.0  # seconds after a submission in which "not found" proves nothing: the order may still be on its way
+LOOK_AGAIN = 0.5  # seconds before such an order is looked for again; then twice as long after it left, and so on
 LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
 PAGE = 500
 PAIRED = ("bracket", "oco", "oto")
+AROUND = timedelta(seconds=5)  # an order for packages and its legs are written down within that
 MOVING = 3  # looks at an account that changes while it is looked at
 
 T = TypeVar("T")
@@ -73,11 +76,18 @@ class AlpacaBroker:
         self._door, self._clock, self._now, self._grace = door or Door(keys), clock or WallClock(), now, grace
         self._born = now()
         self._sent: dict[str, float] = {}  # client id → when it was last put on the wire
+        self._denied: dict[str, float] = {}  # client id → seconds after it was sent before which it is not looked for
         self._names: dict[str, str] = {}  # Alpaca's id → client id
         self._ids: dict[str, str] = {}  # client id → Alpaca's id
         self._parents: dict[str, str] = {}  # client id of a leg → of its order
         self._alone: set[str] = set()  # orders whose parent was looked for
+        self._executions: dict[str, str] = {}  # execution → the activity that it was told as
+        self._busts: dict[str, Bust] = {}  # executions that were taken back; the stream's thread writes here too
         self._looked: dict[str, float] = {}  # list of activities → when it was last looked at from further back
+
+    def room(self) -> int:
+        """How many orders Alpaca takes now: 200 requests a minute, and none for a while when it says so."""
+        return self._door.room
 
     # ---- commands --------------------------------------------------------------------------------------------------
     def submit(self, order: Order) -> BrokerOrder:
@@ -100,6 +110,7 @@ class AlpacaBroker:
     def _command(self, order: Order, send: Callable[[], Any], parent: str = "") -> BrokerOrder:
         """Send, and bind the answer to the order only when it is about this order."""
         self._sent[order.client_id] = self._now()
+        self._denied.pop(order.client_id, None)
         try:
             told = send()
         except (BrokerRejected, BrokerUnavailable):
@@ -128,11 +139,15 @@ class AlpacaBroker:
     # ---- questions -------------------------------------------------------------------------------------------------
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order, open or closed. None only once it had the time to arrive, and Alpaca still has none."""
+        waited = self._now() - self._sent.get(client_id, self._born)
+        not_yet = f"alpaca has no order {client_id} yet, {waited:.0f} s after it may have left"
+        if waited < self._denied.get(client_id, 0.0):
+            raise BrokerUnavailable(not_yet)
         found = self._told(client_id)
-        if found is None:
-            waited = self._now() - self._sent.get(client_id, self._born)
-            if waited < self._grace:
-                raise BrokerUnavailable(f"alpaca has no order {client_id} yet, {waited:.0f} s after it may have left")
+        if found is None and waited < self._grace:
+            self._denied[client_id] = min(2 * waited + LOOK_AGAIN, self._grace)
+            raise BrokerUnavailable(not_yet)
+        self._denied.pop(client_id, None)
         return found
 
     def _told(self, client_id: str) -> BrokerOrder | None:
@@ -142,7 +157,19 @@ class AlpacaBroker:
             return None
         except BrokerRejected as error:
             raise BrokerUnavailable(f"alpaca does not say what became of {client_id}: {error}") from error
+        if told.get("order_class") == words.SEVERAL and told.get("symbol") and client_id not in self._parents:
+            self._meet_package(told)
         return self._readable("an order", lambda: self._learn(told))
+
+    def _meet_package(self, leg: Mapping[str, Any]) -> None:
+        """The leg of an order that this process has not seen: that was written down at about the same moment."""
+        at = self._readable("an order", lambda: words.moment(leg["created_at"]))
+        if at is None or str(leg["client_order_id"]) in self._alone:
+            return
+        self._alone.add(str(leg["client_order_id"]))
+        window = {"after": (at - AROUND).isoformat(), "until": (at + AROUND).isoformat()}
+        for told in self._ask("closed orders", "/orders", status="all", limit=PAGE, nested="true", **window):
+            self._readable("an order", lambda t=told: self._learn(t))  # type: ignore[misc]
 
     def orders(self) -> list[BrokerOrder]:
         """Every open order: legs and held ones, and those placed elsewhere. All of them, or BrokerUnavailable."""
@@ -186,10 +213,26 @@ class AlpacaBroker:
     def fills(self, after: str = "") -> list[tuple[str, Fill]]:
         """Executions after a cursor, in order; some are told again now and then, as they may be written down late."""
         told = self._activities("/account/activities/FILL", after)
-        return self._readable("executions", lambda: [(str(a["id"]), self._fill(a)) for a in told])
+        return self._readable("executions", lambda: [(str(a["id"]), self._fill(a)) for a in told if not self._taken(a)])
+
+    def busts(self) -> list[Bust]:
+        """Trades that were taken back, as the list of executions and the stream of trade updates told since the start.
+
+        Both name an execution by what stands behind the time in the name of its activity. One that is in neither, as
+        nobody listened, is found by the comparison with the broker.
+        """
+        told = list(self._busts.values())
+        return [replace(one, execution_id=self._executions.get(one.execution_id, one.execution_id)) for one in told]
+
+    def _taken(self, told: Mapping[str, Any]) -> bool:
+        """Whether an activity, or a word of the stream, is about a trade that was taken back; then it is kept."""
+        if (bust := activities.bust(told)) is not None:
+            self._busts.setdefault(bust.execution_id, bust)
+        return bust is not None
 
     def _fill(self, told: Mapping[str, Any]) -> Fill:
         name = str(told["order_id"])
+        self._executions[str(told["id"]).rpartition("::")[2]] = str(told["id"])
         if name not in self._names:
             try:
                 self._learn(self._door.get(f"/orders/{name}"))
@@ -229,7 +272,7 @@ class AlpacaBroker:
     # ---- the stream ------------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None], stopped: Event) -> None:
         """Wake on any word of the trade updates, and after every connection, until stopped."""
-        Line(self._keys).listen(wake, stopped)
+        Line(self._keys, heard=self._taken).listen(wake, stopped)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
     def _ask(self, what: str, path: str, **query: Any) -> Any:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 TIMEOUT = (3.05, 10.0)  # seconds to connect, and between two bytes of an answer
 NOT_FOUND = 40410000  # "order not found for …"; "endpoint not found." has the same code
 PER_MINUTE = 200  # requests of an account, as Alpaca counts them
-KEPT_FREE = 40  # of these, which questions leave to commands
+KEPT_FREE = 40  # of these, which questions leave to all else
 UNKNOWN_STATUS = frozenset({408, 425, 429})  # of a proxy on the way, or before the order was looked at: nobody says
 
 Json = Any
@@ -39,33 +40,67 @@ class NotFound(BrokerRejected):
     """Alpaca says, in its own words, that it has no such order."""
 
 
+class Urgency(Enum):
+    """What a request is for: the fewer there may be left of it, the sooner it has to be asked."""
+
+    FIRST = 0.0  # cancelling, and finding out what became of an order
+    ORDER = 0.5
+    QUESTION = 1.0
+
+
 @dataclass
 class Pace:
-    """Counts requests of the last minute: questions stop before commands have to."""
+    """Counts requests of the last minute. Questions stop before orders have to, and orders before cancels and look-ups.
+
+    `kept_free` requests are left free by questions, half as many by orders. Once Alpaca says that it is too much (429),
+    nothing but a cancel a second leaves before the time that it names; where it names none, each time waits for twice
+    as long as the one before.
+    """
 
     per_minute: int = PER_MINUTE
     kept_free: int = KEPT_FREE
     now: Callable[[], float] = time.monotonic
     _made: deque[float] = field(default_factory=deque, repr=False)
     _closed_until: float = float("-inf")
+    _through: float = float("-inf")  # when a cancel was last let through nevertheless
+    _refusals: int = 0  # in a row
 
-    def take(self, command: bool) -> None:
+    def take(self, urgency: Urgency, *, cancels: bool = False) -> None:
         """Count one; BrokerUnavailable when it is too many. Nobody is kept waiting: a desk has a switch to look at."""
-        moment = self.now()
-        while self._made and self._made[0] <= moment - 60:
-            self._made.popleft()
-        most = self.per_minute if command else self.per_minute - self.kept_free
+        moment, most = self._forget(), self._most(urgency)
+        if moment < self._closed_until and not (cancels and moment >= self._through + 1):
+            wait = self._closed_until - moment
+            raise BrokerUnavailable(f"alpaca wants to be left alone; the next request in {wait:.0f} s")
         if len(self._made) >= most:
             wait = self._made[-most] + 60 - moment
             raise BrokerUnavailable(f"alpaca: {most} requests were made in the last minute; the next in {wait:.0f} s")
-        if moment < self._closed_until and not command:
-            wait = self._closed_until - moment
-            raise BrokerUnavailable(f"alpaca wants to be left alone; the next question in {wait:.0f} s")
+        if cancels and moment < self._closed_until:
+            self._through = moment
         self._made.append(moment)
 
-    def close(self, seconds: float) -> None:
-        """Ask nothing for so long: Alpaca said that it is too much."""
-        self._closed_until = max(self._closed_until, self.now() + min(max(seconds, 1.0), 60.0))
+    def room(self) -> int:
+        """How many orders may be sent now."""
+        moment = self._forget()
+        return 0 if moment < self._closed_until else max(0, self._most(Urgency.ORDER) - len(self._made))
+
+    def close(self, seconds: float | None) -> None:
+        """Leave Alpaca alone for so long (None: it did not say): it said that it is too much."""
+        self._refusals += 1
+        wait = 2.0 ** min(self._refusals, 6) / 2 if seconds is None else seconds
+        self._closed_until = max(self._closed_until, self.now() + min(max(wait, 1.0), 60.0))
+
+    def calm(self) -> None:
+        """Alpaca answers again."""
+        self._refusals = 0
+
+    def _forget(self) -> float:
+        moment = self.now()
+        while self._made and self._made[0] <= moment - 60:
+            self._made.popleft()
+        return moment
+
+    def _most(self, urgency: Urgency) -> int:
+        return max(1, self.per_minute - int(self.kept_free * urgency.value))
 
 
 def client() -> None:
@@ -108,6 +143,11 @@ class Door:
         session: Any = self.client._session
         session.request = partial(self._once, session.request)
 
+    @property
+    def room(self) -> int:
+        """How many orders may be sent now."""
+        return self._pace.room()
+
     def close(self) -> None:
         """Let go of the connection."""
         self.client._session.close()
@@ -145,7 +185,7 @@ class Door:
     def _once(self, plain: Callable[..., Any], method: str, url: str, **options: Any) -> Any:
         """`request` of the client's session: one request, with a time limit, and one of three answers."""
         command = method.upper() != "GET"
-        self._pace.take(command)
+        self._pace.take(_urgency(method, url), cancels=method.upper() == "DELETE")
         what = f"{method.upper()} {url.split('/', 3)[-1]}"
         try:
             response = plain(method, url, **{**options, "timeout": self._timeout})
@@ -164,6 +204,10 @@ class Door:
             answer = content
         if status == 429:
             self._pace.close(_wait(response.headers))
+        else:
+            self._pace.calm()
+            if str(response.headers.get("X-RateLimit-Remaining") or "").strip() == "0":
+                self._pace.close(_wait(response.headers))
         if 400 <= status < 500 and status not in UNKNOWN_STATUS and isinstance(answer, dict) and "code" in answer:
             raise self._refusal(status, answer)
         fit = isinstance(answer, dict | list) or (status == 204 and answer is None)
@@ -203,12 +247,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
 
 
-def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds to leave Alpaca alone: as Retry-After says, or until X-RateLimit-Reset (seconds since 1970)."""
+def _urgency(method: str, url: str) -> Urgency:
+    if method.upper() == "DELETE" or "/orders:by_client_order_id" in url:
+        return Urgency.FIRST
+    return Urgency.QUESTION if method.upper() == "GET" else Urgency.ORDER
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds to leave Alpaca alone, as Retry-After says, or until X-RateLimit-Reset (seconds since 1970); or None."""
     after, reset = (str(headers.get(n) or "").strip() for n in ("Retry-After", "X-RateLimit-Reset"))
     if after.isdecimal():
         return float(after)
-    return max(0.0, int(reset) - time.time()) if reset.isdecimal() else 5.0
+    return max(0.0, int(reset) - time.time()) if reset.isdecimal() else None
 
 
 def _short(content: bytes) -> str:

@@ -1,4 +1,6 @@
-"""The stream of trade updates, which only wakes: what became of an order is asked for afterwards.
+"""The stream of trade updates, which wakes: what became of an order is asked for afterwards.
+
+One word of it is kept besides: that a trade was taken back, for which there may be nothing to ask.
 
 alpaca-py connects and shows the keys; what it does after that is done here. It would connect again without a word that
 something was missed, and take five seconds to stop. Every connection starts with a call to wake up, and so does every
@@ -8,9 +10,10 @@ quiet spell: a stream that is open and mute delays what it should have told, and
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -44,10 +47,11 @@ class Line:
         quiet: float = QUIET,
         stale: float = STALE,
         first: float = FIRST,
+        heard: Callable[[Mapping[str, Any]], object] = lambda update: None,
         rng: np.random.Generator | None = None,
     ) -> None:
         client()
-        self._keys, self._quiet, self._stale, self._first = keys, quiet, stale, first
+        self._keys, self._quiet, self._stale, self._first, self._heard = keys, quiet, stale, first, heard
         self._rng = rng or np.random.default_rng()
 
     def listen(self, wake: Callable[[], None], stopped: Event) -> None:
@@ -108,8 +112,18 @@ class Line:
                 continue
             if frame is not None:
                 heard, last = True, time.monotonic()
+                self._tell(frame)
                 wake()
         return heard
+
+    def _tell(self, frame: str | bytes) -> None:
+        """Hand an update on; what cannot be read still wakes."""
+        try:
+            told = json.loads(frame)
+            if told["stream"] == "trade_updates":
+                self._heard(told["data"])
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            log.warning("trade updates: %s", self._keys.clean(f"{type(error).__name__}: {error}"))
 
 
 async def _unheard(message: Any) -> None:

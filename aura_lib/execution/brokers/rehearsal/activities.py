@@ -191,6 +191,23 @@ def traded(venue: Venue, ticket: Ticket, fill: Fill, execution: str) -> None:
         _other(venue, "FEE", f"{execution}:fee", -fill.fee, fill.time, ticket.symbol, None, "commission")
 
 
+def taken_back(venue: Venue, ticket: Ticket, fill: Fill, kind: str, name: str, execution: str) -> None:
+    """Note that an execution was taken back, or corrected by another."""
+    at = venue.market.stamp()
+    entry = str(uuid5(NAMESPACE_URL, f"{venue.account_id}:{execution}:{kind}"))
+    venue.activities.append(
+        {
+            "id": _name(at, entry), "account_id": venue.account_id, "activity_type": "FILL",
+            "transaction_time": stamp(at), "type": kind, "price": text(fill.price), "qty": text(fill.quantity),
+            "side": ticket.side, "symbol": ticket.symbol, "leaves_qty": text(max(ticket.left, ZERO)),
+            "order_id": ticket.id, "cum_qty": text(ticket.filled), "order_status": ticket.status,
+            "execution_id": name, "previous_execution_id": execution,
+        }
+    )  # fmt: skip
+    if fill.fee:
+        _other(venue, "FEE", f"{execution}:refund", fill.fee, at, ticket.symbol, None, "commission given back")
+
+
 def booked(venue: Venue, booking: Booking) -> None:
     """Note what was no trade."""
     kind, symbol = KINDS[booking.kind], booking.symbol

@@ -110,7 +110,7 @@ _ACTIONS: dict[str, Any] = {
     "dividend": lambda venue, weather, body: mishaps.dividend(venue, _symbol(body), _number(body, "amount")),
     "split": lambda venue, weather, body: mishaps.split(venue, _symbol(body), _number(body, "ratio")),
     "deposit": lambda venue, weather, body: mishaps.deposit(venue, _number(body, "amount")),
-    "bust": lambda venue, weather, body: mishaps.bust(venue, str(body.get("execution_id"))),
+    "bust": lambda venue, weather, body: mishaps.bust(venue, str(body.get("execution_id")), _size(body, "price")),
     "outside": lambda venue, weather, body: mishaps.outside(venue, body),
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from aura_lib.core import Fill, InputError, Order, OrderType, decode
+from aura_lib.exchange.busts import anew
 from aura_lib.exchange.busts import bust as undo
 from aura_lib.exchange.rounds import Touch, play
 from aura_lib.execution.brokers.rehearsal import activities
@@ -18,8 +20,6 @@ from aura_lib.execution.brokers.rehearsal.venue import ONE, ZERO, Venue
 
 def fill_late(venue: Venue, ticket: Ticket, quantity: Decimal | None = None) -> None:
     """An execution that comes when the order is over already: it was on its way."""
-    from dataclasses import replace
-
     with venue.turn():
         size = ticket.left if quantity is None else quantity
         price = ticket.limit_price or venue.market.price(ticket.symbol)
@@ -44,12 +44,15 @@ def reject(venue: Venue, ticket: Ticket) -> None:
         refuse(venue, ticket)
 
 
-def bust(venue: Venue, execution: str) -> None:
-    """A trade is taken back: its execution is gone, position and cash are as before."""
+def bust(venue: Venue, execution: str, price: Decimal | None = None, *, listed: bool = True) -> None:
+    """A trade is taken back: position and cash are as before. At another `price` it was corrected: it is made anew.
+
+    The execution is no longer in the list of activities; what took it back is, unless it is not `listed`.
+    """
     with venue.turn():
-        kept = next((a for a in venue.activities if a["id"].endswith(execution) and "order_id" in a), None)
-        if kept is None:
-            raise InputError(f"no execution {execution} is known here")
+        kept = next((a for a in venue.activities if a["id"].endswith(execution) and "fill" in a), None)
+        if kept is None or kept.get("busted"):
+            raise InputError(f"no execution {execution} is known here, or it was taken back already")
         fill = decode(Fill, kept["fill"])
         undo(venue.exchange, fill)
         ticket = venue.tickets[kept["order_id"]]
@@ -57,8 +60,30 @@ def bust(venue: Venue, execution: str) -> None:
         ticket.value -= fill.quantity * fill.price
         kept["busted"] = True
         venue.rewrite(kept)
-        venue.change(ticket, "canceled")
-        venue.emit("trade_bust", ticket, execution_id=execution, price=str(fill.price), qty=str(fill.quantity))
+        if price is None:
+            venue.change(ticket, "canceled")
+        kind, name = ("trade_bust", venue.next_id("bust")) if price is None else ("trade_correct", "")
+        if price is not None:
+            name = _corrected(venue, ticket, fill, price)
+        if listed:
+            activities.taken_back(venue, ticket, fill, kind, name, execution)
+        size, reason = str(fill.quantity), {"reason": "TRADE_BUST"} if price is None else {}
+        venue.emit(
+            kind, ticket, execution_id=name, previous_execution_id=execution, price=str(price or fill.price),
+            qty=size, **reason,
+        )  # fmt: skip
+
+
+def _corrected(venue: Venue, ticket: Ticket, fill: Fill, price: Decimal) -> str:
+    """The execution anew, at another price and without commission; its name."""
+    name, at = venue.next_id("corrected"), venue.market.stamp()
+    made = replace(fill, execution_id=name, price=price, fee=ZERO, time=at)
+    anew(venue.exchange, made)
+    ticket.filled += made.quantity
+    ticket.value += made.quantity * price
+    venue.change(ticket)
+    activities.traded(venue, ticket, made, name)
+    return name
 
 
 def outside(venue: Venue, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,10 @@ class Rest(RequestHandler):
             self._finished = True
             return
         self.set_status(reply.status)
+        if reply.status == 204:  # an answer without a body, and without a word of what it would be
+            self.clear_header("Content-Type")
+            await self.finish()
+            return
         self.set_header("Content-Type", reply.type)
         for name, value in reply.headers:
             self.set_header(name, value)

@@ -88,16 +88,18 @@ class Weather:
     sent: list[dict[str, Any]] = field(default_factory=list)
     orders: int = 0
     happened: int = 0  # how often something went wrong so far
-    begin: Callable[[Weather, Venue, int], None] | None = None  # asked before every order: the schedule
+    begin: Callable[[Weather, Venue, int], None] | None = None  # asked with every request, and the order's number
     cut_streams: Callable[[], None] = lambda: None
     on_listen: list[Callable[[Weather], list[dict[str, Any]]]] = field(default_factory=list)
 
     def take(self, request: Request, venue: Venue) -> Fault | None:
         """What happens to this request."""
+        order = 0
         if request.method == "POST" and request.path == ORDERS:
             self.orders += 1
-            if self.begin is not None:
-                self.begin(self, venue, self.orders)
+            order = self.orders
+        if self.begin is not None:
+            self.begin(self, venue, order)
         for fault in self.faults:
             if fault.meets(request) and fault.times > 0:
                 if fault.skip > 0:

@@ -182,15 +182,38 @@ def _during(weather: Weather, venue: Venue) -> None:
 @scenario(
     "busted-fill", "a trade is taken back an hour later: position and cash are as before",
     "nautechsystems/nautilus_trader#3622",
-    "the venue wins: the fill is busted in the ledger, and the drift is raised until it is",
+    "the broker's word counts: the fill is busted in the ledger, once, with what it did to money and holdings",
 )  # fmt: skip
 def _busted(weather: Weather, venue: Venue) -> None:
+    weather.faults.append(_takes_back())
+
+
+@scenario(
+    "corrected-fill", "a trade is taken back and made anew, a dollar dearer", "erdewit/ib_insync#364",
+    "a correction takes the place of an execution: it is not added to it",
+)  # fmt: skip
+def _corrected(weather: Weather, venue: Venue) -> None:
+    weather.faults.append(_takes_back(dearer=Decimal(1)))
+
+
+@scenario(
+    "busted-untold", "a trade is taken back, which neither the stream nor the list of executions tells",
+    "HKUDS/Vibe-Trading#667", "what nothing explains is raised, and what would mend it is offered to a person",
+)  # fmt: skip
+def _untold(weather: Weather, venue: Venue) -> None:
+    weather.filters.append(lambda _, update: [] if update["event"] == "trade_bust" else [update])
+    weather.faults.append(_takes_back(listed=False))
+
+
+def _takes_back(dearer: Decimal | None = None, *, listed: bool = True) -> Fault:
+    """The first trade is taken back while something else is asked."""
     done: list[str] = []
 
     def take_back(scene: Scene, body: Any) -> Any:
-        for kept in [a for a in scene.venue.activities if "order_id" in a][: 1 - len(done)]:
+        for kept in [a for a in scene.venue.activities if "fill" in a][: 1 - len(done)]:
             done.append(kept["id"])
-            bust(scene.venue, kept["id"].partition("::")[2])
+            price = None if dearer is None else Decimal(kept["price"]) + dearer
+            bust(scene.venue, kept["id"].partition("::")[2], price, listed=listed)
         return body
 
-    weather.faults.append(Fault("GET", r"/v2/(clock|account|positions)", change=take_back, skip=2, times=FOR_EVER))
+    return Fault("GET", r"/v2/(clock|account|positions)", change=take_back, skip=2, times=FOR_EVER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from aura_lib.execution.brokers.rehearsal.answers import missing
@@ -199,8 +200,9 @@ def _dry(scene: Scene) -> None:
     "back off with jitter and a limit; nothing that was throttled counts as done",
 )  # fmt: skip
 def _throttled(weather: Weather, venue: Venue) -> None:
+    slow = error(429, "too many requests.")
     weather.faults.append(
-        Fault("GET|POST|DELETE|PATCH", r"/v2/.*", error(429, "too many requests."), does=False, times=12)
+        Fault("GET|POST|DELETE|PATCH", r"/v2/.*", replace(slow, headers=(("Retry-After", "1"),)), does=False, times=12)
     )
 
 
