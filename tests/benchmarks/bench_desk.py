@@ -33,6 +33,7 @@ from aura_lib.execution.service import rest
 from aura_lib.ledger import Ledger
 from aura_lib.risk import Limits
 from tests.benchmarks.rows import Row, seconds
+from tests.crash.__main__ import play
 from tests.execution.conftest import Floor
 
 ENTRIES = int(os.environ.get("AURA_BENCH_ENTRIES", "1000000"))
@@ -57,6 +58,7 @@ def rows() -> Iterator[Row]:
         yield Row(f"desk.verify.{ENTRIES}", seconds(floor.ledger.journal.verify, 1), "s", goal=20)
         yield from _latency(floor, "long", ENTRIES)
     yield Row("desk.exchange", _matches(), "bar-matches/s", goal=1_000_000, more_is_better=True)
+    yield from _crashes()
 
 
 # ── a floor: a ledger on disk with full sync, a venue beside it ─────────────────────────────────────────────────────
@@ -268,6 +270,16 @@ def _life(floor: Floor, n: int) -> Iterator[tuple[str, dict[str, Any], str | Non
         yield "status", {"client_id": f"h{n}", "status": status.value, "reason": ""}, None
     yield "fill", {"fill": encode(fill)}, f"fill:h{n}#1"
     yield "status", {"client_id": f"h{n}", "status": "filled", "reason": ""}, None
+
+
+def _crashes() -> Iterator[Row]:
+    """The crash matrix, played there and then: how many runs of each fault, and how many orders came out wrong."""
+    runs = bad = 0
+    for tally in play():
+        told = f"runs: {tally.duplicates} duplicate, {tally.lost} lost, {tally.wrong} wrong"
+        yield Row(f"desk.crash.{tally.who}: {tally.what}", tally.runs, told)
+        runs, bad = runs + tally.runs, bad + tally.duplicates + tally.lost + tally.wrong
+    yield Row("desk.crash", bad, f"duplicate, lost or wrong in {runs} runs", goal=0)
 
 
 def _matches() -> float:

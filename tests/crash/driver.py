@@ -508,7 +508,7 @@ def main(folder: Path, seeds: list[int]) -> None:
         fired = (world.folder / "fired").exists()
         held = steps[world.fault.role][world.fault.step - 1 : world.fault.step].decode()
         line = {"seed": seed, "role": world.fault.role, "step": world.fault.step, "signal": int(world.fault.signal)}
-        line |= {"held": held, "lives": len(codes)}
+        line |= {"held": held, "commands": len(codes)}
         print(json.dumps({**line, "fired": fired, "codes": codes, "differs": differs}), flush=True)
         if not differs:
             shutil.rmtree(world.folder)

@@ -12,8 +12,9 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from aura_lib.core import (
     OutcomeUnknown,
     Side,
     SimulatedClock,
+    Snapshot,
     TimeInForce,
 )
 from aura_lib.execution.accounts import Terms, open_account
@@ -40,9 +42,24 @@ from aura_lib.execution.desk import Desk, change, client_id, settle
 from aura_lib.execution.feed import Feed
 from aura_lib.ledger import Ledger
 from aura_lib.ledger.database import Database
+from tests.crash.tally import Tally
 from tests.execution.conftest import Floor, made_up_bars
 
-FAULTS = ("killed", "killed twice", "timeouts", "mute", "stutter", "everything")
+# What befalls the desk or its line, and with what of it: kills, how often a call fails, and what the line does to news.
+FAULTS: dict[str, tuple[int, float, frozenset[str]]] = {
+    "killed": (1, 0.0, frozenset()),
+    "killed twice": (2, 0.0, frozenset()),
+    "504 after accept": (1, 0.15, frozenset()),
+    "mute for long": (1, 0.4, frozenset()),
+    "fills told twice": (1, 0.0, frozenset({"twice"})),
+    "fills told late": (1, 0.0, frozenset({"late"})),
+    "cut before the update, 429": (1, 0.0, frozenset({"storm"})),
+    "stale account": (1, 0.0, frozenset({"stale"})),
+    "clock skew": (1, 0.0, frozenset({"skew"})),
+    "everything": (3, 0.1, frozenset({"twice", "late", "storm", "stale", "skew"})),
+}
+STORM = 6  # questions in a row that are refused after a command went through
+SKEW = timedelta(minutes=7)
 BARS = made_up_bars()
 SECONDS_AT_REST = 0.0
 
@@ -61,16 +78,19 @@ class Fault:
 
     kills: list[int] = field(default_factory=list)
     wire: float = 0.0  # how often a call fails, or is answered and the answer lost
-    stutter: bool = False  # fills are told again and again, the open listing comes late
+    news: frozenset[str] = frozenset()  # what the line does to what it tells: see FAULTS
     seed: int = 0
-    cuts: frozenset[int] = frozenset()  # transactions in which the server ends the connection, before or after commit
+    cut: frozenset[int] = frozenset()  # transactions that the server ends the connection of, before their commit
+    lost: frozenset[int] = frozenset()  # transactions whose commit is done, and the connection ends before it is told
 
 
 class Line:
-    """The line to the venue. What it loses is drawn from a seed."""
+    """The line to the venue. What it loses, delays, repeats or tells wrongly is drawn from a seed."""
 
     def __init__(self, venue: PaperBroker, fault: Fault, luck: random.Random) -> None:
         self.venue, self.fault, self.luck = venue, fault, luck
+        self.storm = 0  # questions that are still to be refused
+        self.told: Snapshot | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.venue, name)
@@ -78,31 +98,61 @@ class Line:
     def _fails(self) -> bool:
         return self.luck.random() < self.fault.wire
 
+    def _does(self, what: str) -> bool:
+        return what in self.fault.news and self.luck.random() < 0.5
+
     def _command(self, call: Callable[[], Any]) -> Any:
         if self._fails():
             raise OutcomeUnknown("the request was lost") if self.luck.random() < 0.7 else BrokerUnavailable("no line")
         told = call()
+        if self._does("storm"):
+            self.storm = STORM
         if self._fails():
             raise OutcomeUnknown("504 after the request had arrived")
         return told
 
+    def _asked(self) -> None:
+        if self.storm:
+            self.storm -= 1
+            raise BrokerUnavailable("429")
+
     def submit(self, order: Order) -> BrokerOrder:
-        return self._command(lambda: self.venue.submit(order))  # type: ignore[no-any-return]
+        return self._dated(self._command(lambda: self.venue.submit(order)))
 
     def replace(self, old: Order, new: Order) -> BrokerOrder:
-        return self._command(lambda: self.venue.replace(old, new))  # type: ignore[no-any-return]
+        return self._dated(self._command(lambda: self.venue.replace(old, new)))
 
     def cancel(self, name: str) -> None:
         self._command(lambda: self.venue.cancel(name))
 
     def find(self, name: str) -> BrokerOrder | None:
+        self._asked()
         if self._fails():
             raise BrokerUnavailable("429")
-        return self.venue.find(name)
+        told = self.venue.find(name)
+        return None if told is None else self._dated(told)
+
+    def orders(self) -> list[BrokerOrder]:
+        self._asked()
+        return [self._dated(told) for told in self.venue.orders()]
+
+    def _dated(self, told: BrokerOrder) -> BrokerOrder:
+        """By a clock that is ahead, or behind."""
+        if told.time is None or not self._does("skew"):
+            return told
+        return replace(told, time=told.time + SKEW * self.luck.choice((-1, 1)))
 
     def fills(self, after: str = "") -> list[tuple[str, Fill]]:
-        told = self.venue.fills("" if self.fault.stutter else after)
-        return told + told if self.fault.stutter else told
+        self._asked()
+        told = self.venue.fills("" if "twice" in self.fault.news else after)
+        if self._does("late"):  # the last ones come another time, when their order has long been called done
+            told = told[: self.luck.randint(0, len(told))]
+        return told + told if "twice" in self.fault.news else told
+
+    def snapshot(self) -> Snapshot:
+        self._asked()
+        old, self.told = self.told, self.venue.snapshot()
+        return old if old is not None and self._does("stale") else self.told
 
 
 @dataclass
@@ -119,12 +169,12 @@ class World:
     def cut(self, connection: sa.Connection) -> None:
         """Within a transaction of the ledger, before its commit."""
         self.written += 1
-        if self.written in self.fault.cuts and self.written % 2:
+        if self.written in self.fault.cut:
             connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     def after(self) -> None:
         """After a transaction of the ledger was committed."""
-        if self.written in self.fault.cuts and not self.written % 2:
+        if self.written in self.fault.lost:
             raise Cut
 
     def step(self) -> None:
@@ -139,9 +189,10 @@ class World:
         while acts:
             self.lives += 1
             with (
-                suppress(Killed, Cut, LedgerError) if self.fault.cuts else suppress(Killed),
+                suppress(Killed, Cut, LedgerError) if self.fault.cut or self.fault.lost else suppress(Killed),
                 self._life(luck) as (floor, desk),
             ):
+                exhaust(desk, floor)
                 while acts:
                     acts[0](floor, desk)
                     del acts[0]
@@ -236,9 +287,21 @@ def exhaust(desk: Desk, floor: Floor) -> None:
     for _ in range(2000):
         asked = floor.ledger.control.clock("paper")
         late = asked is not None and asked[0] != asked[1]
-        if not desk.cycle() and not (desk._pending() or view.cancelling or view.flattening or late):
+        if desk.cycle() or desk._pending() or view.cancelling or view.flattening or late:
+            continue
+        if settled(desk):
             return
     raise AssertionError(f"the desk does not come to rest: {view.live} {view.cancelling} {view.stopping}")
+
+
+def settled(desk: Desk) -> bool:
+    """Whether the broker has told all, and nothing differs; else it is asked again, as a desk does by the clock."""
+    view = desk.seat.view
+    told = len(desk.seat.broker.venue.fills()) == len(view.fills)  # type: ignore[attr-defined]
+    if told and not view.drift:
+        return True
+    desk._ask()
+    return False
 
 
 def move(session: int) -> Callable[[Floor, Desk], None]:
@@ -330,40 +393,16 @@ def outcome(folder: Path, url: str = "") -> dict[str, Any]:
 
 def fault_of(seed: int, steps: int) -> tuple[str, Fault]:
     """The fault of a seed: the families in turn, the steps at which the desk dies drawn over the whole story."""
-    luck, name = random.Random(seed), FAULTS[seed % len(FAULTS)]
-    kills = {"killed": 1, "killed twice": 2, "everything": 3}.get(name, 0)
-    wire = {"timeouts": 0.15, "mute": 0.4, "everything": 0.1}.get(name, 0.0)
-    return name, Fault(
-        sorted(luck.randint(1, steps) for _ in range(kills)), wire, name in ("stutter", "everything"), seed
-    )
-
-
-@dataclass
-class Tally:
-    """The counts of a family of faults."""
-
-    runs: int = 0
-    lives: int = 0
-    duplicates: int = 0
-    lost: int = 0
-    wrong: int = 0
-    steps: int = 0
-
-    def count(self, world: World, found: dict[str, Any], expected: dict[str, Any]) -> None:
-        self.runs += 1
-        self.lives += world.lives
-        self.steps += world.steps
-        for side in ("venue orders", "venue fills"):
-            self.duplicates += len(set(found[side]) - set(expected[side]))
-            self.lost += len(set(expected[side]) - set(found[side]))
-        self.wrong += any(found[k] != expected[k] for k in expected if not k.startswith("venue"))
+    luck, name = random.Random(seed), list(FAULTS)[seed % len(FAULTS)]
+    kills, wire, news = FAULTS[name]
+    return name, Fault(sorted(luck.randint(1, steps) for _ in range(kills)), wire, news, seed)
 
 
 def matrix(folder: Path, seeds: range) -> tuple[dict[str, Any], dict[str, Tally], list[tuple[int, str, Any]]]:
     """The outcome without faults, the counts of each family, and what differed (seed, family, what)."""
     template, wrong = folder / "template", []
     build(template)
-    tallies = {name: Tally() for name in FAULTS}
+    tallies = {name: Tally("desk", name) for name in FAULTS}
     with instrumented():
         reference = World(folder / "reference", Fault())
         shutil.copytree(template, reference.folder)
@@ -375,18 +414,37 @@ def matrix(folder: Path, seeds: range) -> tuple[dict[str, Any], dict[str, Tally]
             shutil.copytree(template, world.folder)
             world.play()
             found = outcome(world.folder)
-            tallies[name].count(world, found, expected)
+            tallies[name].compare(world.lives, found, expected)
             if differs := {k: (expected[k], found[k]) for k in expected if found[k] != expected[k]}:
                 wrong.append((seed, name, differs))
             shutil.rmtree(world.folder)
     return expected, tallies, wrong
 
 
-def table(tallies: dict[str, Tally]) -> str:
-    """The counts as text, a line a family."""
-    head = f"{'fault':<14}{'runs':>7}{'desks':>7}{'steps':>9}{'duplicates':>12}{'lost':>6}{'wrong':>7}"
-    lines = [
-        f"{name:<14}{t.runs:>7}{t.lives:>7}{t.steps:>9}{t.duplicates:>12}{t.lost:>6}{t.wrong:>7}"
-        for name, t in tallies.items()
-    ]
-    return "\n".join([head, *lines])
+CUTS = {"cut before its commit": "cut", "cut after its commit, untold": "lost"}
+
+
+def connections(
+    folder: Path, database: Callable[[], AbstractContextManager[str]], part: int, of: int
+) -> tuple[list[Tally], list[dict[str, Any]]]:
+    """The connection to a real PostgreSQL is ended in one of so many parts of all transactions, in two worlds.
+
+    `database` makes an empty one. Returns the counts, and what differed.
+    """
+    build(folder / "plain")
+    tallies, wrong = [], []
+    with instrumented():
+        plain = World(folder / "plain", Fault())
+        plain.play()
+        expected = outcome(folder / "plain")
+        for what, name in CUTS.items():
+            with database() as url:
+                home = folder / name
+                build(home, url)
+                world = World(home, Fault(**{name: frozenset(range(2 + part, plain.written, of))}), url=url)
+                world.play()
+                found = outcome(home, url)
+            tallies.append(Tally("connection to PostgreSQL", what))
+            tallies[-1].compare(world.lives, found, expected)
+            wrong += [found] if found != expected else []
+    return tallies, wrong

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-DRIVER = Path(__file__).with_name("driver.py")
+from tests.crash.processes import count, matrix
+from tests.crash.tally import table
+
 BATCH, IN_TEST, IN_SOAK = 15, 60, 3000
-
-
-def matrix(folder: Path, seeds: range) -> tuple[dict, list[dict]]:
-    own = {"PYTHONPATH": str(DRIVER.parents[2])}  # this tree, also where another one is installed
-    environment = {**os.environ, **own, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(DRIVER), str(folder), *map(str, seeds)]
-    told, log = folder / "told.jsonl", folder / "log.txt"
-    # to files, not pipes: a process left behind by a fault must not be able to hold the test up
-    with told.open("w") as out, log.open("w") as err, subprocess.Popen(
-        command, env=environment, stdout=out, stderr=err, start_new_session=True
-    ) as driver:  # fmt: skip
-        try:
-            code = driver.wait(60 + 30 * len(seeds))
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(driver.pid, signal.SIGKILL)
-    assert code == 0, log.read_text()[-2000:]
-    first, *lines = map(json.loads, told.read_text().splitlines())
-    return first, lines
 
 
 def check(first: dict, lines: list[dict], seeds: range) -> None:
     expected = first["expected"]
+    print(table(count(first, lines)))
     assert len(expected["fills"]) > 10 and len(expected["succeeded"]) == 6, "the reference must trade to mean anything"
     assert expected["verified"] == expected["drift"] == ""
     assert [line["seed"] for line in lines] == list(seeds)
@@ -54,6 +33,8 @@ def test_no_order_is_doubled_or_lost_whatever_is_killed(tmp_path: Path, batch: i
     check(first, lines, seeds)
     assert {line["role"] for line in lines} == {"desk", "runner", "kernel"}
     assert {line["signal"] for line in lines} == {9, 19}, "killed and frozen"
+    frozen = {line["seed"]: line["held"] for line in lines if line["signal"] == 19}
+    assert frozen == {seed: ".LV"[seed // 12 % 3] for seed in frozen}, "with the ledger or the venue to itself too"
 
 
 @pytest.mark.soak

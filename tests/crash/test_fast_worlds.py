@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +9,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.crash import fast
+from tests.crash.__main__ import MEMORY, PARTS
+from tests.crash.tally import table
+from tests.postgres import Cluster
 
-MEMORY = Path("/dev/shm")  # a process that dies loses nothing in memory either, and no disk is waited for
 BATCH, IN_TEST, IN_SOAK = 20, 240, 10_000
 
 
@@ -26,12 +27,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def check(folder: Path, seeds: range) -> None:
     expected, tallies, wrong = fast.matrix(folder, seeds)
-    print(fast.table(tallies))
+    print(table(tallies.values()))
     assert len(expected["fills"]) >= 8 and expected["verified"] == expected["drift"] == "", "the story must trade"
     assert expected["live"] == expected["parked"] == 0 and expected["holdings"]["m"] == {}
     assert not wrong, wrong[:2]
     assert sum(t.runs for t in tallies.values()) == len(seeds)
     assert tallies["killed"].lives == 2 * tallies["killed"].runs, "every planned death came"
+    assert all(tally.runs for tally in tallies.values()), "every fault was met"
 
 
 @pytest.mark.slow
@@ -50,17 +52,19 @@ def test_no_order_is_doubled_or_lost_in_a_long_soak(folder: Path, batch: int) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(2))
-def test_a_server_that_ends_connections_doubles_and_loses_nothing(folder: Path, database: str, seed: int) -> None:
+@pytest.mark.parametrize("part", [PARTS // 3])
+def test_a_server_that_ends_connections_doubles_and_loses_nothing(folder: Path, cluster: Cluster, part: int) -> None:
     """A real PostgreSQL ends the desk's connection within a transaction, or takes its commit and does not say so."""
-    fast.build(folder / "plain")
-    fast.build(folder / "cut", database)
-    luck = random.Random(seed)
-    with fast.instrumented():
-        plain = fast.World(folder / "plain", fast.Fault())
-        plain.play()
-        cuts = frozenset(luck.sample(range(2, plain.written), 8))
-        world = fast.World(folder / "cut", fast.Fault(cuts=cuts), url=database)
-        world.play()
-    assert world.lives > 4, "connections were cut"
-    assert fast.outcome(folder / "cut", database) == fast.outcome(folder / "plain")
+    tallies, wrong = fast.connections(folder, cluster.new_database, part, PARTS)
+    print(table(tallies))
+    assert not wrong
+    assert all(tally.lives > 2 for tally in tallies), "connections were cut"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_connection_that_ends_at_any_transaction_doubles_and_loses_nothing(
+    folder: Path, cluster: Cluster, part: int
+) -> None:
+    test_a_server_that_ends_connections_doubles_and_loses_nothing(folder, cluster, part)
