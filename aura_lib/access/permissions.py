@@ -47,7 +47,7 @@ class Action(StrEnum):
 
 MEANINGS: Mapping[Action, str] = {
     Action.VIEW: "see what an account holds and does",
-    Action.TRADE_PAPER: "send orders to a simulated account",
+    Action.TRADE_PAPER: "send orders to an account without real money",
     Action.TRADE_LIVE: "send orders to a live account",
     Action.CANCEL: "cancel orders",
     Action.HALT: "stop an account",
@@ -75,7 +75,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Who may do what. `grants` is None without a file: `owner` may do everything on simulated accounts."""
+    """Who may do what. `grants` is None without a file: `owner` may do everything where no real money is."""
 
     owner: str
     grants: Mapping[str, tuple[Grant, ...]] | None = None

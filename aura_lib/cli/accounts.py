@@ -76,13 +76,20 @@ def register(app: typer.Typer) -> None:
         calendar: Annotated[str, typer.Option(help="The exchange whose sessions it follows.")] = "XNYS",
         broker: Annotated[str, typer.Option(help="paper: simulated here; alpaca: an account there.")] = "paper",
         live: Annotated[bool, typer.Option("--live", help="Real money; its keys have names of their own.")] = False,
+        shadow_of: Annotated[
+            str, typer.Option("--shadow-of", help="See this account, on its terms; write orders down, send none.")
+        ] = "",
     ) -> Answer:
         """Open an account, simulated unless told otherwise; the terms of an open one are never changed."""
-        from aura_lib.core import Calendar, Mode, encode
+        from aura_lib.core import Calendar, InputError, Mode, encode
         from aura_lib.data import sources
         from aura_lib.execution import Terms, open_account
         from aura_lib.ledger import Ledger
 
+        if shadow_of:
+            if (clock, source, calendar, broker, live) != ("", "sample", "XNYS", "paper", False):
+                raise InputError(f"a shadow is on the terms of {shadow_of}: give --shadow-of and no other terms")
+            return _shadow(account, shadow_of)
         sources.get(source)
         Calendar.of(calendar)
         moved = clock or ("replay" if broker == "paper" else "wall")
@@ -93,3 +100,19 @@ def register(app: typer.Typer) -> None:
         what = "simulated" if terms.simulated else f"{kind.value} at {broker}, keys in {' and '.join(terms.keys)}"
         told = f"Account {account} is open: {what}, {moved} clock, prices of {source}, sessions of {calendar}."
         return Answer(encode(terms), (told,))
+
+
+def _shadow(account: str, of: str) -> Answer:
+    """Open a shadow of an account."""
+    from aura_lib.core import encode
+    from aura_lib.execution import open_shadow
+    from aura_lib.ledger import Ledger
+
+    with Ledger.open() as ledger:
+        terms = open_shadow(ledger, account, of)
+    told = (
+        f"Account {account} is open: a shadow of {of}. What is proposed to it is judged by the rules of {of} on what "
+        f"{of} holds, written down, and never sent. Name it in a job file (account: {account}), run the job, and see "
+        f"what the market made of it: aura shadow {account}"
+    )
+    return Answer(encode(terms), (told,))

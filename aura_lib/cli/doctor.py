@@ -21,6 +21,7 @@ from aura_lib.cli.answer import Answer, command, table
 
 if TYPE_CHECKING:
     from aura_lib.core import Settings
+    from aura_lib.execution import Terms
     from aura_lib.ledger import Ledger
 
 PYTHONS = ((3, 11), (3, 15))  # from, and below: as pyproject.toml says
@@ -210,7 +211,19 @@ def _desk(ledger: Ledger, account: str) -> Finding:
         return Finding(Status.NOTE, f"{account}: its desk last gave a sign of life {age:,.0f} s ago", todo)
     if holder:
         return Finding(Status.OK, f"{account}: a desk is at work (process {holder.rsplit(':', 2)[1]})")
+    if waiting := _left_alone(ledger, account):
+        todo = f"`aura job schedule`, `aura up` or `aura desk {account}` keeps one"
+        return Finding(
+            Status.NOTE, f"{account}: {waiting} orders are at its broker, and no desk books their fills", todo
+        )
     return Finding(Status.OK, f"{account}: no desk at work; commands start their own")
+
+
+def _left_alone(ledger: Ledger, account: str) -> int:
+    """How many orders of an account a real broker has, that fill whether or not a desk is there."""
+    from aura_lib.execution import account_terms
+
+    return 0 if account_terms(ledger, account).simulated else len(ledger.account(account).live)
 
 
 def scheduler(patient: Patient) -> Finding:
@@ -302,7 +315,7 @@ def permissions(patient: Patient) -> Finding:
     known = Permissions.of(patient.settings.home)  # what it cannot read is an error with its line
     if known.grants is None:
         return Finding(
-            Status.OK, f"no permissions.yaml: {known.owner} may do all on simulated accounts, others nothing"
+            Status.OK, f"no permissions.yaml: {known.owner} may do all where no real money is, others nothing"
         )
     return Finding(Status.OK, f"permissions.yaml names {', '.join(sorted(known.grants)) or 'nobody'}")
 
@@ -332,11 +345,13 @@ def brokers(patient: Patient) -> Finding:
     from aura_lib.core import Mode, decode
     from aura_lib.execution import Terms
 
-    real = [t for t in (decode(Terms, body) for body in _accounts(patient)) if not t.simulated]
+    real = [t for t in (decode(Terms, body) for body in _accounts(patient)) if not t.simulated and not t.shadow_of]
     if not real:
         return Finding(Status.OK, "none: every account is simulated")
     lacking = {t.name: [key for key in t.keys if not os.environ.get(key, "").strip()] for t in real}
-    found = [f"{t.name} at {t.broker}, {t.account_class.value}: {_lacking(lacking[t.name])}" for t in real]
+    found = [
+        f"{t.name} at {t.broker}, {t.account_class.value}: {_lacking(lacking[t.name])}{_rehearsed(t)}" for t in real
+    ]
     todo = [f"set {', '.join(names)} in the environment" for names in lacking.values() if names]
     if find_spec("alpaca") is None:
         todo.append("`pip install 'aura-lib[alpaca]'`")
@@ -349,6 +364,12 @@ def brokers(patient: Patient) -> Finding:
 
 def _lacking(names: list[str]) -> str:
     return f"{', '.join(names)} is not set" if names else "its keys are set"
+
+
+def _rehearsed(terms: Terms) -> str:
+    """Says so where an account is not at its broker, but at another address in its place."""
+    url = os.environ.get(terms.addresses[0], "").strip() if terms.addresses else ""
+    return f", at {url} in place of {terms.broker} ({terms.addresses[0]})" if url else ""
 
 
 def keys(patient: Patient) -> Finding:

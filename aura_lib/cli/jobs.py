@@ -13,6 +13,8 @@ from aura_lib.cli.answer import Answer, command, table
 if TYPE_CHECKING:
     from aura_lib.backtest import Parity
     from aura_lib.core import Run
+    from aura_lib.jobs.job import Job
+    from aura_lib.jobs.live import Ran
     from aura_lib.jobs.preview import Leg, Previewed
     from aura_lib.jobs.runner import Runner
     from aura_lib.jobs.scheduler import Scheduler
@@ -36,39 +38,55 @@ def register(app: typer.Typer) -> None:
 
         root = project_root() or Path.cwd()
         jobs = [load(str(file)) for file in sorted((root / "jobs").glob("*.yaml"))]
+        places = _places(jobs)
         rows = [
             {
                 "job": j.name,
                 "mode": j.mode.value,
                 "account": j.account,
+                "at": places[j.account],
                 "book": j.book,
                 "notebook": str(j.notebook.relative_to(root)),
             }
             for j in jobs
         ]
-        return Answer(rows, (table("Jobs", {n: n for n in ("job", "mode", "account", "book", "notebook")}, rows),))
+        return Answer(
+            rows, (table("Jobs", {n: n for n in ("job", "mode", "account", "at", "book", "notebook")}, rows),)
+        )
 
     @command(group)
     def run(
         name: NAME,
-        start: Annotated[str, typer.Option("--from", help="First slot to replay: a session date.")],
-        end: Annotated[str, typer.Option("--to", help="Last slot to replay: a session date.")],
+        start: Annotated[str, typer.Option("--from", help="First slot to replay: a session date.")] = "",
+        end: Annotated[str, typer.Option("--to", help="Last slot to replay: a session date.")] = "",
         until: Annotated[
             str | None, typer.Option(help="Follow the venue until this session (default: the next close).")
         ] = None,
     ) -> Answer:
-        """Replay a job over past slots, on its simulated account. Slots that are done are left alone."""
+        """Run a job now: on its simulated account replay past slots, at a real broker run the slot that is due, once.
+
+        Slots that are done are left alone. At a real broker orders are sent, on a live account with real money: the
+        market orders of a close wait there for the next open.
+        """
         from aura_lib.cli.progress import cells
-        from aura_lib.core import Settings
+        from aura_lib.core import InputError, Settings
+        from aura_lib.execution import find_terms
         from aura_lib.jobs.job import load
+        from aura_lib.jobs.live import run_now
         from aura_lib.jobs.replay import replay
         from aura_lib.jobs.retention import prune
         from aura_lib.jobs.runner import Runner
         from aura_lib.ledger import Ledger
 
-        settings = Settings.load()
-        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner, cells(name) as progress:
-            done = replay(runner, load(name), start, end, until=until, on_slot=lambda n, total, _: progress(n, total))
+        settings, job = Settings.load(), load(name)
+        with Ledger.open(settings) as ledger, Runner(settings, ledger) as runner:
+            terms = find_terms(ledger, job.account)
+            if terms is not None and not terms.simulated and not (start or end or until):
+                return ran_answer(run_now(runner, job), job.account)
+            if not (start and end):
+                raise InputError(f"job {job.name} replays on account {job.account}: give --from and --to, its slots")
+            with cells(name) as progress:
+                done = replay(runner, job, start, end, until=until, on_slot=lambda n, total, _: progress(n, total))
             prune(settings, ledger)
         return runs_answer(list(done.runs), f"Runs of {done.job}")
 
@@ -98,13 +116,13 @@ def register(app: typer.Typer) -> None:
         settings, late = Settings.load(), timedelta(seconds=seconds(grace))
         with ExitStack() as stack:
             runner = Runner(settings, stack.enter_context(Ledger.open(settings)))
-            chosen = names or _on_wall_clocks(runner)
+            chosen, left_out = (names, []) if names else _on_wall_clocks(runner)
             scheduler = Scheduler(runner, chosen, grace=late)
             planned = scheduler.planned(datetime.now(UTC))
             held = stack.pop_all()
         rows = [
             {"job": p.job.name, "account": p.job.account, "schedule": str(p.schedule), "next": iso(p.next)[:16] + "Z",
-             "bars to": iso(scheduler.bars_to(p.job))[:10]}
+             "bars to": iso(scheduler.bars_to(p.job))[:10], "desk": scheduler.desk_of(p.job)}
             for p in planned
         ]  # fmt: skip
 
@@ -112,7 +130,8 @@ def register(app: typer.Typer) -> None:
             with held:
                 _serve(scheduler)
 
-        return Answer(rows, (table("Scheduled", {n: n for n in rows[0]}, rows), "Ctrl-C stops it."), then=serve)
+        told = (table("Scheduled", {n: n for n in rows[0]}, rows), *(f"NOT scheduled: {why}" for why in left_out))
+        return Answer(rows, (*told, "Ctrl-C stops it."), then=serve)
 
     runs = typer.Typer(help="What became of the runs.", invoke_without_command=True)
     app.add_typer(runs, name="runs")
@@ -207,21 +226,61 @@ def register(app: typer.Typer) -> None:
         return parity_answer(name, found)
 
 
-def _on_wall_clocks(runner: Runner) -> list[str]:
-    """The jobs of the project that the scheduler can run; none of them is an error that says why."""
-    from aura_lib.core import InputError
+def _places(jobs: list[Job]) -> dict[str, str]:
+    """Account → where it is: simulated here, at a broker, or not open yet."""
+    from aura_lib.execution import find_terms
+    from aura_lib.ledger import Ledger
+
+    found = {job.account: "not open" for job in jobs}
+    if (ledger := Ledger.find()) is None:
+        return found
+    with ledger:
+        for name in found:
+            if (terms := find_terms(ledger, name)) is not None:
+                kind = "simulated" if terms.simulated else f"{terms.broker} {terms.account_class.value}"
+                found[name] = f"{kind}, {terms.clock} clock" if terms.simulated else kind
+    return found
+
+
+def ran_answer(ran: Ran, account: str) -> Answer:
+    """One slot at a real broker: its run, what became of its orders, and who follows them."""
+    from aura_lib.core import iso
+
+    rows = [
+        {"symbol": o.intent.symbol, "side": o.intent.side.value, "quantity": f"{o.intent.quantity:,}",
+         "status": o.status.value, "reason": o.reason}
+        for o in ran.orders
+    ]  # fmt: skip
+    told = runs_answer([ran.run], f"Run of {ran.run.job}")
+    last = (
+        f"What is open at the broker can trade until {iso(ran.until)}. Fills are booked by the desk of {account}: "
+        f"`aura job schedule`, `aura up` and `aura desk {account}` keep one."
+    )
+    data = {"run": told.data[0], "slot": iso(ran.slot), "until": iso(ran.until), "orders": rows}
+    shown = table("Orders", {n: n for n in ("symbol", "side", "quantity", "status", "reason")}, rows, "none")
+    return Answer(data, (*told.show, shown, last))
+
+
+def _on_wall_clocks(runner: Runner) -> tuple[list[str], list[str]]:
+    """The jobs of the project that the scheduler can run, and why others that are meant for it may not trade.
+
+    Without any that can, an error says why.
+    """
+    from aura_lib.core import AuraError, InputError
     from aura_lib.jobs.scheduler import check
 
-    good, bad = [], []
+    good: list[str] = []
+    bad: list[AuraError] = []
     for file in sorted((runner.root / "jobs").glob("*.yaml")):
         try:
             check(runner, str(file))
             good.append(str(file))
-        except InputError as error:
-            bad.append(str(error))
+        except AuraError as error:
+            bad.append(error)
     if not good:
-        raise InputError(f"there is no job to schedule in {runner.root / 'jobs'}. {' · '.join(bad)}".strip())
-    return good
+        told = " · ".join(map(str, bad))
+        raise InputError(f"there is no job to schedule in {runner.root / 'jobs'}. {told}".strip())
+    return good, [str(error) for error in bad if not isinstance(error, InputError)]
 
 
 def _serve(scheduler: Scheduler) -> None:
@@ -280,6 +339,7 @@ def preview_answer(found: Previewed, rows: list[Any]) -> Answer:
         "turnover": found.turnover,
         "promoted": not found.not_promoted,
         "not_promoted": found.not_promoted,
+        "missing": found.missing,
         "notes": found.notes,
     }
     columns = {
@@ -317,9 +377,16 @@ def _preview_lines(found: Previewed) -> list[str]:
     lines = [
         summary,
         *(f"Note: {note}." for note in found.notes),
-        f"NOT promoted: {found.not_promoted}" if found.not_promoted else "Promoted: a run may trade like this.",
+        *(f"MISSING: {why}." for why in found.missing),
+        *_promotion_lines(found),
     ]
     return [*lines, "Nothing was sent."]
+
+
+def _promotion_lines(found: Previewed) -> list[str]:
+    if found.not_promoted:
+        return [f"NOT promoted: {found.not_promoted}"]
+    return ["Promoted."] if found.missing else ["Promoted: a run may trade like this."]
 
 
 def parity_answer(name: str, found: Parity) -> Answer:

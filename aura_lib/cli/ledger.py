@@ -1,15 +1,23 @@
-"""`aura ledger`: verify and export."""
+"""`aura ledger`: verify, anchor, who did what, and export."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aura_lib.cli.answer import Answer, command
+from aura_lib.cli.answer import Answer, command, table
 
 ANCHORS = Annotated[Path | None, typer.Option("--anchors", help="The folder of anchors, if not that of AURA_ANCHORS.")]
+
+if TYPE_CHECKING:
+    from aura_lib.core import Settings
+    from aura_lib.jobs.anchor import Anchor
+
+KEYS = Annotated[list[str], typer.Option("--key", help="A public key of anchors to trust besides this vault's own.")]
+ACTS = ("who", "account", "kind", "what", "reason")
+ROWS = 40  # on screen; a file has them all
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="ledger")
 
     @command(group)
-    def verify(anchors: ANCHORS = None) -> Answer:
+    def verify(anchors: ANCHORS = None, key: KEYS = []) -> Answer:  # noqa: B006 (typer reads it, nobody writes it)
         """Recompute every hash, cash + positions = equity for every account, and compare with what was anchored."""
         from aura_lib.core import Settings
         from aura_lib.jobs import anchor
@@ -29,10 +37,10 @@ def register(app: typer.Typer) -> None:
         where = anchors or anchor.folder_of(settings)
         with Ledger.open(settings) as ledger:
             found = audit(ledger)
-            problem, kept = anchor.contradiction(ledger, settings, where), len(anchor.read(where))
-        told = f"Anchors: CONTRADICTED. {problem}" if problem else f"Anchors: {kept} agree" if kept else "Anchors: none"
-        data = {**found.data(), "anchors": kept, "anchor_problem": problem, "ok": found.ok and not problem}
-        return Answer(data, (found.line(), f"{told}."), code=0 if data["ok"] else 9)
+            problem, kept = anchor.contradiction(ledger, settings, where, keys=key), anchor.read(where)
+        told = f"CONTRADICTED. {problem}" if problem else _agree(list(kept.values()), where, settings)
+        data = {**found.data(), "anchors": len(kept), "anchor_problem": problem, "ok": found.ok and not problem}
+        return Answer(data, (found.line(), f"Anchors: {told}."), code=0 if data["ok"] else 9)
 
     @command(group)
     def anchor(to: ANCHORS = None) -> Answer:
@@ -49,6 +57,35 @@ def register(app: typer.Typer) -> None:
         return Answer({"file": str(file), "heads": {chain: list(top) for chain, top in heads.items()}}, (line,))
 
     @command(group)
+    def log(
+        who: Annotated[str, typer.Option(help="What one person did.")] = "",
+        account: Annotated[str, typer.Option(help="What was done on one account; ALL for what meant every one.")] = "",
+        kind: Annotated[str, typer.Option(help="One kind: halt, resume, limits, promotion, cash, mended, …")] = "",
+        to: Annotated[Path | None, typer.Option("--to", help="A new file to write: .csv or .parquet.")] = None,
+    ) -> Answer:
+        """Who did what, and why: halts, limits, promotions, money, tickets, cancels, protection, mending, refusals."""
+        from aura_lib.ledger import Ledger
+        from aura_lib.ledger.views import acts
+
+        with Ledger.open() as ledger:
+            told = acts(ledger.journal, who=who, account=account, kind=kind)
+        rows = [{name: getattr(act, name) for name in ("time", *ACTS)} for act in told]
+        more: tuple[str, ...] = ()
+        if to is not None:
+            import pandas as pd
+
+            from aura_lib.reports import write_table
+
+            write_table(pd.DataFrame(rows, columns=["time", *ACTS]), to)
+            more = (f"{len(rows)} rows written to {to}",)
+        elif len(rows) > ROWS:
+            more = (f"{len(rows) - ROWS} older ones: --to FILE writes them all",)
+        shown = [{**row, "time": f"{row['time']:%Y-%m-%d %H:%M:%S}"} for row in rows[-ROWS:]]
+        data = {"acts": [{**row, "time": row["time"].isoformat()} for row in rows]}
+        lines = table("Who did what (UTC)", {name: name for name in ("time", *ACTS)}, shown, "nothing was done yet")
+        return Answer(data, (lines, *more))
+
+    @command(group)
     def export(to: Annotated[Path, typer.Argument(help="A file to write, one JSON entry a line.")]) -> Answer:
         """Write the whole journal to a file, one entry a line."""
         import json
@@ -59,7 +96,20 @@ def register(app: typer.Typer) -> None:
         if to.exists():
             raise InputError(f"{to} exists: choose a new name, an export overwrites nothing")
         with Ledger.open() as ledger:
-            entries = [e for chain in ledger.journal.chains() for e in ledger.journal.entries(chain)]
-        lines = [json.dumps({n: getattr(e, n) for n in type(e).__slots__}, sort_keys=True) for e in entries]
-        to.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return Answer({"entries": len(entries), "file": str(to)}, (f"{len(entries)} entries written to {to}",))
+            count = 0
+            with to.open("x", encoding="utf-8") as file:
+                for chain in ledger.journal.chains():
+                    for entry in ledger.journal.each(chain):
+                        told = {name: getattr(entry, name) for name in type(entry).__slots__}
+                        file.write(f"{json.dumps(told, sort_keys=True)}\n")
+                        count += 1
+        return Answer({"entries": count, "file": str(to)}, (f"{count} entries written to {to}",))
+
+
+def _agree(kept: list[Anchor], where: Path, settings: Settings) -> str:
+    """What anchors say that contradict nothing: how many, since when, and how far they can be trusted."""
+    if not kept:
+        return f"none in {where}; `aura ledger anchor` writes one, and `aura job schedule` one a day"
+    within = " (in AURA_HOME, which finds mistakes only: set AURA_ANCHORS to a folder out of reach)"
+    inside = where.resolve().is_relative_to(settings.home.resolve())
+    return f"{len(kept)} agree, the newest of {kept[-1].time:%Y-%m-%d %H:%M} UTC{within if inside else ''}"

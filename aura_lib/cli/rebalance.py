@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         """Show the orders that bring a book to its targets, with lots, turnover and cost; --propose sends them."""
         from aura_lib.access import who
         from aura_lib.cli.orders.wishing import look
-        from aura_lib.core import Mandate, Settings, TargetWeights
+        from aura_lib.core import Settings
         from aura_lib.execution import DeskProcess
         from aura_lib.execution import rebalance as rebalancing
         from aura_lib.execution.form import number
@@ -48,15 +48,9 @@ def register(app: typer.Typer) -> None:
         weights, settings = read(targets or [], file), Settings.load()
         with Ledger.open(settings) as ledger:
             present = look(ledger, settings, account, book)
-            held = present.view.account(book, present.as_of).holdings
-            mandate = Mandate(
-                tuple(dict.fromkeys((*weights, *held))), cash_buffer=cash_buffer,
-                min_trade=number("--min-trade", min_trade), currency=present.terms.currency,
-            )  # fmt: skip
-            wanted = TargetWeights(weights, present.as_of, keep_others=keep_others)
-            plan = rebalancing.preview(
-                ledger, wanted, mandate, account=account, book=book, who=who(), lots=lots, settings=settings,
-                feed=present.feed,
+            plan = rebalancing.by_hand(
+                ledger, present, weights, book=book, who=who(), lots=lots, keep_others=keep_others,
+                cash_buffer=cash_buffer, min_trade=number("--min-trade", min_trade), settings=settings,
             )  # fmt: skip
             proposal = None
             if propose:
@@ -68,28 +62,14 @@ def register(app: typer.Typer) -> None:
 def read(texts: Sequence[str], file: Path | None) -> dict[str, float]:
     """Symbol → weight, of SYMBOL=WEIGHT texts or of a CSV; each symbol once."""
     from aura_lib.core import InputError
+    from aura_lib.execution.form import targets
 
     if bool(texts) == (file is not None):
         raise InputError("give targets either as SYMBOL=WEIGHT or in a file (--targets), one of the two")
-    pairs = _listed(file) if file is not None else [_pair(text) for text in texts]
-    found: dict[str, float] = {}
-    for symbol, weight in pairs:
-        if symbol in found:
-            raise InputError(f"{symbol} has two targets")
-        found[symbol] = _weight(symbol, weight)
-    return found
+    return targets(texts if file is None else _listed(file))
 
 
-def _pair(text: str) -> tuple[str, str]:
-    from aura_lib.core import InputError
-
-    symbol, equals, weight = text.rpartition("=")
-    if not equals or not symbol.strip():
-        raise InputError(f"expected SYMBOL=WEIGHT such as AAPL=0.3, not {text!r}")
-    return symbol.strip().upper(), weight
-
-
-def _listed(file: Path) -> list[tuple[str, str]]:
+def _listed(file: Path) -> list[str]:
     from aura_lib.core import InputError
 
     try:
@@ -97,20 +77,9 @@ def _listed(file: Path) -> list[tuple[str, str]]:
             rows = csv.DictReader(lines)
             if not {"symbol", "weight"} <= set(rows.fieldnames or ()):
                 raise InputError(f"{file.name} needs the columns symbol and weight, not {rows.fieldnames}")
-            return [(row["symbol"].strip().upper(), row["weight"] or "") for row in rows]
+            return [f"{row['symbol']}={row['weight']}" for row in rows]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}") from None
-
-
-def _weight(symbol: str, text: str) -> float:
-    from aura_lib.core import InputError
-
-    share = text.strip().endswith("%")
-    try:
-        value = float(text.strip().rstrip("%"))
-    except ValueError:
-        raise InputError(f"{symbol}={text}: a weight is a number such as 0.3 or 30%") from None
-    return value / 100 if share else value
 
 
 def _shown(plan: Rebalance, proposal: Proposal | None) -> Answer:

@@ -22,6 +22,7 @@ SERVICES = {
     "aura-scheduler.service": ("Aura: jobs at their slots by the wall clock", ("job", "schedule")),
     "aura-up.service": ("Aura: JupyterLab and the dashboards", ("up", "--no-browser")),
 }
+SECRETS = "%h/.config/aura/service.env"  # NAME=value lines; it need not be there. Not in AURA_HOME, which is backed up
 USAGE_ERROR = 2  # the exit code of a wrong setting: to start again mends nothing
 WHICH = Annotated[list[str] | None, typer.Argument(help="scheduler or up (default: both).")]
 
@@ -46,7 +47,7 @@ def units(settings: Settings, root: Path, which: list[str] | None) -> list[Unit]
 
 
 def _text(what: str, arguments: tuple[str, ...], settings: Settings, root: Path) -> str:
-    """No secret is in it: keys are in the vault, and a database's address with its password is not written down."""
+    """No secret is in it: keys of accounts, AURA_ALLOW_LIVE and a database's address come from a file of the user's."""
     command_line = " ".join(_quoted(part) for part in (sys.executable, "-m", "aura_lib", *arguments))
     return f"""\
 # Written by `aura service install`; `aura service uninstall` takes it away.
@@ -58,6 +59,7 @@ StartLimitBurst=5
 [Service]
 WorkingDirectory={_escaped(str(root))}
 Environment={_quoted(f"AURA_HOME={settings.home}")}
+EnvironmentFile=-{SECRETS}
 ExecStart={command_line}
 Restart=on-failure
 RestartSec=10
@@ -113,7 +115,9 @@ def register(app: typer.Typer) -> None:
     def install(which: WHICH = None) -> Answer:
         """Write the units, start them, and let them start at each login.
 
-        A scheduler that must run while nobody is logged in needs `loginctl enable-linger` once.
+        Keys of accounts (ALPACA_…) and AURA_ALLOW_LIVE=1 go into ~/.config/aura/service.env, which only you can read
+        (chmod 600); the desks that the units keep take them from there. A scheduler that must run while nobody is
+        logged in needs `loginctl enable-linger` once.
         """
         made = _here(which)
         _needs_systemd(made)

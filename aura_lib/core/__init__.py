@@ -28,6 +28,7 @@ from aura_lib.core.errors import (
 )
 from aura_lib.core.frequency import FREQUENCIES, step
 from aura_lib.core.instrument import OCC, AssetClass, Instrument, Right, option_of
+from aura_lib.core.legs import Leg, Side, package, payoff, worst_case
 from aura_lib.core.mandate import Mandate, TargetWeights
 from aura_lib.core.orders import (
     LIVE,
@@ -42,7 +43,6 @@ from aura_lib.core.orders import (
     Order,
     OrderStatus,
     OrderType,
-    Side,
     TimeInForce,
 )
 from aura_lib.core.portfolio import Account, Books, Position, fold, rate
@@ -121,6 +121,7 @@ __all__ = [
     "Instrument",
     "Intent",
     "LedgerError",
+    "Leg",
     "Listener",
     "Mandate",
     "Market",
@@ -167,9 +168,12 @@ __all__ = [
     "http_status",
     "iso",
     "option_of",
+    "package",
+    "payoff",
     "project_root",
     "rate",
     "step",
     "utc",
     "watched",
+    "worst_case",
 ]

@@ -24,6 +24,7 @@ class AssetClass(StrEnum):
     CRYPTO = "crypto"
     INDEX = "index"
     FX = "fx"
+    PACKAGE = "package"  # several options that trade together: only an order has one
 
 
 @direct

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
@@ -10,25 +11,13 @@ from itertools import pairwise
 
 from aura_lib.core.drafts import direct, quick
 from aura_lib.core.errors import InputError
-from aura_lib.core.instrument import Instrument
+from aura_lib.core.instrument import AssetClass, Instrument
+from aura_lib.core.legs import Leg, Side, package
 from aura_lib.core.times import iso, utc
 
 MAX_DIGITS = 18  # more significant digits than this in a quantity or price is a mistake, not a trade
 _ROUNDED = Context(prec=MAX_DIGITS).plus
 ZERO, HUNDRED = Decimal(0), Decimal(100)
-
-
-@direct
-class Side(StrEnum):
-    """Buy or sell."""
-
-    BUY = "buy"
-    SELL = "sell"
-
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, −1 for a sell."""
-        return 1 if self is Side.BUY else -1
 
 
 @direct
@@ -59,6 +48,10 @@ class TimeInForce(StrEnum):
 def _amount(name: str, value: Decimal | None) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         raise InputError(f"{name} must be a positive Decimal, not {value!r}")
+    _digits(name, value)
+
+
+def _digits(name: str, value: Decimal) -> None:
     if _ROUNDED(value) != value:
         raise InputError(f"{name}={value} has more than {MAX_DIGITS} significant digits")
     if value.adjusted() >= MAX_DIGITS:
@@ -93,7 +86,8 @@ class Intent:
     price since it was accepted at that distance. A bracket enters at the market, at `limit_price` or at `stop_price`,
     and what was bought is closed at `take_profit` or at `stop_loss` (with `stop_loss_limit`: a stop-limit order), or
     at the one of the two that was given. An OCO order is such a pair without an entry: whichever comes first, at
-    `side`. Raises InputError for prices its type does not have, or that contradict each other.
+    `side`. A package has `legs`, is made by `Intent.of_legs`, and its quantity counts packages. Raises InputError for
+    prices its type does not have, or that contradict each other.
     """
 
     instrument: Instrument
@@ -110,6 +104,21 @@ class Intent:
     stop_loss: Decimal | None = None
     stop_loss_limit: Decimal | None = None
     extended_hours: bool = False
+    legs: tuple[Leg, ...] = ()
+
+    @staticmethod
+    def of_legs(
+        legs: Sequence[Leg], quantity: Decimal, limit_price: Decimal | None = None, *, reason: str = ""
+    ) -> Intent:
+        """The wish for so many packages of options: at the market or, with `limit_price`, at a net price or better.
+
+        The net price is that of one package for one unit of the underlying: positive when it is paid (a debit),
+        negative when it is received (a credit), as Alpaca has it. To sell a package, turn its legs around.
+        """
+        kind = OrderType.MARKET if limit_price is None else OrderType.LIMIT
+        return Intent(
+            package(legs), Side.BUY, quantity, kind, limit_price, reason=reason, legs=tuple(legs)
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
         _amount("quantity", self.quantity)
@@ -117,7 +126,9 @@ class Intent:
             raise InputError(
                 f"{self.instrument.symbol}: quantity {self.quantity} is no multiple of the lot {self.instrument.lot}"
             )
-        if self.type is not OrderType.MARKET or self._has_prices():
+        if self.legs or self.instrument.asset_class is AssetClass.PACKAGE:
+            self._check_package()
+        elif self.type is not OrderType.MARKET or self._has_prices():
             self._check_prices([name for name in PRICES if getattr(self, name) is not None])
 
     def _has_prices(self) -> bool:
@@ -125,6 +136,33 @@ class Intent:
             self.limit_price is self.stop_price is self.trail_amount is self.trail_percent is None
             and self.take_profit is self.stop_loss is self.stop_loss_limit is None
         )
+
+    def _check_package(self) -> None:
+        """A package is what its legs make it, is bought, and has one price: the net one, of either sign."""
+        if package(self.legs) != self.instrument:
+            raise InputError(f"{self.symbol} is not what its legs are, {package(self.legs).symbol}: use Intent.of_legs")
+        if self.side is not Side.BUY:
+            raise InputError(f"{self.symbol}: a package is bought; to sell it, turn its legs around")
+        given = [name for name in PRICES if getattr(self, name) is not None]
+        wanted = ["limit_price"] if self.type is OrderType.LIMIT else []
+        if self.type not in (OrderType.MARKET, OrderType.LIMIT) or given != wanted:
+            raise InputError(
+                f"{self.symbol}: a package is a market order without prices or a limit order with limit_price, "
+                f"not {self.type.value} with {', '.join(given) or 'none'}"
+            )
+        if self.time_in_force is not TimeInForce.DAY or self.extended_hours:
+            raise InputError(f"{self.symbol}: a package is good for the day, in regular hours")
+        if (limit := self.limit_price) is not None:
+            self._check_net(limit)
+
+    def _check_net(self, limit: Decimal) -> None:
+        if not isinstance(limit, Decimal) or not limit.is_finite():
+            raise InputError(f"limit_price must be a finite Decimal, not {limit!r}")
+        _digits("limit_price", limit)
+        sides = {leg.side for leg in self.legs}
+        if len(sides) == 1 and limit * self.legs[0].side.sign <= 0:
+            way = "bought, a positive price" if Side.BUY in sides else "sold, a negative price (a credit)"
+            raise InputError(f"{self.symbol}: limit_price {limit}, and all of its legs are {way} is needed")
 
     def _check_prices(self, given: list[str]) -> None:
         needed, allowed = _NEEDED[self.type]
@@ -171,6 +209,13 @@ class Intent:
     def signed(self) -> Decimal:
         """Quantity with its sign: negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
+
+    @property
+    def traded(self) -> tuple[tuple[Instrument, Decimal], ...]:
+        """What changes hands when it is filled, with its sign: the contracts of all packages, else the instrument."""
+        if not self.legs:
+            return ((self.instrument, self.signed),)
+        return tuple((leg.instrument, self.quantity * leg.signed) for leg in self.legs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +317,9 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 class Order:
     """An Intent the desk works on. Its `client_id` is fixed before the first byte leaves.
 
-    `parent` is the client id of the order it belongs to: the bracket whose leg it is, the order it takes the place of,
-    or the one it is a slice of. `broker_id` is what the broker calls it, once it has told.
+    `parent` is the client id of the order it belongs to: the bracket or package whose leg it is, the order it takes the
+    place of, or the one it is a slice of. Of a package `filled` counts packages that are complete in all legs; the
+    fills are those of its legs. `broker_id` is what the broker calls it, once it has told.
     """
 
     client_id: str

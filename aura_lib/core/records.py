@@ -46,7 +46,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a notebook. `ledger_seq` is the last journal entry it could see."""
+    """One execution of a notebook. `ledger_seq` is the last journal entry it could see, `who` had it executed."""
 
     id: str
     job: str
@@ -66,6 +66,7 @@ class Run:
     output: str = ""
     error: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

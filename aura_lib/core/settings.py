@@ -80,4 +80,5 @@ class Settings:
         """What a child process needs to see the same state."""
         told = {"AURA_HOME": str(self.home), "AURA_DATABASE_URL": self.database_url, "AURA_DATA_URL": self.data_url}
         optional = {"AURA_ANCHORS": str(self.anchors or ""), "AURA_DASK_ADDRESS": self.dask_address}
+        optional |= {"AURA_ALLOW_LIVE": "1" if self.allow_live else ""}
         return told | {name: value for name, value in optional.items() if value}

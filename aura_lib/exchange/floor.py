@@ -18,6 +18,7 @@ from aura_lib.core import (
     Instrument,
     OrderStatus,
     TimeInForce,
+    worst_case,
 )
 from aura_lib.core.drafts import draft, quick
 from aura_lib.exchange.bars import PriceBar
@@ -26,7 +27,7 @@ from aura_lib.exchange.costs.pricing import Parts, Priced, Pricing, amounts
 from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.means import Purse
 from aura_lib.exchange.terms import Standing, Terms
-from aura_lib.exchange.working import Working
+from aura_lib.exchange.working import Package, Working
 
 ZERO = Decimal(0)
 
@@ -95,8 +96,10 @@ class Floor:
         """Note whether bars without orders can do something to the account."""
         if self.costs.interest is not None:
             self.calm = False
+            self.purse.watch()
             return
         held = [p.instrument for p in self.books.positions.values() if p.quantity]
+        self.purse.watch()
         margin = self.terms.margin and bool(held)  # which it takes to be short, too
         self.calm = not margin and not any(i.asset_class is AssetClass.OPTION for i in held)
 
@@ -169,22 +172,37 @@ class Floor:
         del self.working[client_id]
         if not w.plain:
             self.special -= 1
-        self.closed[client_id] = told = answer(client_id, status, w.filled, reason)
-        object.__setattr__(told, "intent", w.order.intent)
+        self._note(w, status, reason)
+        if isinstance(w, Package):
+            for leg in w.legs:
+                self._note(leg, status if leg.remaining else OrderStatus.FILLED, reason)
         closed = _ClosedDraft()
         closed.client_id, closed.status, closed.reason = client_id, status, reason
         closed.__class__ = Closed
         return closed  # type: ignore[no-any-return]
 
+    def _note(self, w: Working, status: OrderStatus, reason: str) -> None:
+        client_id = w.order.client_id
+        self.closed[client_id] = told = answer(client_id, status, w.filled, reason)
+        object.__setattr__(told, "intent", w.order.intent)
+
 
 def _opened(account: Account, terms: Terms) -> Books:
-    short = {s: str(q) for s, q in account.holdings.items() if q < 0 and not terms.short}
+    short = {} if terms.short else _uncovered(account)
     if short or (not terms.margin and min(account.cash, *account.balances.values(), ZERO) < 0):
         raise InputError(f"a long-only cash account opens with nothing below zero: cash {account.cash}, {short}")
     books = Books(account)
     for currency in terms.currencies:
         books.open(currency)
     return books
+
+
+def _uncovered(account: Account) -> dict[str, str]:
+    """What is below zero and may not be: all but written options whose loss has an end."""
+    positions = account.positions.values()
+    options = {p.instrument: p.quantity for p in positions if p.instrument.asset_class is AssetClass.OPTION}
+    covered = set() if worst_case(options) is None else {option.symbol for option in options}
+    return {s: str(q) for s, q in account.holdings.items() if q < 0 and s not in covered}
 
 
 def _waits(w: Working, moment: datetime, prices: Prices, closing: bool) -> bool:

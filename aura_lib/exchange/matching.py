@@ -33,7 +33,7 @@ from aura_lib.exchange.fills import FillModel
 from aura_lib.exchange.floor import Closed, Event, Floor, Prices, answer
 from aura_lib.exchange.session import Session
 from aura_lib.exchange.terms import Standing, Terms
-from aura_lib.exchange.working import Working, check, entry_of
+from aura_lib.exchange.working import Package, Working, at_work, check, entry_of, package_of
 
 __all__ = ["Closed", "Event", "Exchange", "Prices"]
 
@@ -52,6 +52,8 @@ class Exchange:
     - What cash and holdings (or, on margin, the `Terms`) do not allow is cut to the most lots they do; the rest is
       cancelled.
     - A bar ends its session unless `match` is told otherwise: DAY orders that are left expire then.
+    - A package trades at the first moment of a bar at which all its legs have a price that is known to be of one time:
+      its open and its close. Its legs are orders of their own, `<client id>/leg1` and so on, and trade with it.
     - The exit of a bracket is an order of its own, `<client id>/exit`: good till cancelled, for what the entry filled,
       and never for more than the position.
 
@@ -120,8 +122,9 @@ class Exchange:
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
-        """Orders that are still working, in the order of submission."""
-        return tuple(working.now for working in self._floor.working.values())
+        """Orders that are still working, in the order of submission; after a package come those of its legs."""
+        working = self._floor.working.values()
+        return tuple(one.now for w in working for one in (w, *(w.legs if isinstance(w, Package) else ())))
 
     def open_exit(self, client_id: str) -> str:
         """The client id of the open order that closes what a bracket bought; empty when there is none."""
@@ -129,8 +132,15 @@ class Exchange:
 
     def open_order(self, client_id: str) -> Order | None:
         """The open order with this client id."""
-        working = self._floor.working.get(client_id)
+        working = self._open(client_id)
         return None if working is None else working.now
+
+    def _open(self, client_id: str) -> Working | None:
+        """An open order, or the leg of an open package."""
+        working = self._floor.working.get(client_id)
+        if working is None and isinstance(of := self._floor.working.get(package_of(client_id)), Package):
+            return next((leg for leg in of.legs if leg.order.client_id == client_id), None)
+        return working
 
     @property
     def idle(self) -> bool:
@@ -148,7 +158,7 @@ class Exchange:
             raise BrokerRejected(f"client id must be unique: {client_id} is known here, it was not placed again")
         moment = at if type(at) is datetime and at.tzinfo is UTC else utc(at, "at")
         _accept(floor, order, moment)
-        floor.add(Working(order, moment, floor.next()))
+        floor.add(at_work(order, moment, floor.next()))
         return answer(client_id, ACCEPTED)
 
     def cancel(self, client_id: str) -> Closed:
@@ -165,6 +175,8 @@ class Exchange:
         unknown, or filled that far already, raises BrokerRejected; a change that makes no order raises InputError.
         """
         floor, working = self._floor, self._opened(client_id, "replace")
+        if isinstance(working, Package):
+            raise BrokerRejected(f"cannot change {client_id}: another order can take the place of a package")
         quantity = working.quantity if quantity is None else quantity
         wish = _changed(working.order.intent, quantity, prices)
         check(wish)
@@ -197,7 +209,7 @@ class Exchange:
         was, wish = old.now.intent, order.intent
         same = replace(was, quantity=wish.quantity, reason=wish.reason) == wish
         keeps = same and wish.quantity <= old.remaining
-        fresh = Working(order, old.since if keeps else moment, old.sequence if keeps else floor.next())
+        fresh = at_work(order, old.since if keeps else moment, old.sequence if keeps else floor.next())
         fresh.reduces, fresh.extreme, fresh.triggered = old.reduces, old.extreme, old.triggered and same
         floor.close(old, OrderStatus.REPLACED, f"replaced by {order.client_id}")
         floor.closed[client_id] = replace(floor.closed[client_id], replaced_by=order.client_id)
@@ -206,6 +218,8 @@ class Exchange:
 
     def _opened(self, client_id: str, wish: str) -> Working:
         working = self._floor.working.get(client_id)
+        if working is None and self._open(client_id) is not None:
+            raise BrokerRejected(f"cannot {wish} {client_id}: it is a leg of {package_of(client_id)}, {wish} that")
         if working is None:
             known = self._floor.closed.get(client_id)
             raise BrokerRejected(f"cannot {wish} {client_id}: {f'it is {known.status.value}' if known else 'unknown'}")
@@ -213,7 +227,7 @@ class Exchange:
 
     def find(self, client_id: str) -> BrokerOrder | None:
         """The order with this client id, open or closed; None when it was never accepted."""
-        working = self._floor.working.get(client_id)
+        working = self._open(client_id)
         if working is None:
             return self._floor.closed.get(client_id)
         return BrokerOrder(client_id, working.status, working.filled)
@@ -330,8 +344,9 @@ def _accept(floor: Floor, order: Order, moment: datetime) -> None:
         raise BrokerRejected(f"account {floor.books.name} is bankrupt: it does not trade any more")
     if instrument.asset_class is INDEX:
         raise BrokerRejected(f"{intent.symbol} is an index: it has a level, nobody trades it")
-    if floor.instruments is not None and instrument.symbol not in floor.instruments:
-        raise BrokerRejected(f"{intent.symbol} is not listed here")
+    traded = [leg.instrument.symbol for leg in intent.legs] or [instrument.symbol]
+    if floor.instruments is not None and (strange := [name for name in traded if name not in floor.instruments]):
+        raise BrokerRejected(f"{', '.join(strange)} is not listed here")
     if instrument.expiry is not None and instrument.expiry < moment.date():
         raise BrokerRejected(f"{intent.symbol} expired on {instrument.expiry}: it does not trade any more")
     books = floor.books

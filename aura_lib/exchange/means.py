@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
-from aura_lib.core import AssetClass, Books, DataError, Instrument, rate
+from aura_lib.core import AssetClass, Books, DataError, Instrument, rate, worst_case
 from aura_lib.exchange.costs import Costs
 from aura_lib.exchange.terms import Terms
 
@@ -15,6 +15,7 @@ BPS = Decimal(10_000)
 QUANTUM = Decimal("0.000001")  # of converted money
 SLACK = Decimal("0.001")  # left alone where money is converted: what the rounding of several conversions may take
 NO_CASH, NO_HOLDINGS, NO_MARGIN = "insufficient cash", "insufficient holdings", "insufficient margin"
+NO_COVER = "it covers options that are written"
 
 
 class Means(NamedTuple):
@@ -23,6 +24,14 @@ class Means(NamedTuple):
     quantity: Decimal
     fee: Decimal
     obstacle: str
+
+
+class Part(NamedTuple):
+    """One leg of a package: its contract, how many of it (sold: negative) are in one package, and their price."""
+
+    instrument: Instrument
+    signed: int
+    price: Decimal
 
 
 class Conversion(NamedTuple):
@@ -34,14 +43,34 @@ class Conversion(NamedTuple):
 
 
 class Purse:
-    """Cash, holdings and what the terms let an account do with them. `marks` are the last known prices."""
+    """Cash, holdings and what the terms let an account do with them. `marks` are the last known prices.
 
-    __slots__ = ("_worth", "books", "costs", "marks", "terms")
+    An account that may not be short may still write options, as part of a package whose loss has an end: the most that
+    all its options can lose stays in cash (`reserve`), and what covers them is not sold.
+    """
+
+    __slots__ = ("_worth", "books", "costs", "marks", "terms", "writes")
 
     def __init__(self, books: Books, terms: Terms, costs: Costs) -> None:
         self.books, self.terms, self.costs = books, terms, costs
         self.marks: dict[str, Decimal] = {}
         self._worth: tuple[Decimal, Decimal] | None = None  # as long as neither prices nor holdings change
+        self.writes = False  # whether any option that is held is a written one
+
+    def watch(self) -> None:
+        """Note whether any option is written."""
+        positions = self.books.positions.values()
+        self.writes = any(p.quantity < 0 and p.instrument.asset_class is AssetClass.OPTION for p in positions)
+
+    def reserve(self, currency: str, changes: Mapping[Instrument, Decimal] | None = None) -> Decimal | None:
+        """What the options can lose at most, once so many more (signed) are held; None where that has no end."""
+        if not self.writes and not changes:
+            return ZERO
+        held = dict(changes or {})
+        for position in self.books.positions.values():
+            if position.quantity and position.instrument.asset_class is AssetClass.OPTION:
+                held[position.instrument] = held.get(position.instrument, ZERO) + position.quantity
+        return worst_case({option: quantity for option, quantity in held.items() if option.currency == currency})
 
     def fee(self, instrument: Instrument, quantity: Decimal, price: Decimal, maker: bool) -> Decimal:
         """The commission of a trade."""
@@ -62,7 +91,65 @@ class Purse:
         if not buys and not self.terms.short and wanted > held:
             most = max(held - held % instrument.lot, ZERO)
             return self._paid(instrument, buys, most, price, maker)._replace(obstacle=NO_HOLDINGS)
+        if not buys and self.writes and not self.terms.short:
+            most = self._uncovering(instrument, wanted)
+            if most < wanted:
+                return self._paid(instrument, buys, most, price, maker)._replace(obstacle=NO_COVER)
         return self._paid(instrument, buys, wanted, price, maker)
+
+    def _uncovering(self, instrument: Instrument, wanted: Decimal) -> Decimal:
+        """The most of a holding that may be sold before an option that is written is no longer covered."""
+        if instrument.asset_class is not AssetClass.OPTION:
+            return wanted
+        lot = instrument.lot
+
+        def covered(lots: int) -> bool:
+            return self.reserve(instrument.currency, {instrument: -lots * lot}) is not None
+
+        lots = int(wanted / lot)
+        return wanted if covered(lots) else _last(covered, lots) * lot
+
+    def packages(self, parts: Sequence[Part], wanted: Decimal) -> Means:
+        """The most of so many packages that the account may trade at these prices, and their fees together."""
+        quantity = wanted
+        if not self._carries(parts, wanted):
+            quantity = Decimal(_last(lambda packages: self._carries(parts, Decimal(packages)), int(wanted)))
+        obstacle = "" if quantity == wanted else NO_MARGIN if self.terms.margin else NO_CASH
+        return Means(quantity, self._fees(parts, quantity), obstacle)
+
+    def _fees(self, parts: Sequence[Part], packages: Decimal) -> Decimal:
+        fees = (self.fee(part.instrument, packages * abs(part.signed), part.price, False) for part in parts)
+        return sum(fees, ZERO) if packages else ZERO
+
+    def _carries(self, parts: Sequence[Part], packages: Decimal) -> bool:
+        """Whether so many packages can be paid, and what they may lose at most."""
+        currency = parts[0].instrument.currency
+        changes = {part.instrument: packages * part.signed for part in parts}
+        after = self.reserve(currency, changes)
+        if after is None and not self.terms.short:
+            return False
+        fees = self._fees(parts, packages)
+        if self.terms.margin:
+            return self._exposed(parts, changes, fees)
+        cost = sum((changes[p.instrument] * p.price * p.instrument.multiplier for p in parts), fees)
+        return self._covers(currency, cost, after)
+
+    def _covers(self, currency: str, cost: Decimal, after: Decimal | None) -> bool:
+        """Whether a cost can be paid, and cash is left for what the options may lose then; less of that always may."""
+        available, before = self.available(currency), self.reserve(currency) or ZERO
+        return after is not None and cost <= available and (cost + after <= available or cost + after <= before)
+
+    def _exposed(self, parts: Sequence[Part], changes: Mapping[Instrument, Decimal], fees: Decimal) -> bool:
+        """On margin: the exposure of all legs together may be `max_gross` times the equity; less of it always may."""
+        equity, gross = self.worth()
+        before, other = gross, self.rate(parts[0].instrument.currency)
+        for instrument, _, price in parts:
+            held, position = self._held(instrument), self.books.positions.get(instrument.symbol)
+            unit = instrument.multiplier * other
+            mark = self.mark(instrument.symbol, price if position is None else position.average_cost)
+            equity += held * (price - mark) * unit
+            gross += (abs(held + changes[instrument]) * price - abs(held) * mark) * unit
+        return gross <= self.terms.max_gross * (equity - fees * other) or gross <= before
 
     def _held(self, instrument: Instrument) -> Decimal:
         position = self.books.positions.get(instrument.symbol)
@@ -90,10 +177,23 @@ class Purse:
     def _cash_rule(self, instrument: Instrument, buys: bool, price: Decimal) -> Callable[[Decimal, Decimal], bool]:
         """Nothing may end below zero."""
         unit = price * instrument.multiplier
+        if self.writes:
+            return self._written_rule(instrument, buys, unit)
         available = self.available(instrument.currency)
         if buys:
             return lambda quantity, fee: quantity * unit + fee <= available
         return lambda quantity, fee: available + (quantity * unit - fee) >= 0
+
+    def _written_rule(self, instrument: Instrument, buys: bool, unit: Decimal) -> Callable[[Decimal, Decimal], bool]:
+        """The same, and what the options may lose stays in cash."""
+        sign, currency = 1 if buys else -1, instrument.currency
+        option = instrument.asset_class is AssetClass.OPTION
+
+        def check(quantity: Decimal, fee: Decimal) -> bool:
+            changes = {instrument: sign * quantity} if option else None
+            return self._covers(currency, sign * quantity * unit + fee, self.reserve(currency, changes))
+
+        return check
 
     def _margin_rule(self, instrument: Instrument, buys: bool, price: Decimal) -> Callable[[Decimal, Decimal], bool]:
         """What makes the position smaller is always allowed; else exposure may be `max_gross` times the equity."""

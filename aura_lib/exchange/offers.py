@@ -143,13 +143,12 @@ def remember(w: Working, bar: PriceBar) -> None:
         w.triggered = _passed(w.buys, bar.high if w.buys else bar.low, w.stop)
 
 
-def priority(w: Working, made: Offer, *, enlarges: bool) -> tuple[int, int, int, str, Decimal | int, int]:
+def priority(w: Working, made: Offer, turn: int) -> tuple[int, int, int, str, Decimal | int, int]:
     """The order of execution in a bar: its moment, then who frees means first, market before stop before limit.
 
     After that time counts for market orders, and for the others symbol, price (the stop that is reached first, the
-    better limit) and time. Sells free means; on margin (`enlarges`) what makes a position smaller does, sells first.
+    better limit) and time. `turn` says who frees means: the lower, the sooner.
     """
-    turn = w.buys + 2 * enlarges
     if made.rank == MARKET:
         return made.phase, turn, MARKET, "", 0, w.sequence
     key = made.cap if made.rank == LIMIT and made.cap is not None else made.reference

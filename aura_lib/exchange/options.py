@@ -3,9 +3,10 @@
 At the last bar of the expiry's session (or the next one there is), by the last known price of its underlying, a long
 option that is in the money by a cent or more is exercised and a short one assigned, all others expire worthless: the
 rule of the Options Clearing Corporation ("exercise by exception"). Options on an index are settled in cash and are
-European; all others deliver shares at the strike and may be exercised before. A holder who cannot pay for the shares,
-or may not be short of those it would deliver, is paid the intrinsic value instead, as if the broker had sold the
-option in its last minute.
+European; all others deliver shares at the strike and may be exercised before. Who cannot pay for the shares, or may not
+be short of those it would deliver, is paid the intrinsic value instead (or pays it, when assigned), as if the broker
+had closed the option in its last minute. What brings shares comes before what takes them, so that the legs of a spread
+deliver to each other.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ def due(position: Position, moment: datetime) -> bool:
     return expiry is not None and bool(position.quantity) and expiry <= moment.date()
 
 
+def takes_away(position: Position) -> bool:
+    """Whether the end of an option takes shares away: those that bring some come first."""
+    return position.quantity < 0 if position.instrument.right is Right.CALL else position.quantity > 0
+
+
 def settle(
     purse: Purse, position: Position, spot: Decimal, instruments: Mapping[str, Instrument], at: datetime
 ) -> Booking:
@@ -56,13 +62,14 @@ def underlying(option: Instrument, instruments: Mapping[str, Instrument]) -> Ins
 
 
 def _deliverable(purse: Purse, position: Position, contracts: Decimal, shares: Instrument) -> bool:
-    """Whether the account can pay for the shares, or has them; who is assigned has to, and who is on margin may."""
-    if position.quantity < 0 or purse.terms.short:
+    """Whether the account can pay for the shares (and what its other options may lose), or has them to deliver."""
+    if purse.terms.short:
         return True
     units, cash = _exchanged(position, contracts)
     held = purse.books.positions.get(shares.symbol)
     has = held is not None and held.quantity >= -units
-    return purse.terms.margin or purse.books.balance(shares.currency) + cash >= 0 if units > 0 else has
+    kept = purse.reserve(shares.currency, {position.instrument: -contracts}) or ZERO
+    return purse.terms.margin or purse.books.balance(shares.currency) + cash >= kept if units > 0 else has
 
 
 def _exchanged(position: Position, contracts: Decimal) -> tuple[Decimal, Decimal]:
@@ -105,6 +112,8 @@ def exercise(
     shares = underlying(option, instruments)
     if shares.asset_class is AssetClass.INDEX:
         raise BrokerRejected(f"cannot exercise {symbol} early: options on an index are European, they wait for expiry")
+    if not purse.terms.short and purse.reserve(option.currency, {option: -contracts}) is None:
+        raise BrokerRejected(f"cannot exercise {contracts} of {symbol}: it covers options that are written")
     if not _deliverable(purse, position, contracts, shares):
         raise BrokerRejected(f"cannot exercise {contracts} of {symbol}: neither the cash nor the shares are there")
     return in_shares(position, contracts, shares, at)

@@ -16,7 +16,7 @@ from aura_lib.exchange.bars import PriceBar
 from aura_lib.exchange.floor import Event, Floor
 from aura_lib.exchange.matching import Exchange
 from aura_lib.exchange.session import Session
-from aura_lib.exchange.working import Working
+from aura_lib.exchange.working import Package, Working
 
 INSTANT = timedelta(microseconds=1)
 Takes = Callable[[str], bool]
@@ -57,11 +57,11 @@ def play(
 ) -> list[Event]:
     """Match open orders that `takes` says (by client id) with the best prices of their symbols.
 
-    It takes two moments: `time`, and the microsecond after it. Sizes limit what all orders of a side take together
-    when the exchange's `FillModel` has a volume share of one. `opening` and `closing` say that these are the first or
-    the last prices of a session: OPG and CLS orders fill then, and what is good for the day expires at its end. All
-    accounts are valued in the middle. A bid above its ask or a time before the last match raises DataError and
-    InputError, and nothing changes.
+    It takes two moments: `time`, and the microsecond after it; packages come last. Sizes limit what all orders of a
+    side take together when the exchange's `FillModel` has a volume share of one. `opening` and `closing` say that these
+    are the first or the last prices of a session: OPG and CLS orders fill then, and what is good for the day expires at
+    its end. All accounts are valued in the middle. A bid above its ask or a time before the last match raises DataError
+    and InputError, and nothing changes.
     """
     floor, moment = exchange._floor, utc(time)
     _check(floor, moment, touches)
@@ -71,7 +71,10 @@ def play(
     sells = _Side(floor, moment, bids, middle, lambda w: not w.buys and takes(w.order.client_id), opening, closing)
     events = sells.play()
     buys = _Side(floor, moment + INSTANT, asks, middle, lambda w: w.buys and takes(w.order.client_id), opening, closing)
-    return events + buys.play()
+    events += buys.play()
+    if any(isinstance(w, Package) and takes(w.order.client_id) for w in floor.working.values()):
+        events += _Packages(floor, moment + INSTANT, bids, asks, middle, takes, opening, closing).play()
+    return events
 
 
 class _Side(Session):
@@ -91,13 +94,43 @@ class _Side(Session):
     ) -> None:
         floor.opening, self._middle = opening, middle
         super().__init__(floor, moment, prices, closing=closing)
-        self._due = [w for w in self._due if takes(w)]
+        self._due, self._packages = [w for w in self._due if takes(w)], []
         self._marks = {symbol: middle[symbol] for symbol in self._marks}
 
     def _after(self) -> None:
         """Options and margin are looked at in the middle, not at one side's price."""
         self._bars = {symbol: _bar(price, None) for symbol, price in self._middle.items()}
         super()._after()
+
+
+class _Packages(_Side):
+    """Orders for packages: what each of their legs buys at the ask, what it sells at the bid."""
+
+    __slots__ = ("_asks", "_bids")
+
+    def __init__(
+        self,
+        floor: Floor,
+        moment: datetime,
+        bids: Mapping[str, PriceBar],
+        asks: Mapping[str, PriceBar],
+        middle: Mapping[str, Decimal],
+        takes: Takes,
+        opening: bool,
+        closing: bool,
+    ) -> None:
+        self._bids, self._asks = bids, asks
+        super().__init__(floor, moment, middle_bars(middle), middle, lambda w: False, opening, closing)
+        due = [w for w in floor.working.values() if isinstance(w, Package) and w.since < moment]
+        self._packages = [w for w in due if takes(w.order.client_id)]
+
+    def _bar_of(self, leg: Working) -> PriceBar | None:
+        return (self._asks if leg.buys else self._bids).get(leg.symbol)
+
+
+def middle_bars(middle: Mapping[str, Decimal]) -> Mapping[str, PriceBar]:
+    """Bars of the middle prices, for valuing."""
+    return {symbol: _bar(price, None) for symbol, price in middle.items()}
 
 
 def _bar(price: Decimal, size: Decimal | None) -> PriceBar:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,11 +16,13 @@ from aura_lib.exchange.carry import accrue
 from aura_lib.exchange.costs.pricing import Priced
 from aura_lib.exchange.floor import Event, Floor, Prices
 from aura_lib.exchange.margin import police
-from aura_lib.exchange.offers import CLOSE, Offer, exit_offer, offer, priority, remember
-from aura_lib.exchange.working import AT_ONCE, Working, entry_of
+from aura_lib.exchange.means import Part
+from aura_lib.exchange.offers import CLOSE, MARKET, OPEN, WITHIN, Offer, exit_offer, offer, priority, remember
+from aura_lib.exchange.working import AT_ONCE, Package, Working, entry_of
 
 ZERO = Decimal(0)
 NOWHERE = (ZERO, ZERO, ZERO)
+NOTHING = PriceBar(ZERO, ZERO, ZERO, ZERO)  # a package has no bar of its own
 NO_PRICE, NOT_REACHED = "no price in its session", "not reached in its session"
 NOT_ALL, NOT_NOW, REST = "not all at once", "not at once", "the rest was not filled in time"
 
@@ -29,13 +31,15 @@ class Session:
     """One bar, matched. Nothing has changed until all prices it needs were read and found true."""
 
     __slots__ = (
-        "_bars", "_closing", "_due", "_events", "_first", "_floor", "_marked", "_marks", "_moment", "_pairs",
-        "_queue", "_room",
+        "_bars", "_closing", "_due", "_events", "_first", "_floor", "_marked", "_marks", "_moment", "_packages",
+        "_pairs", "_queue", "_room",
     )  # fmt: skip
 
     def __init__(self, floor: Floor, moment: datetime, prices: Prices, *, closing: bool) -> None:
         self._floor, self._moment, self._closing, self._first = floor, moment, closing, floor.opening
-        self._due = [w for w in floor.working.values() if w.since < moment]
+        due = [w for w in floor.working.values() if w.since < moment]
+        self._packages = [w for w in due if isinstance(w, Package)] if floor.special else []
+        self._due = [w for w in due if not isinstance(w, Package)] if self._packages else due
         self._bars: dict[str, PriceBar | None] = {}
         self._marks: dict[str, Decimal] = {}
         self._room: dict[str, Decimal] = {}
@@ -55,6 +59,10 @@ class Session:
                     check(symbol, bar)
                     if floor.terms.margin:
                         self._marks[symbol] = bar.close
+        for leg in [leg for package in self._packages for leg in package.legs]:
+            self._look(leg.symbol, prices)
+            if (bar := bars[leg.symbol]) is not None:
+                check(leg.symbol, bar)
         if not floor.calm or floor.terms.margin:
             self._read_holdings(prices)
         if floor.books.balances:
@@ -114,10 +122,14 @@ class Session:
             key, w, made, bar = heapq.heappop(queue)
             if key[0] == CLOSE:
                 self._mark()
-            if floor.working.get(w.order.client_id) is w:
+            if floor.working.get(w.order.client_id) is not w:
+                continue
+            if isinstance(w, Package):
+                self._trade(w, made.phase)
+            else:
                 self._execute(w, made, bar)
         self._mark()
-        for w in self._due:
+        for w in [*self._due, *self._packages]:
             if floor.working.get(w.order.client_id) is w:
                 self._end(w)
         if events or not floor.calm:
@@ -129,17 +141,28 @@ class Session:
         for w in self._due:
             bar = bars[w.symbol]
             if bar is not None and (made := offer(w, bar, at, first, last)) is not None:
-                queue.append((priority(w, made, enlarges=self._enlarges(w)), w, made, bar))
+                queue.append((priority(w, made, self._turn(w)), w, made, bar))
+        for package in self._packages:
+            for phase in _phases(package, at):
+                key = (phase, 1, MARKET, "", 0, package.sequence)  # as one that buys at the market
+                queue.append((key, package, Offer(phase, MARKET, ZERO), NOTHING))
         if len(queue) > 1:
             queue.sort()  # a sorted list is a heap; keys differ, their last part is a running number
 
-    def _enlarges(self, w: Working) -> bool:
-        """Whether an order of a margin account would make its position larger; it waits for those that do not."""
-        if not self._floor.terms.margin:
-            return False
+    def _turn(self, w: Working) -> int:
+        """Who goes first at one moment: sells; on margin what makes a position smaller, sells first.
+
+        Before them all what buys back written options on an account that may not be short: their cover is sold after.
+        """
+        purse = self._floor.purse
+        if not (self._floor.terms.margin or purse.writes):
+            return int(w.buys)
         position = self._floor.books.positions.get(w.symbol)
         held = ZERO if position is None else position.quantity
-        return abs(held + (w.remaining if w.buys else -w.remaining)) > abs(held)
+        if held < 0 and w.buys and not self._floor.terms.short:
+            return -1
+        after = held + (w.remaining if w.buys else -w.remaining)
+        return w.buys + 2 * (self._floor.terms.margin and abs(after) > abs(held))
 
     def _mark(self) -> None:
         """From here on accounts are valued at the close of this bar: before it, at the one before."""
@@ -173,6 +196,43 @@ class Session:
             self._events.append(floor.close(w, OrderStatus.CANCELLED, obstacle))
         elif w.filled == w.quantity:
             self._events.append(floor.close(w, OrderStatus.FILLED, ""))
+
+    def _trade(self, w: Package, phase: int) -> None:
+        """Trade whole packages at a moment of the bar, when their net price is within the limit; else nothing of them.
+
+        As many as the legs have room for and the account can pay; what it cannot pay is cancelled.
+        """
+        floor = self._floor
+        legs = [
+            (leg, n, bar) for leg, n in zip(w.legs, w.ratios, strict=True) if (bar := self._bar_of(leg)) is not None
+        ]
+        room = min([w.remaining, *(self._available(leg, bar, leg.remaining) // n for leg, n, bar in legs)])
+        if len(legs) < len(w.legs) or not room:
+            return
+        priced = [floor.pricing.taker(leg.buys, _price(bar, phase), room * n, bar, None) for leg, n, bar in legs]
+        parts = [Part(leg.instrument, leg.signed, p.price) for leg, p in zip(w.order.intent.legs, priced, strict=True)]
+        if w.net is not None and sum(part.signed * part.price for part in parts) > w.net:
+            return
+        quantity, _, obstacle = floor.purse.packages(parts, room)
+        if quantity:
+            self._fill_legs(w, quantity, priced)
+        if quantity < room:
+            self._events.append(floor.close(w, OrderStatus.CANCELLED, obstacle))
+        elif w.filled == w.quantity:
+            self._events.append(floor.close(w, OrderStatus.FILLED, ""))
+
+    def _fill_legs(self, w: Package, quantity: Decimal, priced: Sequence[Priced]) -> None:
+        """So many packages: what is sold pays for what is bought."""
+        purse = self._floor.purse
+        for leg, n, p in sorted(zip(w.legs, w.ratios, priced, strict=True), key=lambda one: one[0].buys):
+            units = quantity * n
+            self._fill(leg, units, p, purse.fee(leg.order.intent.instrument, units, p.price, False))
+        w.filled, w.executions = w.filled + quantity, w.executions + 1
+        purse.watch()
+
+    def _bar_of(self, leg: Working) -> PriceBar | None:
+        """The prices that a leg of a package trades at."""
+        return self._bars[leg.symbol]
 
     def _available(self, w: Working, bar: PriceBar, wanted: Decimal) -> Decimal:
         """What the volume share leaves of what is wanted, in whole lots."""
@@ -214,13 +274,13 @@ class Session:
             exit_order.quantity += quantity
         left = exit_offer(exit_order, bar, made.phase)
         if left is not None:
-            key = priority(exit_order, left, enlarges=False)
+            key = priority(exit_order, left, int(exit_order.buys))
             heapq.heappush(self._queue, (key, exit_order, left, bar))
 
     def _end(self, w: Working) -> None:
         """What the end of the bar does to an order that is still open."""
-        bar, force = self._bars[w.symbol], w.force
-        if bar is not None:
+        bar, force = self._last_bar(w), w.force
+        if bar is not None and not isinstance(w, Package):
             remember(w, bar)
         if force is TimeInForce.GTC:
             return
@@ -229,6 +289,13 @@ class Session:
             told = NO_PRICE if bar is None else REST if w.filled else NOT_NOW if at_once else NOT_REACHED
             status = OrderStatus.EXPIRED if day or not at_once else OrderStatus.CANCELLED
             self._events.append(self._floor.close(w, status, told))
+
+    def _last_bar(self, w: Working) -> PriceBar | None:
+        """The bar of an order; a package has none where one of its legs has none."""
+        if not isinstance(w, Package):
+            return self._bars[w.symbol]
+        bars = [self._bars[leg.symbol] for leg in w.legs]
+        return None if any(bar is None for bar in bars) else bars[0]
 
     def _after(self) -> None:
         """What the venue does by itself once the bar is over: options that have come to their end, and margin."""
@@ -241,9 +308,21 @@ class Session:
 
     def _expire(self) -> Iterator[Event]:
         floor = self._floor
-        for position in list(floor.books.positions.values()):
+        positions = list(floor.books.positions.values())
+        for position in positions if floor.terms.short else sorted(positions, key=options.takes_away):
             if not options.due(position, self._moment):
                 continue
             spot = floor.purse.marks.get(position.instrument.underlying or "")
             if spot is not None:
                 yield floor.book(options.settle(floor.purse, position, spot, floor.instruments or {}, self._moment))
+
+
+def _phases(package: Package, at: str) -> tuple[int, ...]:
+    """The moments of a bar at which a package may trade: only prices that are of one time add up to a net price."""
+    if package.net is not None:
+        return OPEN, CLOSE
+    return ({"open": OPEN, "close": CLOSE}.get(at, WITHIN),)
+
+
+def _price(bar: PriceBar, phase: int) -> Decimal:
+    return bar.open if phase == OPEN else bar.close if phase == CLOSE else bar.typical

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -122,6 +123,10 @@ class Working:
         working.reduces = True
         return working
 
+    def came(self, filled: Decimal, executions: int) -> None:
+        """Take note how far it had come before."""
+        self.filled, self.executions = filled, executions
+
     def told(self) -> dict[str, Any]:
         """The order as plain JSON values."""
         return {
@@ -137,12 +142,60 @@ class Working:
     def of(kept: Any, sequence: int) -> Working:
         """The order that `told` told; `sequence` is its place in time, unless that was kept too."""
         order = decode(Order, kept["order"])
-        working = Working(order, utc(kept["since"], "since"), kept.get("sequence", sequence))
-        working.filled, working.executions = order.filled, kept["executions"]
+        working = at_work(order, utc(kept["since"], "since"), kept.get("sequence", sequence))
+        working.came(order.filled, kept["executions"])
         working.triggered, working.reduces = kept.get("triggered", False), kept.get("reduces", False)
         extreme = kept.get("extreme")
         working.extreme = None if extreme is None else Decimal(extreme)
         return working
+
+
+class Package(Working):
+    """An open order for packages: its `legs` are orders of their own, that trade with it or not at all.
+
+    Its quantities count packages, `net` is the limit of what one may cost; no price of its own reaches it.
+    """
+
+    __slots__ = ("legs", "net")
+
+    def __init__(self, order: Order, since: datetime, sequence: int) -> None:
+        Working.__init__(self, order, since, sequence)
+        self.plain, self.limit, self.net = False, None, order.intent.limit_price
+        self.legs = [Working(leg, since, sequence) for leg in leg_orders(order)]
+
+    @property
+    def ratios(self) -> list[int]:
+        """How many contracts of each leg there are in one package."""
+        return [leg.ratio for leg in self.order.intent.legs]
+
+    def came(self, filled: Decimal, executions: int) -> None:
+        """Take note how far it had come before, and its legs with it."""
+        Working.came(self, filled, executions)
+        for leg, ratio in zip(self.legs, self.ratios, strict=True):
+            leg.came(filled * ratio, executions)
+
+
+def at_work(order: Order, since: datetime, sequence: int) -> Working:
+    """An order in the form in which it is worked."""
+    return Package(order, since, sequence) if order.intent.legs else Working(order, since, sequence)
+
+
+def leg_orders(order: Order) -> Iterator[Order]:
+    """The orders of the legs of a package: market orders, since only the package has a price."""
+    for number, leg in enumerate(order.intent.legs, 1):
+        wish = Intent(leg.instrument, leg.side, leg.ratio * order.intent.quantity, reason=f"leg of {order.client_id}")
+        yield replace(order, client_id=leg_id(order.client_id, number), intent=wish, parent=order.client_id)
+
+
+def leg_id(client_id: str, number: int) -> str:
+    """The client id of a leg of a package, counted from one."""
+    return f"{client_id}/leg{number}"
+
+
+def package_of(client_id: str) -> str:
+    """The client id of the package that a leg belongs to; empty when it is none."""
+    name, _, number = client_id.rpartition("/leg")
+    return name if number.isdecimal() else ""
 
 
 def exit_id(client_id: str, execution: int = 1) -> str:

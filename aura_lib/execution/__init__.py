@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aura_lib.execution.accounts import Terms, account_terms, accounts, find_terms, open_account, paper_account
 from aura_lib.execution.asking import ask_for_money
+from aura_lib.execution.capital import give_capital
 from aura_lib.execution.preview import Preview, preview
 from aura_lib.execution.propose import Proposal, propose
 from aura_lib.execution.service import DeskProcess, advance, wait_until
@@ -22,6 +23,7 @@ __all__ = [
     "ask_for_money",
     "cancel",
     "find_terms",
+    "give_capital",
     "halt",
     "open_account",
     "open_shadow",

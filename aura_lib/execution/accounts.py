@@ -68,6 +68,15 @@ class Terms:
 
         return NAMES[self.account_class]
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Names of the environment variables that lead it to another address than its broker's: a rehearsal."""
+        if self.simulated:
+            return ()
+        from aura_lib.execution.brokers.alpaca.keys import URLS
+
+        return URLS[self.account_class]
+
 
 def open_account(ledger: Ledger, terms: Terms) -> Terms:
     """Open an account, or return the terms it was opened with. Other terms for an open account are refused."""

@@ -18,6 +18,8 @@ CHANGEABLE = ("quantity", "limit_price", "stop_price")
 def cancel(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     """An order shall be cancelled. One that is closed, unknown, or to be cancelled already is refused."""
     order = _known(view, str(request.body["client_id"]), "cancel")
+    if order.client_id in view.packages.get(order.parent, {}).values():
+        raise InputError(f"cannot cancel {order.client_id}: it is a leg of {order.parent}, cancel that")
     if order.client_id in view.cancelling:
         raise InputError(f"cannot cancel {order.client_id}: that was asked for before, and its end is awaited")
     return [Line("cancel.asked", request.body, request.key)]
@@ -29,6 +31,8 @@ def change(view: AccountView, terms: Terms, request: Request) -> list[Line]:
     `quantity` is the whole of the wish, filled or not. Refused while the outcome of the old one is not known.
     """
     old = _known(view, str(request.body["client_id"]), "replace")
+    if old.client_id in view.packages.get(old.parent, {}).values():
+        raise InputError(f"cannot replace {old.client_id}: it is a leg of {old.parent}, replace that")
     if old.status in UNSETTLED or old.status is OrderStatus.APPROVED:
         raise InputError(f"cannot replace {old.client_id}: it is {old.status.value}, wait until the broker has told")
     if old.client_id in view.cancelling or view.stopping:

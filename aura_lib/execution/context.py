@@ -8,7 +8,18 @@ from decimal import Decimal
 from functools import cache
 from itertools import takewhile
 
-from aura_lib.core import Calendar, DataError, InputError, Order, OrderType, utc
+from aura_lib.core import (
+    Booking,
+    BookingKind,
+    Calendar,
+    DataError,
+    Fill,
+    InputError,
+    Order,
+    OrderType,
+    Transfer,
+    utc,
+)
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.limits import Rulebook
@@ -17,6 +28,8 @@ from aura_lib.risk.pretrade import Context, TradeLimits, Trading, Use, usage
 
 PAIRS = frozenset({OrderType.BRACKET, OrderType.OCO})
 MINUTE = 60.0
+LATE = timedelta(days=7)  # that an entry may be written after its time
+ZERO = Decimal(0)
 
 
 def context(
@@ -91,10 +104,32 @@ def _start(
 
 
 def _worth(view: AccountView, feed: Feed, book: str | None, at: datetime) -> Decimal | None:
+    """What it was worth at a moment, with what came and went since: money paid in or out is no gain or loss."""
     try:
-        return view.account(book, at).equity(feed.prices(at))
+        return view.account(book, at).equity(feed.prices(at)) + _came(view, book, at)
     except DataError:
         return None
+
+
+def _came(view: AccountView, book: str | None, since: datetime) -> Decimal:
+    """Money and units that came since a moment, less what went, in the account's currency; units at what they cost."""
+    total = ZERO
+    for event in reversed(view.events):
+        if isinstance(event, Fill):
+            if event.time < since - LATE:
+                break
+        elif event.time > since and event.currency == view.currency:
+            total += _moved(event, book)
+    return total
+
+
+def _moved(event: Booking | Transfer, book: str | None) -> Decimal:
+    multiplier = event.instrument.multiplier if event.instrument else ZERO
+    value = event.cash + event.quantity * (event.price or ZERO) * multiplier
+    if isinstance(event, Transfer):
+        return value * ((event.target == book) - (event.source == book))
+    brought = event.kind in (BookingKind.DEPOSIT, BookingKind.IMPORT) and book in (None, event.book)
+    return value if brought else ZERO
 
 
 def _legs(view: AccountView) -> frozenset[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from aura_lib.core import InputError, Instrument, Intent, OrderType, Side, TimeInForce
 
@@ -37,7 +38,8 @@ def intent_of(
     if symbol not in instruments:
         raise InputError(f"{symbol} is not traded on this account's prices")
     instrument, kind = instruments[symbol], OrderType(fields.get("type", "market"))
-    given = {name: number(LABELS[name], fields[name]) for name in FIELDS[kind] if fields.get(name, "").strip()}
+    words = [name for name in FIELDS[kind] if fields.get(name, "").strip()]
+    given: dict[str, Any] = {name: number(LABELS[name], fields[name]) for name in words}
     return Intent(
         instrument,
         Side(fields.get("side", "buy")),
@@ -78,6 +80,28 @@ def number(label: str, text: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise InputError(f"{label} must be above zero, not {text.strip()}")
     return value
+
+
+def targets(texts: Iterable[str]) -> dict[str, float]:
+    """Symbol → weight, of texts such as AAPL=0.3 or AAPL=30%; each symbol once."""
+    found: dict[str, float] = {}
+    for text in texts:
+        symbol, equals, weight = text.rpartition("=")
+        if not equals or not symbol.strip():
+            raise InputError(f"expected SYMBOL=WEIGHT such as AAPL=0.3 or AAPL=30%, not {text!r}")
+        name = symbol.strip().upper()
+        if name in found:
+            raise InputError(f"{name} has two targets")
+        found[name] = _weight(name, weight.strip())
+    return found
+
+
+def _weight(symbol: str, text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        raise InputError(f"{symbol}={text}: a weight is a number such as 0.3 or 30%") from None
+    return value / 100 if text.endswith("%") else value
 
 
 def told(intent: Intent) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aura_lib.access import may, trading, verify
 from aura_lib.core import (
     Basket,
+    Calendar,
     DataError,
     Decision,
     InputError,
@@ -19,19 +21,23 @@ from aura_lib.core import (
     Order,
     PermissionDenied,
     Promotion,
+    Settings,
     decode,
+    iso,
 )
 from aura_lib.core.portfolio import pairs
+from aura_lib.execution import acts
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.context import context
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.limits import Rulebook
-from aura_lib.ledger import SYSTEM, AccountView, Ledger, Received
+from aura_lib.ledger import SYSTEM, AccountView, Ledger, Received, Token
 from aura_lib.risk import pretrade
 
 if TYPE_CHECKING:
     from aura_lib.execution.desk.seat import Seat
 
+Refused = tuple[str, str, str]  # rule, value, limit
 TICKET = "ticket:"  # what the origin of people's own orders begins with
 SLICE = "slice:"  # and that of the children of an order that somebody wants sent in slices
 
@@ -42,8 +48,8 @@ def refuse(basket: Basket, rule: str, value: str, limit: str = "") -> list[Decis
 
 
 def judge(received: Received, seat: Seat) -> list[Decision]:
-    """Kill switch, permission, promotion, the checks before a trade, what the broker can take: the first no decides."""
-    basket, terms, view = received.basket, seat.terms, seat.standing
+    """Kill switch, permission, promotion, session, the checks before a trade, the broker's: the first no decides."""
+    basket, view = received.basket, seat.standing
     seat.look(now=True)
     if halted := seat.halted(basket.book):
         return refuse(basket, "halted", halted)
@@ -54,11 +60,36 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
     if person := user(basket.origin):
         if why := denied(seat, person):
             return refuse(basket, "permission", why)
-    elif not _promoted(seat, received.token.binding):
-        return refuse(basket, "promotion", received.token.binding[:12], f"a promotion to {terms.account_class.value}")
+    elif refused := _not_meant(received.token, seat) or _too_late(basket, seat):
+        return refuse(basket, *refused)
     if basket.book not in view.cash:
         return refuse(basket, "book", basket.book, f"an open book of {view.name}")
     return weighed(basket, seat)
+
+
+def _not_meant(token: Token, seat: Seat) -> Refused | None:
+    """What a job lacks to trade here: the promotion, and at a real broker every other act, asked again."""
+    terms = seat.terms
+    if not _promoted(seat, token.binding):
+        return "promotion", token.binding[:12], f"a promotion to {terms.account_class.value}"
+    if terms.simulated:
+        return None
+    run = seat.ledger.journal.find(SYSTEM, run_key(token.run))
+    absent = acts.of_run(run.body if run else None, terms, replace(Settings.load(), home=seat.home or Path()))
+    return (*absent[0], terms.name) if absent else None
+
+
+def run_key(run: str) -> str:
+    """Under what key the runner writes a run into the journal when it begins."""
+    return f"run:{run}"
+
+
+def _too_late(basket: Basket, seat: Seat) -> Refused | None:
+    """What a job decided at a close is for the session after it, and for none later."""
+    if seat.terms.simulated:
+        return None
+    closes, now = Calendar.of(seat.terms.calendar).next_close(basket.slot), seat.clock.now()
+    return ("too_late", f"it is {iso(now)}", f"before {iso(closes)}, when its session ended") if now >= closes else None
 
 
 def weighed(basket: Basket, seat: Seat) -> list[Decision]:
@@ -109,7 +140,8 @@ def checked(
 
 def _needed(known: pretrade.Context, intents: Sequence[Intent]) -> Mapping[str, pretrade.Price]:
     """The prices that a verdict can ask for: of a market of thousands only what is wished, held or on its way."""
-    instruments = [i.instrument for i in intents] + [o.intent.instrument for o in known.orders]
+    wished = [*intents, *(o.intent for o in known.orders)]
+    instruments = [instrument for intent in wished for instrument, _ in intent.traded]
     for account in (known.account, known.book):
         instruments += [p.instrument for p in account.positions.values()]
     names = {i.symbol for i in instruments} | {i.underlying or "" for i in instruments}
@@ -133,7 +165,8 @@ def objection(order: Order, seat: Seat) -> str:
             seat.view, seat.terms, seat.feed, limits, book=order.book, origin=origin, now=now,
             buying_power=seat.buying_power,
         )  # fmt: skip
-        orders, recent = ([o for o in some if o.client_id != old.client_id] for some in (known.orders, known.recent))
+        gone = {old.client_id, *seat.view.packages.get(old.client_id, {}).values()}
+        orders, recent = ([o for o in some if o.client_id not in gone] for some in (known.orders, known.recent))
         decision = pretrade.check([order.intent], replace(known, orders=orders, recent=recent), limits)[0]
     except DataError as error:
         return str(error)

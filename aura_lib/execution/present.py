@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from aura_lib.core import Bars, Instrument, Mode, Settings
+from aura_lib.core import Bars, Instrument, Mode, Order, OrderStatus, Settings, Side
 from aura_lib.execution.accounts import Terms, account_terms
 from aura_lib.execution.connect import feed_of
 from aura_lib.execution.feed import Feed
@@ -46,6 +46,19 @@ class Present:
     def instruments(self) -> Mapping[str, Instrument]:
         """Symbol → instrument, of all that the account's prices know."""
         return self.feed.bars.instruments
+
+    def reserved(self, book: str | None = None) -> Decimal:
+        """What the open buys of a book (or of all) may still take, at their limit or the last price."""
+        return sum((self._takes(order) for order in self.view.live_orders(book)), Decimal(0))
+
+    def buying_power(self, book: str) -> Decimal:
+        """The cash of a book, less what its open buys may take."""
+        return self.view.account(book, self.as_of).cash - self.reserved(book)
+
+    def _takes(self, order: Order) -> Decimal:
+        price = order.intent.limit_price or self.prices.get(order.intent.symbol) or Decimal(0)
+        buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
+        return order.remaining * price * order.intent.instrument.multiplier if buys else Decimal(0)
 
     @property
     def practice(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aura_lib.core import InputError, iso
-from aura_lib.execution import asked, money, protection, slicing
+from aura_lib.execution import asked, capital, money, protection, slicing
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.lines import Handler, Line
 from aura_lib.execution.reconcile.mending import mend
@@ -39,11 +39,13 @@ def answer(view: AccountView, terms: Terms, request: Request, now: datetime) -> 
 
 def refused(request: Request, why: str) -> Line:
     """The entry that says that a request is not met, and why."""
-    return Line("request.refused", {"request": request.n, "key": request.key, "why": why}, request.key)
+    told = {"kind": request.kind, "who": str(request.body.get("who") or "")}
+    return Line("request.refused", {"request": request.n, "key": request.key, "why": why, **told}, request.key)
 
 
 OF_SHADOWS = frozenset({"cancel", "halt", "replace"})  # all that a shadow has are baskets
 HANDLERS: dict[str, Handler] = {
+    "allocate": capital.allocate,
     "booking": money.booking,
     "cash": money.cash,
     "cancel": asked.cancel,

@@ -11,14 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from aura_lib.core import Broker, BrokerUnavailable, Clock, LedgerError, Listener, Settings, SimulatedClock, utc
-from aura_lib.ledger import Lease, LeaseLost, Ledger
+from aura_lib.ledger import Lease, LeaseLost, Ledger, Watch
 
 if TYPE_CHECKING:
     from aura_lib.execution.accounts import Terms
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
-IDLE_SECONDS = 0.01  # between two looks, where the database does not tell that something was written
-GLANCE_SECONDS = (0.0005, 0.003)  # between two glances at whether something was written: at first, and after a while
 LOOK_SECONDS = 0.1  # after which a desk looks around although nothing was written
 PAUSE_SECONDS = 1.0  # before a desk starts again whose ledger could not be written
 PATIENCE = 60.0  # seconds a command waits for a desk before it says that there is none
@@ -74,8 +72,8 @@ def _work(settings: Settings, ledger: Ledger, account: str, lease: Lease, going:
     try:
         desk = Desk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
-        with _listening(desk, broker):
-            _rounds(ledger, desk, going)
+        with closing(ledger.watch()) as watch, _listening(desk, broker, watch):
+            _rounds(watch, desk, going)
     finally:
         broker.close()
 
@@ -99,38 +97,38 @@ def _look_on(
     try:
         desk = ShadowDesk(ledger, terms, lease, broker, feed, clock, Vault(settings.home).public_key, settings.home)
         desk.start()
-        _rounds(ledger, desk, going)
+        with closing(ledger.watch()) as watch:
+            _rounds(watch, desk, going)
     finally:
         broker.close()
 
 
-def _rounds(ledger: Ledger, desk: Desk | ShadowDesk, going: Callable[[], bool]) -> None:
+def _rounds(watch: Watch, desk: Desk | ShadowDesk, going: Callable[[], bool]) -> None:
     while going():
-        before = ledger.stamp()
+        before = watch.stamp()
         if not desk.cycle():
-            rest(ledger, desk, before)
+            rest(watch, desk, before)
 
 
-def rest(ledger: Ledger, desk: Desk | ShadowDesk, before: int | None) -> None:
+def rest(watch: Watch, desk: Desk | ShadowDesk, before: int) -> None:
     """Wait until somebody writes to the ledger, or the broker's stream tells of something, but not for long."""
-    if before is None:
-        desk.woken.wait(IDLE_SECONDS)
-        return
-    until, (pause, longest) = time.monotonic() + LOOK_SECONDS, GLANCE_SECONDS
-    while ledger.stamp() == before and time.monotonic() < until:
-        if desk.woken.wait(pause):
-            return
-        pause = min(pause * 1.05, longest)
+    if not desk.woken.is_set():
+        watch.wait(before, LOOK_SECONDS)
 
 
 @contextmanager
-def _listening(desk: Desk, broker: Broker) -> Iterator[None]:
+def _listening(desk: Desk, broker: Broker, watch: Watch) -> Iterator[None]:
     """While it lasts, the broker's stream wakes the desk, where there is one."""
     if not isinstance(broker, Listener):
         yield
         return
     stopped = threading.Event()
-    thread = threading.Thread(target=broker.listen, args=(desk.woken.set, stopped), name="broker-stream", daemon=True)
+
+    def wake() -> None:
+        desk.woken.set()
+        watch.wake()
+
+    thread = threading.Thread(target=broker.listen, args=(wake, stopped), name="broker-stream", daemon=True)
     thread.start()
     try:
         yield

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from aura_lib.access import Vault, verify
@@ -24,17 +25,22 @@ SUFFIX = ".anchor.json"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What stood at the end of each chain at a moment: chain → (number, hash) of its last entry; Ed25519-signed."""
+    """What stood at the end of each chain at a moment: chain → (number, hash) of its last entry; Ed25519-signed.
+
+    `previous` is the signature of the anchor before: one that was taken out of the middle is missed.
+    """
 
     time: datetime
     heads: Mapping[str, tuple[int, str]]
     public_key: str
     signature: str = ""
+    previous: str = ""
 
     def message(self) -> bytes:
         """What is signed: everything but the signature."""
         heads = {chain: [n, own] for chain, (n, own) in self.heads.items()}
-        return canonical([iso(self.time), heads, self.public_key]).encode()
+        told = [iso(self.time), heads, self.public_key]
+        return canonical([*told, self.previous] if self.previous else told).encode()
 
 
 def folder_of(settings: Settings) -> Path:
@@ -56,9 +62,9 @@ def write(ledger: Ledger, settings: Settings, folder: Path | None = None) -> Pat
     if kept and {chain: tuple(top) for chain, top in list(kept.values())[-1].heads.items()} == heads:
         return list(kept)[-1]
     vault = Vault(settings.home)
-    anchor = Anchor(datetime.now(UTC), heads, vault.public_key)
-    signed = Anchor(anchor.time, heads, anchor.public_key, vault.sign(anchor.message()))
-    return _keep(signed, where)
+    before = list(kept.values())[-1].signature if kept else ""
+    anchor = Anchor(datetime.now(UTC), heads, vault.public_key, previous=before)
+    return _keep(replace(anchor, signature=vault.sign(anchor.message())), where)
 
 
 def _keep(anchor: Anchor, folder: Path) -> Path:
@@ -89,20 +95,36 @@ def read(folder: Path) -> dict[Path, Anchor]:
     return found
 
 
-def contradiction(ledger: Ledger, settings: Settings, folder: Path | None = None) -> str:
-    """How the ledger differs from what was anchored; empty when it does not, or when nothing was."""
+def contradiction(ledger: Ledger, settings: Settings, folder: Path | None = None, *, keys: Collection[str] = ()) -> str:
+    """How the ledger differs from what was anchored; empty when it does not, or when nothing was.
+
+    `keys` are public keys (hex) to be trusted besides this vault's own: one that was replaced since, or, on a host
+    without the vault, the one that signed.
+    """
     kept = read(folder or folder_of(settings))
     if not kept:
         return ""
     vault = Vault(settings.home)
-    ours = vault.public_key if vault.exists else ""
-    checks = (_problem(ledger, file.name, anchor, ours) for file, anchor in kept.items())
-    return next((problem for problem in checks if problem), "")
+    trusted = {*keys, *([vault.public_key] if vault.exists else [])}
+    checks = (_problem(ledger, file.name, anchor, trusted) for file, anchor in kept.items())
+    return next((problem for problem in checks if problem), "") or _gap(kept)
 
 
-def _problem(ledger: Ledger, name: str, anchor: Anchor, ours: str) -> str:
-    if anchor.public_key != ours:
-        return f"{name} was signed with another key than this vault's: restore the vault, or remove what is not yours"
+def _gap(kept: Mapping[Path, Anchor]) -> str:
+    """Where an anchor does not follow the one that is kept before it; empty when each does, or says of none."""
+    for (before, old), (file, anchor) in pairwise(kept.items()):
+        if anchor.previous and anchor.previous != old.signature:
+            return f"{file.name} does not follow {before.name}: an anchor between them was taken away"
+    return ""
+
+
+def _problem(ledger: Ledger, name: str, anchor: Anchor, trusted: Collection[str]) -> str:
+    if anchor.public_key not in trusted:
+        return (
+            f"{name} was signed with another key than this vault's ({anchor.public_key[:16]}…): restore the vault; or "
+            "where that key was yours, verify with --key and its public key, and move its anchors to a folder of "
+            "their own"
+        )
     if not verify(anchor.public_key, anchor.message(), anchor.signature):
         return f"{name}: its signature does not fit, it was changed after it was written"
     for chain, (n, own) in anchor.heads.items():

@@ -21,12 +21,17 @@ CONTEXT, TOKEN = "AURA_RUN_CONTEXT", "AURA_RUN_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """A request to replay slots instead of researching: what parity compares the recorded runs with."""
+    """A request to replay slots instead of researching: what parity compares the recorded runs with.
+
+    With `accounts`, the book as it was recorded at each slot, every slot is decided anew on that one, and nothing is
+    filled: how a real market filled is not for a replay to say.
+    """
 
     slots: tuple[datetime, ...]
     capital: Decimal
     costs: Costs
     limits: Limits
+    accounts: tuple[Account, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

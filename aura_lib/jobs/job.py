@@ -19,7 +19,9 @@ _CHOICES = {"on_missed": ("skip", "all", "once_within: <duration>"), "on_overlap
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scheduled job. `timeout` is in seconds; `capital` is the opening cash of its book on a paper account.
+    """One scheduled job. `timeout` is in seconds, `capital` is the opening cash of its book.
+
+    At a real broker the capital is taken from what no book has there.
 
     `schedule` may repeat what the notebook says, never change it. `on_missed` says what the scheduler does with slots
     that passed while nothing ran: `skip`, `all`, or `once_within: 2h`; `on_overlap` with one that comes while the run

@@ -18,6 +18,11 @@ def recorded(ledger: Ledger, job: Job, settings: Settings | None = None) -> Back
     terms, view = account_terms(ledger, job.account), ledger.account(job.account)
     verdicts = [v for v in view.verdicts.values() if v.basket.origin == job.name]
     clock = ledger.control.clock(job.account)
+    if not terms.simulated:
+        raise InputError(
+            f"job {job.name} trades at {terms.broker}, where fills come at the market's own times: `aura account "
+            f"statement {job.account}` shows what became of its book"
+        )
     if not verdicts or clock is None or clock[1] is None:
         raise InputError(f"job {job.name} has not run yet: `aura job run {job.name}`")
     fills = tuple(f for f in view.fills if f.book == job.book)

@@ -8,8 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from aura_lib.core import Account, Calendar, DataError, Decision, Intent, Schedule, decode, iso, utc
-from aura_lib.execution import Terms, find_terms
+from aura_lib.access import who
+from aura_lib.core import Account, Calendar, DataError, Decision, Intent, Schedule, WallClock, decode, iso, utc
+from aura_lib.execution import Terms, acts, capital, find_terms
 from aura_lib.execution.accounts import SAMPLE
 from aura_lib.execution.feed import Feed
 from aura_lib.execution.shadow import view_of
@@ -47,7 +48,8 @@ class Previewed:
     """What a job would propose for a slot, and what its desk would say.
 
     `not_promoted` is why the desk would refuse all of it for lack of a promotion; empty when it stands promoted.
-    `notes` say what else stands between this preview and a run.
+    `missing` are the other acts without which nothing trades on this account, `notes` what else stands between this
+    preview and a run.
     """
 
     job: str
@@ -57,6 +59,7 @@ class Previewed:
     legs: tuple[Leg, ...]
     not_promoted: str
     notes: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def approved(self) -> tuple[Leg, ...]:
@@ -102,7 +105,9 @@ def preview(runner: Runner, job: Job, at: str | None = None, *, on_cell: OnCell 
     legs = tuple(_leg(i, d, asked, equity) for i, d in zip(intents, decisions, strict=True))
     candidate = Candidate(relative(job.notebook, runner.root), bound)
     reason = objection(runner.ledger, runner.settings, candidate, terms.account_class)
-    return Previewed(job.name, slot, book, equity, legs, reason, tuple(_notes(runner, job, slot, view, passed)))
+    absent = tuple(one.why for one in acts.missing(job.mode, terms, who(), runner.settings))
+    notes = (*_notes(runner, job, slot, view, passed), *_at_broker(terms, job, slot, view))
+    return Previewed(job.name, slot, book, equity, legs, reason, notes, absent)
 
 
 def _feed(runner: Runner, terms: Terms) -> Feed:
@@ -162,6 +167,20 @@ def _notes(runner: Runner, job: Job, slot: datetime, view: AccountView, passed: 
         yield f"the desk would refuse everything: {halted}"
     if view.drift:
         yield f"the desk would refuse everything: ledger and broker differ, {view.drift}"
+
+
+def _at_broker(terms: Terms, job: Job, slot: datetime, view: AccountView) -> Iterator[str]:
+    """What a real broker adds: when the orders would trade, whether it is too late for them, and the money."""
+    if terms.simulated:
+        return
+    calendar, now = Calendar.of(terms.calendar), WallClock().now()
+    ends = calendar.next_close(slot)
+    if now >= ends:
+        yield f"its orders would be refused: the session that they were for ended at {iso(ends)}"
+    else:
+        yield f"at {terms.broker} its orders would trade until {iso(ends)}, from the next open on when it is closed"
+    if job.book not in view.cash and (why := capital.short(view, terms, job.book, job.capital)):
+        yield why
 
 
 def rows(found: Previewed) -> list[Mapping[str, object]]:

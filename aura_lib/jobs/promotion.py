@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aura_lib.access import Vault, who
+from aura_lib.access import Action, Vault, may, who
 from aura_lib.core import Evidence, InputError, Mode, NotPromoted, Promotion, Settings, encode
 from aura_lib.execution.gate import promoted
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.notebook import Bound
-from aura_lib.ledger import SYSTEM, Ledger
+from aura_lib.ledger import ALL, SYSTEM, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ def promote(
     """Promote a notebook, as it is now, to a class of account.
 
     Raises NotPromoted when no evidence was recorded for exactly these code cells, parameters and sources,
-    saying which of them differ from what was tested.
+    saying which of them differ from what was tested, and PermissionDenied when whoever asks may not promote to live:
+    that is for every live account, so it needs the right on all.
     """
-    account_class = _class(to)
+    account_class, person = _class(to), who()
     now = candidate(path, parameters, root)
     evidence = next((e for e in reversed(ledger.evidence()) if e.binding.id == now.bound.binding.id), None)
     if evidence is None:
@@ -53,8 +54,10 @@ def promote(
     vault = Vault(settings.home)
     if promoted(ledger, evidence.binding.id, account_class, vault.public_key):
         return next(p for p in promotions(ledger) if (p.binding, p.account_class) == (evidence.binding, account_class))
+    if account_class is Mode.LIVE:
+        may(settings.home, person, Action.PROMOTE, account_class, ALL)
     promotion = Promotion(
-        evidence.binding, account_class, now.path, evidence.run, who(), datetime.now(UTC), vault.public_key
+        evidence.binding, account_class, now.path, evidence.run, person, datetime.now(UTC), vault.public_key
     )
     promotion = replace(promotion, signature=vault.sign(promotion.message()))
     ledger.journal.append(SYSTEM, "promotion", encode(promotion))
@@ -73,7 +76,7 @@ def _objections(evidence: Evidence, account_class: Mode, root: Path) -> str:
 
     if why := objections(evidence, account_class, Policy.load(root=root)):
         return f"{'; '.join(why).rstrip('.')} (evidence of run {evidence.run}, `aura evidence`)"
-    return "jobs trade on simulated accounts only in this version" if account_class is Mode.LIVE else ""
+    return ""
 
 
 def promotions(ledger: Ledger) -> list[Promotion]:
@@ -95,7 +98,8 @@ def objection(ledger: Ledger, settings: Settings, now: Candidate, account_class:
     if vault.exists and promoted(ledger, now.bound.binding.id, account_class, vault.public_key):
         return ""
     tested = any(e.binding.id == now.bound.binding.id for e in ledger.evidence())
-    return "it was tested but never promoted: run `aura promote`" if tested else why_not(ledger, now)
+    todo = f"it was tested but never promoted to {account_class.value}: run `aura promote`"
+    return todo if tested else why_not(ledger, now)
 
 
 def why_not(ledger: Ledger, now: Candidate) -> str:

@@ -8,8 +8,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
+from aura_lib.access import who
 from aura_lib.core import Calendar, InputError, Run, RunFailed, RunStatus, Schedule, iso, utc
-from aura_lib.execution import DeskProcess, account_terms, advance, paper_account
+from aura_lib.execution import DeskProcess, account_terms, advance, find_terms, give_capital, paper_account
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.job import Job
 from aura_lib.jobs.runner import Runner, check_schedule
@@ -51,6 +52,12 @@ def replay(
     Raises RunFailed at the first slot that fails: what follows it would decide on other holdings.
     """
     slots = slots_of(runner, job, start, end)
+    if (known := find_terms(runner.ledger, job.account)) is not None and not known.simulated:
+        raise InputError(
+            f"account {job.account} is at {known.broker}, where the past cannot be traded. `aura job run {job.name}` "
+            "without dates runs the slot that is due now; slots are replayed on a simulated account, and "
+            f"`aura rehearse {job.name}` shows how the job fares at a broker that misbehaves"
+        )
     terms = paper_account(runner.ledger, job.account, source_of(runner, job))
     if terms.clock != "replay":
         raise InputError(
@@ -79,16 +86,15 @@ def source_of(runner: Runner, job: Job) -> str:
 
 
 def fund(runner: Runner, job: Job) -> None:
-    """Ask the desk to open the job's book with its capital; asking again changes nothing. A shadow has none."""
+    """Ask the desk of a simulated account for the capital of the job's book, once; a shadow has none."""
     if account_terms(runner.ledger, job.account).shadow_of:
         return
-    key = f"cash:{job.account}:{job.book}:opening"
-    body = {"book": job.book, "amount": job.capital, "why": f"opening capital of job {job.name}"}
-    runner.ledger.inbox.ask(job.account, "cash", body, key)
+    reason = f"opening capital of job {job.name}"
+    give_capital(runner.ledger, job.account, job.book, job.capital, who=who(), reason=reason)
 
 
 def run_slot(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None) -> Run:
-    """One slot: the account's clock moves to it, what is due happens, then the notebook runs.
+    """One slot: on a simulated account the clock moves to it and what is due happens; then the notebook runs.
 
     Raises InputError when the clock has passed the slot, RunFailed when the last attempt failed.
     """
@@ -96,8 +102,9 @@ def run_slot(runner: Runner, job: Job, slot: datetime, desk: DeskProcess | None)
         done = _done(runner, job, slot)
         if done is not None:
             return done
-        _not_past(runner, job, slot)
-        advance(runner.ledger, job.account, slot, desk)
+        if account_terms(runner.ledger, job.account).simulated:
+            _not_past(runner, job, slot)
+            advance(runner.ledger, job.account, slot, desk)
         try:
             run = runner.slot(job, slot)
         except RunFailed:

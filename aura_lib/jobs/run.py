@@ -157,16 +157,34 @@ def _rehearse(
 ) -> Replay:
     from aura_lib import backtest
 
-    account = Account(context.book, asked.capital, mandate.currency)
-    replay = backtest.replay(
-        decide, bars, mandate, params=params, slots=asked.slots, costs=asked.costs, limits=asked.limits, account=account
-    )
+    if asked.accounts:
+        replay = _again(decide, bars, mandate, params, asked)
+    else:
+        account = Account(context.book, asked.capital, mandate.currency)
+        replay = backtest.replay(
+            decide, bars, mandate, params=params, slots=asked.slots, costs=asked.costs, limits=asked.limits,
+            account=account,
+        )  # fmt: skip
     slots = [
         {"slot": iso(s.slot), "intents": [encode(i) for i in s.intents], "decisions": [encode(d) for d in s.decisions]}
         for s in replay.slots
     ]
     context.report({"slots": slots, "fills": [encode(f) for f in replay.fills], "snapshot": bars.snapshot})
     return replay
+
+
+def _again(decide: Decide, bars: Bars, mandate: Mandate, params: dict[str, Any], asked: Rehearsal) -> Replay:
+    """Every slot decided anew, by the road of a run, on the book as it was recorded there."""
+    from aura_lib import plan, risk
+    from aura_lib.backtest import Replay, SlotResult
+
+    slots = []
+    for slot, account in zip(asked.slots, asked.accounts, strict=True):
+        market = Market.at(bars, slot)
+        intents = plan.propose(decide, market, account, mandate, params, costs=asked.costs)
+        decisions = risk.check(intents, account, plan.prices_at(market), asked.limits)
+        slots.append(SlotResult(slot, tuple(intents), tuple(decisions)))
+    return Replay(tuple(slots), (), (), asked.accounts[0], asked.accounts[-1], asked.costs, asked.limits)
 
 
 # ---- paper and live ------------------------------------------------------------------------------------------------

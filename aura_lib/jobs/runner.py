@@ -20,12 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from aura_lib.access import who
 from aura_lib.core import (
     Evidence,
     Examination,
     InputError,
     Mode,
     NotPromoted,
+    PermissionDenied,
     Run,
     RunFailed,
     RunStatus,
@@ -36,7 +38,8 @@ from aura_lib.core import (
     iso,
     project_root,
 )
-from aura_lib.execution import account_terms
+from aura_lib.execution import account_terms, acts
+from aura_lib.execution.gate import run_key
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.context import Context, Preview, Rehearsal, read_results
 from aura_lib.jobs.execute import Execution, execute
@@ -125,7 +128,8 @@ class Runner:
     def slot(self, job: Job, slot: datetime, *, on_cell: OnCell | None = None) -> Run | None:
         """Run a job for one of its slots; None when the slot is done or a living run has it.
 
-        Raises NotPromoted before any kernel starts, RunFailed when the notebook does not reach its end.
+        Raises NotPromoted and PermissionDenied before any kernel starts, RunFailed when the notebook does not reach
+        its end.
         """
         data = job.notebook.read_bytes()
         given = {**job.parameters, "mode": job.mode.value, "as_of": iso(slot), "book": job.book}
@@ -139,10 +143,9 @@ class Runner:
         if before is not None:
             self._bury(before)
         run = self._begin(task, job=job.name, slot=claim.slot, attempt=claim.attempt, mode=job.mode)
-        terms = account_terms(self.ledger, job.account)
         try:
-            require(self.ledger, self.settings, Candidate(run.notebook, bound), terms.account_class)
-        except NotPromoted as error:
+            self._admit(job, Candidate(run.notebook, bound), run.who)
+        except (NotPromoted, PermissionDenied) as error:
             self._write(replace(run, status=RunStatus.REFUSED, ended=datetime.now(UTC), error=str(error)), claim)
             raise
         token = Token(run.id, job.name, claim.slot, job.account, job.book, bound.binding.id)
@@ -153,6 +156,13 @@ class Runner:
         finally:
             self.ledger.control.revoke(run.id)
         return self._finish(run, task, execution, context, claim)
+
+    def _admit(self, job: Job, candidate: Candidate, who: str) -> None:
+        """Raise NotPromoted or PermissionDenied where a job may not trade on its account."""
+        terms = account_terms(self.ledger, job.account)
+        if absent := acts.missing(job.mode, terms, who, self.settings):
+            raise PermissionDenied(f"job {job.name} may not trade: {'; '.join(one.why for one in absent)}")
+        require(self.ledger, self.settings, candidate, terms.account_class)
 
     def missed(self, job: Job, slot: datetime, why: str, at: datetime) -> Run | None:
         """Record that a slot passed and nobody ran it, and why; None when it was run or recorded meanwhile."""
@@ -215,9 +225,9 @@ class Runner:
         run = Run(
             task.run, job, slot, attempt, mode, relative(task.path, self.root), task.bound.binding, task.bound.resolved,
             RunStatus.RUNNING, datetime.now(UTC), ledger_seq=self.ledger.journal.last(), lock=self._lock(),
-            output=str(self._directory(task.run) / "output.ipynb"),
+            output=str(self._directory(task.run) / "output.ipynb"), who=who(),
         )  # fmt: skip
-        self._write(run)
+        self.ledger.journal.append(SYSTEM, "run", encode(run), key=run_key(run.id))
         return run
 
     def _lock(self) -> str:

@@ -1,11 +1,13 @@
-"""The scheduler: fires the slots of jobs by the wall clock, and follows their simulated accounts as bars become known.
+"""The scheduler: fires the slots of jobs by the wall clock, as soon as the bars they decide on are known.
 
 One round, one method a step:
 
+    _stand       accounts at a real broker get a desk that stands as long as the scheduler, and their books money
     _look        which slots of each job nobody has run yet: to run now, or missed by its policy and recorded
-    _refresh     newer bars from the source, when a session has closed that it does not know
-    _fire        the account's clock moves to the slot, the notebook runs
-    _follow      the account's clock moves to the last bar known: what was ordered fills
+    _simulate    a simulated account's clock moves to each slot, the notebook runs, then the clock moves to the last
+                 bar known: what was ordered fills
+    _trade       at a real broker the notebook runs, and the standing desk sends: orders that are made at a close wait
+                 there for the next open, and fill while nothing here is at work but the desk
 
 Nothing is remembered that is not in the ledger: killed, or put to sleep with its laptop, it goes on from there. A slot
 is claimed in the ledger, so that any number of schedulers fire it once. It never sleeps for long: a suspended machine
@@ -20,14 +22,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import TracebackType
 
-from aura_lib import data
+from aura_lib.access import who
 from aura_lib.core import (
     AuraError,
+    BrokerUnavailable,
     Calendar,
     Clock,
     InputError,
     NotPromoted,
+    PermissionDenied,
     RunFailed,
     RunStatus,
     Schedule,
@@ -35,17 +40,18 @@ from aura_lib.core import (
     iso,
     utc,
 )
-from aura_lib.data import store
-from aura_lib.execution import DeskProcess, Terms, account_terms, advance, find_terms
+from aura_lib.execution import DeskProcess, Terms, account_terms, advance, find_terms, give_capital
 from aura_lib.jobs import anchor
 from aura_lib.jobs import job as jobs
 from aura_lib.jobs import notebook as notebooks
 from aura_lib.jobs.due import GRACE, Policy, due
 from aura_lib.jobs.job import Job
+from aura_lib.jobs.known import Known
+from aura_lib.jobs.live import allowed, unheard
 from aura_lib.jobs.replay import fund, run_slot, source_of
 from aura_lib.jobs.retention import prune
 from aura_lib.jobs.runner import Runner, check_schedule
-from aura_lib.ledger import Slot
+from aura_lib.ledger import AccountView, Slot
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +59,7 @@ TICK = 1.0  # seconds between two looks at the clock
 ROUND = timedelta(seconds=60)  # between two rounds at most
 DAY = timedelta(days=1)  # between two anchors of the ledger and prunings of outputs
 AHEAD = timedelta(days=370)
+SOON = timedelta(seconds=5)  # between two rounds while a book at a real broker has no money, or a slot has to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,11 @@ class Planned:
 
 
 def check(runner: Runner, name: str) -> Terms:
-    """The terms of a job's account, if the scheduler can run the job; else InputError says what to do."""
+    """The terms of a job's account, if the scheduler can run the job.
+
+    Raises InputError for an account that it cannot serve, PermissionDenied and NotPromoted for a job that may not
+    trade there: everything that is missing, each with what to do.
+    """
     job = jobs.load(name, runner.root)
     terms = account_terms(runner.ledger, job.account)
     if terms.clock != "wall":
@@ -74,22 +85,21 @@ def check(runner: Runner, name: str) -> Terms:
             "replays past slots there. For the wall clock open another account (`aura account open NAME --clock wall "
             "--source SOURCE`) and name it in the job"
         )
-    if not terms.simulated:
-        raise InputError(
-            f"job {job.name} trades on account {job.account} at {terms.broker}: jobs trade on simulated accounts only "
-            "in this version; people trade there by tickets, and `aura rehearse` shows how the job would fare"
-        )
     source = source_of(runner, job)
     if source not in ("", terms.source):
         raise InputError(
             f"job {job.name} decides on the prices of {source}, its account {job.account} trades on those of "
             f"{terms.source}: open an account on the same source"
         )
+    allowed(runner, job, terms)
     return terms
 
 
 class Scheduler:
-    """Runs the slots of some jobs as they come. `clock` says what time it is."""
+    """Runs the slots of some jobs as they come. `clock` says what time it is.
+
+    As a context it ends the desks that it let stand; `serve` does so by itself.
+    """
 
     def __init__(
         self, runner: Runner, names: Sequence[str], *, clock: Clock | None = None, grace: timedelta = GRACE
@@ -102,16 +112,30 @@ class Scheduler:
         self._grace = grace
         self._busy: dict[str, tuple[datetime, datetime]] = {}
         self._waited: set[tuple[str, datetime]] = set()  # slots that a bar was waited for
-        self._ends: dict[tuple[str, str], datetime] = {}
+        self._held: dict[tuple[str, datetime], str] = {}  # slots that could not be run yet, and why
+        self._known = Known(runner.settings)
+        self._desks: dict[str, DeskProcess] = {}  # of accounts at a real broker: they stand
+        self._views: dict[str, AccountView] = {}  # and as they were last seen
         self._wake: datetime | None = None
         self._seen = self._clock.now()
         self._cared = self._seen - DAY
 
     def serve(self, going: Callable[[], bool], wait: Callable[[float], None] = time.sleep) -> None:
         """Work until told to stop."""
-        while going():
-            self.tick()
-            wait(TICK)
+        with self:
+            while going():
+                self.tick()
+                wait(TICK)
+
+    def __enter__(self) -> Scheduler:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for desk in self._desks.values():
+            desk.stop()
+        self._desks.clear()
 
     def tick(self) -> None:
         """Look at the clock: make a round when one is due, and when the clock has gone back."""
@@ -128,7 +152,14 @@ class Scheduler:
 
     def bars_to(self, job: Job) -> datetime:
         """The last bar that is known to a job's account."""
-        return self._end(account_terms(self._ledger, job.account))
+        return self._known.end(account_terms(self._ledger, job.account))
+
+    def desk_of(self, job: Job) -> str:
+        """Who is responsible for the desk of a job's account."""
+        if account_terms(self._ledger, job.account).simulated:
+            return "at each slot"
+        holder = self._ledger.control.holder(job.account)
+        return f"process {holder.rsplit(':', 2)[1]}, and this one after it" if holder else "kept here"
 
     # ---- one round -------------------------------------------------------------------------------------------------
     def round(self, now: datetime) -> datetime:
@@ -138,7 +169,7 @@ class Scheduler:
         for name in self._names:
             try:
                 planned = self._plan(name, now)
-                wake = min(wake, planned.next)
+                wake = min(wake, planned.next, self._stand(planned, now))
                 self._ledger.control.beat(f"scheduler:{planned.job.name}", note=f"next slot {iso(planned.next)}")
                 slots = self._look(planned, now)
                 waiting.setdefault(planned.job.account, []).extend((slot, planned.job) for slot in slots)
@@ -192,7 +223,7 @@ class Scheduler:
         left = [slot for slot in came if not self._settled(job, taken.get(iso(slot)), now)]
         found = due(left, Policy.of(job, self._grace), now, self._busy.get(job.name))
         for slot, why in found.missed:
-            self._miss(job, slot, self._no_bars(job, slot) or why, now)
+            self._miss(job, slot, self._in_the_way(job, slot) or why, now)
         return found.run
 
     def _settled(self, job: Job, taken: Slot | None, now: datetime) -> bool:
@@ -206,71 +237,102 @@ class Scheduler:
         return taken.status != RunStatus.FAILED or taken.attempt > job.retries
 
     def _miss(self, job: Job, slot: datetime, why: str, now: datetime) -> None:
+        self._held.pop((job.name, slot), None)
         if self._runner.missed(job, slot, why, now):
             log.warning("job %s missed its slot %s: %s", job.name, iso(slot), why)
 
     # ---- an account ------------------------------------------------------------------------------------------------
     def _serve_account(self, account: str, waiting: Sequence[tuple[datetime, Job]], now: datetime) -> None:
-        """Fire what waits, as far as there are bars, then follow the market with the account."""
+        """Fire what waits, as far as there are bars."""
         terms = account_terms(self._ledger, account)
-        end = self._refresh(terms, now)
+        end = self._known.refresh(terms, now)
         ready = [(slot, job) for slot, job in waiting if slot <= end]
         self._waited |= {(job.name, slot) for slot, job in waiting if slot > end}
+        if terms.simulated:
+            self._simulate(account, ready, end)
+        else:
+            self._trade(terms, ready, now)
+
+    def _simulate(self, account: str, ready: Sequence[tuple[datetime, Job]], end: datetime) -> None:
+        """Run what is ready in simulated time, then follow the market with the account."""
         clock = self._ledger.control.clock(account)
         if not ready and (clock is None or (clock[1] or clock[0]) >= end):
             return
         with DeskProcess(self._runner.settings, account) as desk:
             for slot, job in ready:
+                fund(self._runner, job)
                 self._fire(job, slot, desk)
             advance(self._ledger, account, end, desk)
 
-    def _fire(self, job: Job, slot: datetime, desk: DeskProcess) -> None:
+    def _fire(self, job: Job, slot: datetime, desk: DeskProcess | None) -> None:
         began = self._clock.now()
-        fund(self._runner, job)
         try:
             run = run_slot(self._runner, job, slot, desk)
             log.info("job %s ran its slot %s: %s", job.name, iso(slot), run.id)
         except InputError as error:  # waiting mends nothing: its account has gone on, or the notebook does not fit
             self._miss(job, slot, str(error), began)
-        except (RunFailed, NotPromoted) as error:  # recorded by the runner
+        except (RunFailed, NotPromoted, PermissionDenied) as error:  # recorded by the runner
             log.error("job %s, slot %s: %s", job.name, iso(slot), error)
         finally:
             self._busy[job.name] = (began, self._clock.now())
 
-    # ---- data ------------------------------------------------------------------------------------------------------
-    def _refresh(self, terms: Terms, now: datetime) -> datetime:
-        """Up to when bars are known, after asking the source if a session has closed that the store does not have."""
-        end, closed = self._end(terms), Calendar.of(terms.calendar).last_close(now)
-        if end < closed and not data.files.is_file(terms.source):  # a file is as new as it is
-            try:
-                data.fetch(terms.source, settings=self._runner.settings)
-            except AuraError as error:
-                log.warning("no newer bars from %s: %s", terms.source, error)
-            end = self._end(terms)
-        return min(end, closed)  # a bar of a session that is still open is not known
+    # ---- an account at a real broker -------------------------------------------------------------------------------
+    def _stand(self, planned: Planned, now: datetime) -> datetime:
+        """See to it that an account at a real broker has a desk, and the job's book its capital; when to look again.
 
-    def _end(self, terms: Terms) -> datetime:
-        """The last bar of an account's source; read again when the store has another snapshot, or the file changed."""
-        version = self._version(terms.source)
-        if not version or (terms.source, version) not in self._ends:
-            end = data.load(source=terms.source, calendar=terms.calendar, settings=self._runner.settings).end
-            version = version or self._version(terms.source)
-            self._ends[terms.source, version] = end
-        return self._ends[terms.source, version]
+        Another desk may be at work already (`aura up`, `aura desk`): one of them has the lease, the other waits.
+        """
+        job, later = planned.job, now + ROUND
+        if account_terms(self._ledger, job.account).simulated:
+            return later
+        if job.account not in self._desks:
+            desk = DeskProcess(self._runner.settings, job.account)
+            desk.start()
+            self._desks[job.account] = desk
+        waits = self._without_capital(job) or any(name == job.name for name, _ in self._held)
+        return now + SOON if waits else later
 
-    def _version(self, source: str) -> str:
-        """What changes when the bars of a source do; empty when the store has none yet."""
-        if data.files.is_file(source):
-            return str(Path(source).expanduser().stat().st_mtime_ns)
-        versions = store.at(self._runner.settings).versions(source, "1d")
-        return versions[-1].snapshot if versions else ""
+    def _without_capital(self, job: Job, slot: datetime | None = None) -> str:
+        """Why the book of a job at a real broker has no money yet; empty when it has."""
+        if job.book in self._view(job.account).cash:
+            return ""
+        try:
+            give_capital(
+                self._ledger, job.account, job.book, job.capital, who=who(), at=slot,
+                reason=f"opening capital of job {job.name}", desk=self._desks.get(job.account),
+            )  # fmt: skip
+        except (InputError, BrokerUnavailable) as error:
+            return str(error)
+        return ""
 
-    def _no_bars(self, job: Job, slot: datetime) -> str:
-        """The reason, if it is the data: no bar of the slot in all the time that it was waited for."""
+    def _view(self, account: str) -> AccountView:
+        view = self._views[account] = self._ledger.account(account, self._views.get(account))
+        return view
+
+    def _trade(self, terms: Terms, ready: Sequence[tuple[datetime, Job]], now: datetime) -> None:
+        """Run what is ready while its orders can still be sent; the desk that stands does the rest."""
+        calendar = Calendar.of(terms.calendar)
+        for slot, job in ready:
+            if now >= (ended := calendar.next_close(slot)):
+                self._miss(job, slot, f"the session that its orders were for ended at {iso(ended)}: none was made", now)
+            elif why := self._without_capital(job, slot) or unheard(self._view(terms.name), job.book, calendar, slot):
+                self._hold(job, slot, why)
+            else:
+                self._held.pop((job.name, slot), None)
+                self._fire(job, slot, self._desks.get(terms.name))
+
+    def _hold(self, job: Job, slot: datetime, why: str) -> None:
+        """Leave a slot for later: it is tried again, as long as it is on time."""
+        if self._held.get((job.name, slot)) != why:
+            log.warning("job %s waits with its slot %s: %s", job.name, iso(slot), why)
+        self._held[job.name, slot] = why
+
+    def _in_the_way(self, job: Job, slot: datetime) -> str:
+        """The reason, if it was waited for: no bar of the slot in all that time, or no money in its book."""
         if (job.name, slot) not in self._waited:
-            return ""
+            return self._held.get((job.name, slot), "")
         terms = account_terms(self._ledger, job.account)
-        end = self._end(terms)
+        end = self._known.end(terms)
         if end >= slot:
-            return ""
+            return self._held.get((job.name, slot), "")
         return f"DataError: {terms.source} has bars to {iso(end)} only, none of the slot, though it was waited for"

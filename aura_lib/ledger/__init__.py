@@ -8,8 +8,9 @@ from aura_lib.ledger.archive import Archive, Restored, backup, restore
 from aura_lib.ledger.control import ALL, Lease, LeaseLost, Slot, Token, surely_dead, this_process
 from aura_lib.ledger.inbox import Received, Request
 from aura_lib.ledger.journal import SYSTEM, Entry, Verification
-from aura_lib.ledger.ledger import Ledger
+from aura_lib.ledger.ledger import Ledger, News
 from aura_lib.ledger.views import AccountView, Verdict
+from aura_lib.ledger.watch import Watch
 
 __all__ = [
     "ALL",
@@ -21,6 +22,7 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Ledger",
+    "News",
     "Received",
     "Request",
     "Restored",
@@ -28,6 +30,7 @@ __all__ = [
     "Token",
     "Verdict",
     "Verification",
+    "Watch",
     "backup",
     "restore",
     "surely_dead",

@@ -175,9 +175,12 @@ class Control:
     def look(self, lease: Lease) -> dict[str, str]:
         """Before a send, of one moment: LeaseLost unless the lease is ours, and all that is halted (scope → why)."""
         with self._database.read() as connection:
-            self.hold(connection, lease)
-            rows = connection.execute(_HALTS).all()
-        return {row.scope: f"{row.scope} halted: {row.reason}" for row in rows}
+            return self.look_in(connection, lease)
+
+    def look_in(self, connection: sa.Connection, lease: Lease) -> dict[str, str]:
+        """`look`, within a transaction the caller has open."""
+        self.hold(connection, lease)
+        return {row.scope: f"{row.scope} halted: {row.reason}" for row in connection.execute(_HALTS)}
 
     def release(self, lease: Lease) -> None:
         """Give a lease back at once, if it is still ours."""
@@ -235,7 +238,12 @@ class Control:
     def clock(self, account: str) -> tuple[datetime, datetime | None] | None:
         """(target, done) of an account's simulated clock; None when it lives by the wall clock."""
         with self._database.read() as connection:
-            row = connection.execute(_CLOCK, {"account": account}).first()
+            return self.clock_in(connection, account)
+
+    @staticmethod
+    def clock_in(connection: sa.Connection, account: str) -> tuple[datetime, datetime | None] | None:
+        """`clock`, within a transaction the caller has open."""
+        row = connection.execute(_CLOCK, {"account": account}).first()
         return None if row is None else (utc(row.target), utc(row.done) if row.done else None)
 
     def clock_done(self, connection: sa.Connection, account: str, moment: datetime) -> None:
@@ -347,6 +355,11 @@ class Control:
         with self._database.write() as connection:
             self._journal.append_in(connection, SYSTEM, "halt" if halted else "resume", body)
             _put(connection, schema.switches, {"scope": scope}, {"halted": halted, "reason": reason})
+
+    def switches(self) -> dict[str, bool]:
+        """Every scope that was ever halted → whether it is."""
+        with self._database.read() as connection:
+            return {row.scope: row.halted for row in connection.execute(sa.select(schema.switches))}
 
     def halted(self, account: str, book: str = "") -> str:
         """Why an account is halted, itself, with ALL, or one book of it; empty when it is not."""

@@ -15,16 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from aura_lib.core import InputError, LedgerError
-from aura_lib.ledger import copies, migrations, schema
+from aura_lib.ledger import copies, frozen, migrations, schema
+from aura_lib.ledger.watch import CHANNEL, FileWatch, ServerWatch, Watch
 
 BUSY_SECONDS = 30  # to wait for another writer
 CONNECT_SECONDS = 10
+LOG_PAGES = 4_000  # of the log, after which a writer works it off itself; a desk at rest does so before (`watch`)
 WRITER = 0x61757261  # the advisory lock that a writer holds ("aura")
 POSTGRES = ("postgresql://", "postgres://")
 SESSION = f"-c lock_timeout={BUSY_SECONDS}s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning"
+FROZEN_SECONDS = 10  # for which a transaction may stand still before the server ends it: its client does not run
+_ALONE = sa.select(  # how a transaction that writes begins on PostgreSQL; who waits for one is told at its commit
+    sa.func.set_config("idle_in_transaction_session_timeout", f"{FROZEN_SECONDS}s", True),
+    sa.func.pg_advisory_xact_lock(WRITER),
+    sa.func.pg_notify(CHANNEL, ""),
+)
 
 
 class Database:
@@ -38,10 +46,11 @@ class Database:
             raise InputError(f"AURA_DATABASE_URL names no database that can be opened: {_why(error)}") from None
         self.shown = self._engine.url.render_as_string(hide_password=True)
         self._is_file = self._engine.dialect.name == "sqlite"
-        self._watch: sqlite3.Connection | None = None
         if self._is_file:
+            self._file = Path(str(self._engine.url.database))
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        level = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self._engine.execution_options(**level)
         with self._errors():
             self._create()
 
@@ -86,48 +95,38 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that only reads, all of it the same moment."""
-        level = {} if self._is_file else {"isolation_level": "REPEATABLE READ"}
-        with self._errors(), self._engine.connect().execution_options(**level) as connection:
+        with self._errors(), self._reading.connect() as connection:
+            if self._is_file:
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: all of it or nothing, one writer at a time."""
-        with (
-            self._errors(),
-            self._engine.connect().execution_options(aura_write=True) as connection,
-            connection.begin(),
-        ):
-            if not self._is_file:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER)))
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            if self._is_file:
+                frozen.begin(_driver(connection), self._file, BUSY_SECONDS)
+            else:
+                connection.execute(_ALONE)
             yield connection
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, DatabaseError) as error:
+        except (DatabaseError, sqlite3.Error) as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
-            told = str(error.orig).strip().splitlines()[0]
+            told = str(error.orig if isinstance(error, DatabaseError) else error).strip().splitlines()[0]
             why = f"the ledger at {self.shown} cannot be used: {told}. Nothing was written"
             raise LedgerError(why) from error
 
-    def stamp(self) -> int | None:
-        """A number that is another one after every commit, also of other processes; None where nobody tells cheaply.
-
-        A question of a few microseconds, for who waits for something to be written. One thread may ask.
-        """
-        if not self._is_file:
-            return None
-        if self._watch is None:
-            self._watch = sqlite3.connect(str(self._engine.url.database), isolation_level=None, check_same_thread=False)
-        return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+    def watch(self) -> Watch:
+        """Tells of every commit, also of other processes, to who waits for one; to be closed by who asked for it."""
+        return FileWatch(self._file) if self._is_file else ServerWatch(self._engine)
 
     def close(self) -> None:
         """Close all connections."""
-        if self._watch is not None:
-            self._watch.close()
         self._engine.dispose()
 
 
@@ -166,11 +165,12 @@ def _why(error: Exception) -> str:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"wal_autocheckpoint={LOG_PAGES}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("aura_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver

@@ -27,6 +27,9 @@ _BASKETS = (
 _REQUESTS = (
     sa.select(schema.requests).where(_R.account == sa.bindparam("account"), _R.n > sa.bindparam("after")).order_by(_R.n)
 )
+_TOKEN = sa.select(schema.tokens).where(_T.hash == sa.bindparam("hash"))
+_BODY = sa.select(_B.body).where(_B.id == sa.bindparam("id"))
+_PUT = schema.baskets.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,19 @@ class Inbox:
         `secret` is the one-run token; one that is unknown, expired or made for something else raises
         PermissionDenied and nothing is written. When the decision was written before, that one is returned.
         """
-        token = hashlib.sha256(secret.encode()).hexdigest()
+        token, body = hashlib.sha256(secret.encode()).hexdigest(), canonical(encode(basket))
         with self._database.write() as connection:
             self._allow(connection, token, basket)
-            taken = connection.scalar(sa.select(schema.baskets.c.body).where(schema.baskets.c.id == basket.id))
+            taken = connection.scalar(_BODY, {"id": basket.id})
             if taken is not None:
                 return decode(Basket, json.loads(taken))
             line = {"id": basket.id, "account": basket.account, "token": token, "time": iso(datetime.now(UTC))}
-            connection.execute(schema.baskets.insert().values(**line, body=canonical(encode(basket))))
+            connection.execute(_PUT, {**line, "body": body})
         return basket
 
     @staticmethod
     def _allow(connection: sa.Connection, token: str, basket: Basket) -> None:
-        row = connection.execute(sa.select(schema.tokens).where(schema.tokens.c.hash == token)).first()
+        row = connection.execute(_TOKEN, {"hash": token}).first()
         if row is None or row.expires < now(connection):
             state = "unknown" if row is None else "expired"
             raise PermissionDenied(f"basket {basket.id} refused: its run token is {state}. Only a Run may propose")
@@ -84,16 +87,20 @@ class Inbox:
     def after(self, account: str, n: int = 0) -> list[Received]:
         """The baskets for an account that came after place `n`."""
         with self._database.read() as connection:
-            return [
-                Received(row.n, decode(Basket, json.loads(row.body)), Token.of(row) if row.hash else None)
-                for row in connection.execute(_BASKETS, {"account": account, "after": n})
-            ]
+            return self.after_in(connection, account, n)
+
+    @staticmethod
+    def after_in(connection: sa.Connection, account: str, n: int) -> list[Received]:
+        """`after`, within a transaction the caller has open."""
+        return [
+            Received(row.n, decode(Basket, json.loads(row.body)), Token.of(row) if row.hash else None)
+            for row in connection.execute(_BASKETS, {"account": account, "after": n})
+        ]
 
     def find(self, basket_id: str) -> Basket | None:
         """The basket with this id, or None."""
-        query = sa.select(schema.baskets.c.body).where(schema.baskets.c.id == basket_id)
         with self._database.read() as connection:
-            body = connection.scalar(query)
+            body = connection.scalar(_BODY, {"id": basket_id})
         return decode(Basket, json.loads(body)) if body is not None else None
 
     def of(self, origin: str) -> list[Basket]:
@@ -116,7 +123,12 @@ class Inbox:
     def asked(self, account: str, n: int = 0) -> list[Request]:
         """The requests for an account that came after place `n`."""
         with self._database.read() as connection:
-            rows = connection.execute(_REQUESTS, {"account": account, "after": n}).all()
+            return self.asked_in(connection, account, n)
+
+    @staticmethod
+    def asked_in(connection: sa.Connection, account: str, n: int) -> list[Request]:
+        """`asked`, within a transaction the caller has open."""
+        rows = connection.execute(_REQUESTS, {"account": account, "after": n})
         return [Request(r.n, r.key, r.kind, json.loads(r.body)) for r in rows]
 
     def newest(self, account: str) -> list[str]:

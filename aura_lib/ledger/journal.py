@@ -21,6 +21,21 @@ CHUNK = 5_000  # entries read at once
 KEYS = 1_000  # asked for at once
 Writing = tuple[str, Mapping[str, Any], str | None]  # kind, body, key
 _Line = tuple[int, str, str, str | None, str, str, str]  # n, time, kind, key, body, prev, hash
+# what every entry needs: made once, since making a statement takes longer than asking it
+_J, _H = schema.journal.c, schema.heads.c
+_HEAD = sa.select(schema.heads).where(_H.chain == sa.bindparam("chain"))
+_KEYED = sa.select(schema.journal).where(
+    _J.chain == sa.bindparam("chain"), _J.key.in_(sa.bindparam("keys", expanding=True))
+)
+_AFTER = sa.select(schema.journal).where(_J.chain == sa.bindparam("chain"), _J.n > sa.bindparam("after")).order_by(_J.n)
+_OF_KINDS = _AFTER.where(_J.kind.in_(sa.bindparam("kinds", expanding=True)))
+_NUMBERS = sa.select(_J.seq).where(_J.chain == sa.bindparam("chain"), _J.n > sa.bindparam("after")).order_by(_J.n)
+_APPEND, _FIRST = schema.journal.insert(), schema.heads.insert()
+_MOVE = (
+    schema.heads.update()
+    .where(_H.chain == sa.bindparam("of"))
+    .values(n=sa.bindparam("to"), hash=sa.bindparam("hashed"))
+)
 _quoted = json.JSONEncoder(
     ensure_ascii=False
 ).encode  # of a text: what `canonical` makes of it, without its other cares
@@ -84,7 +99,7 @@ class Journal:
         One whose key is taken, in the journal or earlier among `entries`, is not written: the entry that has the key is
         returned in its place. The head is read once, and all go in with one statement.
         """
-        head = connection.execute(sa.select(schema.heads).where(schema.heads.c.chain == chain)).first()
+        head = connection.execute(_HEAD, {"chain": chain}).first()
         old, prev = (head.n, head.hash) if head else (0, GENESIS)
         known = _taken(connection, chain, sorted({key for _, _, key in entries if key is not None}))
         lines, names = _lines_of(chain, old, prev, [e for e in entries if e[2] is None or e[2] not in known])
@@ -94,6 +109,12 @@ class Journal:
         known |= {key: written[place] for key, place in names.items()}
         fresh = iter([entry for entry in written if entry.key is None])
         return [known[key] if key is not None else next(fresh) for _, _, key in entries]
+
+    @staticmethod
+    def head_in(connection: sa.Connection, chain: str) -> int:
+        """The number of the last entry of a chain, within a transaction the caller has open; 0 for an empty one."""
+        head = connection.execute(_HEAD, {"chain": chain}).first()
+        return head.n if head else 0
 
     @staticmethod
     def _find(connection: sa.Connection, chain: str, key: str) -> Entry | None:
@@ -106,19 +127,15 @@ class Journal:
 
     def entries(self, chain: str, *, after: int = 0, kinds: Sequence[str] = ()) -> list[Entry]:
         """The entries of a chain with n > `after`, in order; of some kinds only, if any are given."""
-        table = schema.journal
-        query = sa.select(table).where(table.c.chain == chain, table.c.n > after).order_by(table.c.n)
-        if kinds:
-            query = query.where(table.c.kind.in_(kinds))
+        query, given = (_OF_KINDS, {"kinds": kinds}) if kinds else (_AFTER, {})
         with self._database.read() as connection:
-            return [_entry(row) for row in connection.execute(query)]
+            return [_entry(row) for row in connection.execute(query, {"chain": chain, "after": after, **given})]
 
     def each(self, chain: str, *, after: int = 0) -> Iterator[Entry]:
         """The entries of a chain with n > `after`, in order; a few thousand at a time in memory, all of one moment."""
-        table = schema.journal
-        query = sa.select(table).where(table.c.chain == chain, table.c.n > after).order_by(table.c.n)
+        given = {"chain": chain, "after": after}
         with self._database.read() as connection:
-            for some in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+            for some in connection.execution_options(yield_per=CHUNK).execute(_AFTER, given).partitions():
                 yield from map(_entry, some)
 
     def last(self) -> int:
@@ -184,13 +201,10 @@ class Journal:
 
 def _taken(connection: sa.Connection, chain: str, keys: Sequence[str]) -> dict[str, Entry]:
     """Key → the entry that has it, for those that are taken."""
-    table = schema.journal
     found: dict[str, Entry] = {}
     for start in range(0, len(keys), KEYS):
-        some = keys[start : start + KEYS]
-        matches = table.c.key == some[0] if len(some) == 1 else table.c.key.in_(some)
-        rows = connection.execute(sa.select(table).where(table.c.chain == chain, matches))
-        found |= {row.key: _entry(row) for row in rows}
+        given = {"chain": chain, "keys": keys[start : start + KEYS]}
+        found |= {row.key: _entry(row) for row in connection.execute(_KEYED, given)}
     return found
 
 
@@ -213,24 +227,21 @@ def _lines_of(chain: str, n: int, prev: str, entries: Sequence[Writing]) -> tupl
 
 def _insert(connection: sa.Connection, chain: str, old: int, lines: Sequence[dict[str, Any]]) -> Sequence[int]:
     """Write the rows; their numbers over the whole journal, in order."""
-    table = schema.journal
     if not lines:
         return []
     if len(lines) == 1:
-        inserted = connection.execute(table.insert().values(**lines[0])).inserted_primary_key
+        inserted = connection.execute(_APPEND, lines[0]).inserted_primary_key
         assert inserted is not None
         return [inserted[0]]
-    connection.execute(table.insert(), lines)
-    query = sa.select(table.c.seq).where(table.c.chain == chain, table.c.n > old).order_by(table.c.n)
-    return connection.scalars(query).all()
+    connection.execute(_APPEND, lines)
+    return connection.scalars(_NUMBERS, {"chain": chain, "after": old}).all()
 
 
 def _move_head(connection: sa.Connection, chain: str, last: Mapping[str, Any], *, new: bool) -> None:
-    heads, at = schema.heads, {"n": last["n"], "hash": last["hash"]}
     if new:
-        connection.execute(heads.insert().values(chain=chain, **at))
+        connection.execute(_FIRST, {"chain": chain, "n": last["n"], "hash": last["hash"]})
     else:
-        connection.execute(heads.update().where(heads.c.chain == chain).values(**at))
+        connection.execute(_MOVE, {"of": chain, "to": last["n"], "hashed": last["hash"]})
 
 
 def _written(seq: int, line: Mapping[str, Any]) -> Entry:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from aura_lib.core import Evidence, Run, Settings, decode
-from aura_lib.ledger.control import Control
+from aura_lib.ledger.control import Control, Lease
 from aura_lib.ledger.database import Database
-from aura_lib.ledger.inbox import Inbox
+from aura_lib.ledger.inbox import Inbox, Received, Request
 from aura_lib.ledger.journal import SYSTEM, Journal
 from aura_lib.ledger.views import AccountView
+from aura_lib.ledger.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a desk has to know of one moment: what is asked and proposed, what is halted, where its clock shall be."""
+
+    requests: Sequence[Request]
+    baskets: Sequence[Received]
+    halts: Mapping[str, str]  # scope → why
+    clock: tuple[datetime, datetime | None] | None  # of a simulated clock: where it shall be, and where it is
+    system: int  # the last entry of the system's chain
 
 
 class Ledger:
@@ -45,9 +59,9 @@ class Ledger:
         """The schema version of the tables as they are."""
         return self._database.version
 
-    def stamp(self) -> int | None:
-        """A number that is another one once anybody wrote anything; None where that cannot be told cheaply."""
-        return self._database.stamp()
+    def watch(self) -> Watch:
+        """Tells of every commit, also of other processes, to who waits for one; to be closed by who asked for it."""
+        return self._database.watch()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -69,6 +83,17 @@ class Ledger:
         """The view of an account: all of it, or what is new since `into` was last fed."""
         view = into or AccountView(name)
         return view.apply(self.journal.each(name, after=view.n))
+
+    def news(self, lease: Lease, request: int, basket: int) -> News:
+        """What came after these places of the inbox and all else a desk goes by, of one moment; or LeaseLost."""
+        with self._database.read() as connection:
+            return News(
+                requests=self.inbox.asked_in(connection, lease.account, request),
+                baskets=self.inbox.after_in(connection, lease.account, basket),
+                halts=self.control.look_in(connection, lease),
+                clock=self.control.clock_in(connection, lease.account),
+                system=self.journal.head_in(connection, SYSTEM),
+            )
 
     def waiting(self, account: str) -> bool:
         """Whether anything in the inbox of an account has no answer of its desk yet."""

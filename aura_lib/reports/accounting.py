@@ -56,7 +56,7 @@ LINES = (
     ("transfers", "From and to other books"),
     ("bought", "Bought"),
     ("sold", "Sold"),
-    ("settled", "Options, mergers, fractions"),
+    ("settled", "Options and corporate actions"),
     ("converted", "Converted"),
     ("income", "Dividends and interest"),
     ("fees", "Fees"),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache
 
 from aura_lib.core import Account, AssetClass, DataError, Decision, InputError, Instrument, Intent, Mandate, Side, rate
+from aura_lib.risk import packages as options
 
 ZERO, ONE = Decimal(0), Decimal(1)
 BUY = Side.BUY
@@ -65,6 +66,7 @@ def check(
     limits: Limits,
     *,
     working: Mapping[str, Decimal] | None = None,
+    packages: Sequence[Intent] = (),
 ) -> list[Decision]:
     """The verdict on every leg of a basket, in its order: each leg sees what the approved ones before it would do.
 
@@ -72,23 +74,28 @@ def check(
     `working` maps symbols to the signed quantity still on its way: buys among it reserve cash and count as held,
     sells among it are no longer there to sell and bring no cash yet. Proceeds of approved sells in the same
     basket pay for its buys (they are matched first). Costs are not in the sums: the plan's cash buffer is for them.
+    `packages` are those of options still on their way, apart from `working`: of written options the cash keeps what
+    they may lose at most, and what covers them is not sold.
 
     The rules, the first that says no decides: not_tradable, duplicate (one leg an instrument), max_orders,
     no_price, restricted, no_short, buying_power, max_order_weight, max_position_weight, max_gross, max_net.
     Positions in other currencies are valued at the price of their pair; without one they have no price.
     An approved leg has the rule "limits".
     """
-    book = _Book.of(account, prices, working or {}, intents, margin=limits.margin)
+    book = Book.of(account, prices, working or {}, intents, packages, margin=limits.margin)
     decisions, rules = [], _rules(limits)
     for place, intent in enumerate(intents):
-        leg = book.leg(place, intent)
-        refusal = _first_refusal(leg, book, limits, rules)
-        if refusal is None:
-            book.take(leg)
-            decisions.append(Decision(place, leg.symbol, True, "limits"))
+        if intent.legs:
+            refusal = options.refusal(place, intent, book, limits)
         else:
-            decisions.append(Decision(place, leg.symbol, False, *refusal))
-        book.seen.add(leg.symbol)
+            leg = book.leg(place, intent)
+            refusal = _first_refusal(leg, book, limits, rules)
+        if refusal is None:
+            book.take(intent)
+            decisions.append(Decision(place, intent.symbol, True, "limits"))
+        else:
+            decisions.append(Decision(place, intent.symbol, False, *refusal))
+        book.seen.update(instrument.symbol for instrument, _ in intent.traded)
     return decisions
 
 
@@ -105,7 +112,7 @@ class _Units(dict[str, Decimal | None]):
         super().__init__()
         self._prices, self._own = prices, account.currency
         self._positions = account.positions
-        self._wished = {i.instrument.symbol: i.instrument for i in intents}
+        self._wished = {one.symbol: one for i in intents for one, _ in i.traded}
 
     def __missing__(self, symbol: str) -> Decimal | None:
         position = self._positions.get(symbol)
@@ -119,10 +126,13 @@ class _Units(dict[str, Decimal | None]):
             return None
         if instrument is None:  # on its way, and of a kind that nobody told
             return price
-        if instrument.currency == self._own:
-            return price * instrument.multiplier
+        worth = self.rate(instrument.currency)
+        return None if worth is None else price * worth * instrument.multiplier
+
+    def rate(self, currency: str) -> Decimal | None:
+        """What a unit of a currency is worth in the account's own; None where nobody knows."""
         try:
-            return price * rate(self._prices, instrument.currency, self._own) * instrument.multiplier
+            return ONE if currency == self._own else rate(self._prices, currency, self._own)
         except DataError:
             return None
 
@@ -150,7 +160,7 @@ class _Leg:
 
 
 @dataclass(slots=True)
-class _Book:
+class Book:
     """The account as the legs approved so far would leave it."""
 
     cash: Decimal
@@ -158,6 +168,8 @@ class _Book:
     held: dict[str, Decimal]  # with working buys
     sellable: dict[str, Decimal]  # without working sells
     units: _Units
+    prices: Mapping[str, Decimal]
+    options: options.Options
     unpriced: tuple[str, ...]
     gross: Decimal = ZERO  # of what is held
     net: Decimal = ZERO
@@ -170,10 +182,12 @@ class _Book:
         prices: Mapping[str, Decimal],
         working: Mapping[str, Decimal],
         intents: Iterable[Intent],
+        packages: Sequence[Intent],
         *,
         margin: bool,
-    ) -> _Book:
-        units = _Units(account, prices, intents)
+    ) -> Book:
+        """A book as it stands, with what is on its way."""
+        units = _Units(account, prices, [*intents, *packages])
         holdings = account.holdings
         coming = {s: q for s, q in working.items() if q > 0}
         leaving = {s: q for s, q in working.items() if q < 0}
@@ -185,9 +199,12 @@ class _Book:
                 sellable[symbol] += quantity
         unpriced = sorted(s for s in held if units[s] is None)
         money, unknown = _money_of(account, prices)
-        book = _Book(money, money, held, sellable, units, (*unpriced, *unknown))
+        covering = options.Options(account, sellable, packages, units.rate)
+        book = Book(money, money, held, sellable, units, prices, covering, (*unpriced, *unknown))
         book._add_up(holdings, leaving if margin else {})
-        book.cash -= sum((q * (units[s] or ZERO) for s, q in coming.items()), ZERO)
+        book.cash -= sum((q * (units[s] or ZERO) for s, q in coming.items()), covering.required)
+        for intent in packages:
+            book._move(intent, max(book.paid(intent) or ZERO, ZERO))
         return book
 
     def _add_up(self, holdings: Mapping[str, Decimal], leaving: Mapping[str, Decimal]) -> None:
@@ -201,6 +218,7 @@ class _Book:
             self.net += value
 
     def leg(self, place: int, intent: Intent) -> _Leg:
+        """An intent as the rules look at it."""
         symbol = intent.instrument.symbol
         return _Leg(place, intent, self.units[symbol], self.held.get(symbol, ZERO), self.sellable.get(symbol, ZERO))
 
@@ -213,13 +231,39 @@ class _Book:
             return None
         return rule, f"{value / self.equity:.6f}" if self.equity > 0 else "no equity", f"{limit:g}"
 
-    def take(self, leg: _Leg) -> None:
-        before = self.held.get(leg.symbol, ZERO)
-        value, after = leg.signed * leg.unit, before + leg.signed
-        self.cash -= value
-        self.gross += (abs(after) - abs(before)) * leg.unit
-        self.net += value
-        self.held[leg.symbol] = after
+    def take(self, intent: Intent) -> None:
+        """Let an approved intent count: what it costs, and what the options may lose more, is no longer there."""
+        paid = self.paid(intent)
+        if more := options.changes(intent):
+            self.cash -= self.options.added(more) or ZERO
+            self.options.take(more)
+        self._move(intent, paid or ZERO)
+
+    def _move(self, intent: Intent, paid: Decimal) -> None:
+        self.cash -= paid
+        for instrument, quantity in intent.traded:
+            symbol, unit = instrument.symbol, self.units[instrument.symbol] or ZERO
+            before = self.held.get(symbol, ZERO)
+            self.gross += (abs(before + quantity) - abs(before)) * unit
+            self.net += quantity * unit
+            self.held[symbol] = before + quantity
+
+    def paid(self, intent: Intent) -> Decimal | None:
+        """What an intent costs at the last prices, packages at their limit; negative for what it brings."""
+        if not intent.legs:
+            unit = self.units[intent.symbol]
+            return None if unit is None else intent.signed * unit
+        cost, worth = options.cost(intent, self.prices), self.units.rate(intent.instrument.currency)
+        return None if cost is None or worth is None else cost * worth
+
+    def before(self, symbol: str, quantity: Decimal) -> Decimal:
+        """What a trade meets: a buy all that may be there, a sell what is sure to be."""
+        return (self.held if quantity > 0 else self.sellable).get(symbol, ZERO)
+
+    def opened(self, symbol: str, quantity: Decimal) -> Decimal:
+        """How much of a trade closes nothing."""
+        before = self.before(symbol, quantity)
+        return abs(quantity) if before * quantity >= 0 else max(abs(quantity) - abs(before), ZERO)
 
 
 def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal, list[str]]:
@@ -235,7 +279,7 @@ def _money_of(account: Account, prices: Mapping[str, Decimal]) -> tuple[Decimal,
     return money, unknown
 
 
-def _first_refusal(leg: _Leg, book: _Book, limits: Limits, rules: Rules) -> Refusal | None:
+def _first_refusal(leg: _Leg, book: Book, limits: Limits, rules: Rules) -> Refusal | None:
     adds = (leg.buys or limits.short) and leg.opened > 0
     for rule in rules[leg.buys, adds]:
         refusal = rule(leg, book, limits)
@@ -244,63 +288,69 @@ def _first_refusal(leg: _Leg, book: _Book, limits: Limits, rules: Rules) -> Refu
     return None
 
 
-def _not_tradable(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _not_tradable(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     kind = leg.intent.instrument.asset_class
     return ("not_tradable", kind.value, "something that trades") if kind in NOT_TRADABLE else None
 
 
-def _duplicate(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _duplicate(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     return ("duplicate", leg.symbol, "one leg an instrument") if leg.symbol in book.seen else None
 
 
-def _max_orders(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _max_orders(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     return ("max_orders", str(leg.place + 1), str(limits.max_orders)) if leg.place >= limits.max_orders else None
 
 
-def _no_price(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _no_price(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     return None if leg.priced else ("no_price", leg.symbol, "a price at the moment of decision")
 
 
-def _restricted(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
-    return ("restricted", leg.symbol, "sell only") if leg.symbol in limits.restricted else None
+def _restricted(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
+    names = [n for n in (leg.symbol, leg.intent.instrument.underlying) if n in limits.restricted]
+    return ("restricted", names[0] or "", "sell only") if names else None
 
 
-def _no_short(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _no_short(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     there = max(book.sellable.get(leg.symbol, ZERO), ZERO)
-    return ("no_short", _text(leg.quantity), _text(there)) if leg.quantity > there else None
+    if leg.quantity > there:
+        return "no_short", _text(leg.quantity), _text(there)
+    more = options.changes(leg.intent)
+    if more and book.options.added(more) is None:
+        return "no_short", f"{_text(leg.quantity)} that cover written options", "what covers nothing"
+    return None
 
 
-def _equity_known(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _equity_known(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     """A book that holds something without a price has no equity to measure a buy against."""
     return ("no_price", ", ".join(book.unpriced), "a price for every holding") if book.unpriced else None
 
 
-def _buying_power(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _buying_power(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     value = leg.quantity * leg.unit
     return ("buying_power", _money(value), _money(book.cash)) if value > book.cash else None
 
 
-def _max_order_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _max_order_weight(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     return book.over("max_order_weight", leg.opened * leg.unit, limits.max_order_weight)
 
 
-def _max_position_weight(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _max_position_weight(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     after = abs(leg.before + leg.signed)
     return book.over("max_position_weight", after * leg.unit, limits.max_position_weight)
 
 
-def _max_gross(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _max_gross(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     added = (abs(leg.before + leg.signed) - abs(leg.before)) * leg.unit
     return book.over("max_gross", book.gross + added, limits.max_gross)
 
 
-def _max_net(leg: _Leg, book: _Book, limits: Limits) -> Refusal | None:
+def _max_net(leg: _Leg, book: Book, limits: Limits) -> Refusal | None:
     limit = limits.max_net
     after = book.net + leg.signed * leg.unit
     return book.over("max_net", abs(after), limit) if limit is not None and abs(after) > abs(book.net) else None
 
 
-Rule = Callable[[_Leg, _Book, Limits], Refusal | None]
+Rule = Callable[[_Leg, Book, Limits], Refusal | None]
 Rules = Mapping[tuple[bool, bool], tuple[Rule, ...]]
 _ALWAYS: tuple[Rule, ...] = (_not_tradable, _duplicate, _max_orders, _no_price)
 _SELL: tuple[Rule, ...] = (_no_short,)

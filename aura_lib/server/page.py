@@ -117,6 +117,7 @@ class Page(JupyterHandler):
             self.set_status(429)
             self.message("Too many dashboards", f"<p>{LIMIT} are open. Close the tab of one, wait ten seconds.</p>")
             return
+        assert self.xsrf_token, "its cookie tells this page's own requests from those of foreign pages"
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.kernel = asyncio.create_task(self.site.kernels.start(self._variables()))

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from aura_lib.ui.live import Page
     from aura_lib.ui.market import Market
     from aura_lib.ui.portfolio import Portfolio
+    from aura_lib.ui.shadow import Shadow
     from aura_lib.ui.trade import Trade
     from aura_lib.ui.widgets import Chart, Panel, Search
 
 _HOMES = {
     "Chart": "widgets", "Panel": "widgets", "Search": "widgets", "Page": "live", "Portfolio": "portfolio",
-    "Evidence": "evidence", "Index": "index", "Market": "market", "Trade": "trade",
+    "Evidence": "evidence", "Index": "index", "Market": "market", "Trade": "trade", "Shadow": "shadow",
 }  # fmt: skip
 
 
@@ -27,4 +28,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"aura_lib.ui.{_HOMES[name]}"), name)
 
 
-__all__ = ["Chart", "Evidence", "Index", "Market", "Page", "Panel", "Portfolio", "Search", "Trade"]
+__all__ = ["Chart", "Evidence", "Index", "Market", "Page", "Panel", "Portfolio", "Search", "Shadow", "Trade"]

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -73,19 +75,21 @@ BARS = _bars()
 
 @contextmanager
 def _floor() -> Iterator[Floor]:
-    with TemporaryDirectory() as name:
-        home = Path(name)
-        ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    with TemporaryDirectory() as name, _floor_at(Path(name)) as floor:
+        floor.promote()
+        floor.fund("1000000000")
+        yield floor
+
+
+@contextmanager
+def _floor_at(home: Path) -> Iterator[Floor]:
+    with Ledger(f"sqlite:///{home / 'ledger.db'}") as ledger:
         terms = open_account(ledger, Terms("paper", limits=Limits(max_orders=10 * SYMBOLS)))
 
         def venue(clock: Any) -> PaperBroker:
             return PaperBroker(home / "brokers" / "paper.db", Feed(BARS), clock, terms.costs)
 
-        floor = Floor(ledger, home, BARS, terms, Vault(home), venue)
-        floor.promote()
-        floor.fund("1000000000")
-        yield floor
-        ledger.close()
+        yield Floor(ledger, home, BARS, terms, Vault(home), venue)
 
 
 def _exhaust(desk: Desk) -> None:
@@ -97,18 +101,19 @@ def _buy(symbol: int, quantity: int = 10, **more: Any) -> Intent:
     return Intent(BARS.instruments[f"S{symbol:04d}"], Side.BUY, Decimal(quantity), **more)
 
 
+def _serve(floor: Floor, desk: Desk, over: threading.Event) -> None:
+    with closing(floor.ledger.watch()) as watch:
+        while not over.is_set():
+            before = watch.stamp()
+            if not desk.cycle():
+                rest(watch, desk, before)
+
+
 @contextmanager
 def _serving(floor: Floor, desk: Desk) -> Iterator[None]:
-    """The desk at work as in its own process: woken when something is written."""
+    """The desk at work in a thread: woken when something is written."""
     over = threading.Event()
-
-    def serve() -> None:
-        while not over.is_set():
-            before = floor.ledger.stamp()
-            if not desk.cycle():
-                rest(floor.ledger, desk, before)
-
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=_serve, args=(floor, desk, over))
     thread.start()
     try:
         yield
@@ -140,23 +145,52 @@ class _Timed:
 
 def _latency(floor: Floor, name: str, entries: int) -> Iterator[Row]:
     """From before a basket is written to when its order reaches the venue: inbox, verdict, SENDING, wire."""
-    seen: list[_Timed] = []
-    desk = floor.desk(3, wrap=lambda venue: seen.append(_Timed(venue)) or seen[-1])
-    _exhaust(desk)
-    began: dict[str, float] = {}
-    with _serving(floor, desk):
+    taken: list[float] = []
+    with _desk_process(floor) as reached:
         for n in range(TICKETS):
             origin = f"o{n}"
             secret, moment = floor.secret(3, origin), floor.time(3)  # a run has its token before it decides
             basket = Basket(origin, moment, "paper", "m", moment, (_buy(n % SYMBOLS, **LOW),), "snap", "r1")
-            began[basket.id] = time.perf_counter()
+            began = time.perf_counter()
             floor.ledger.inbox.put(basket, secret)
-            while basket.id not in seen[0].reached:
-                time.sleep(0.0005)
+            named, moment_of = reached.readline().split()
+            assert named == basket.id
+            taken.append(1000 * (float(moment_of) - began))
             time.sleep(0.01)
-    taken = sorted(1000 * (seen[0].reached[basket] - start) for basket, start in began.items())
+    taken.sort()
     yield Row(f"desk.sent.{name}.p50", taken[len(taken) // 2], f"ms at {entries} entries", goal=5)
     yield Row(f"desk.sent.{name}.p99", taken[int(len(taken) * 0.99)], f"ms at {entries} entries", goal=25)
+
+
+@contextmanager
+def _desk_process(floor: Floor) -> Iterator[IO[str]]:
+    """A desk in a process of its own, which tells of every order that reached the venue, and when (one clock)."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_desk", str(floor.home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin and child.stdout
+        assert child.stdout.readline() == "ready\n"
+        yield child.stdout
+        child.stdin.close()  # it is over
+
+
+class _Telling(_Timed):
+    """A venue that tells its parent of every order that reached it."""
+
+    def submit(self, order: Order) -> Any:
+        reached = time.perf_counter()
+        told = self.venue.submit(order)
+        print(order.basket, reached, flush=True)
+        return told
+
+
+def _be_a_desk(home: Path) -> None:
+    over = threading.Event()
+    with _floor_at(home) as floor:
+        desk = floor.desk(3, wrap=_Telling)
+        _exhaust(desk)
+        threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+        print("ready", flush=True)
+        _serve(floor, desk, over)
 
 
 def _stream(floor: Floor) -> float:
@@ -249,3 +283,7 @@ def _matches() -> float:
     for n in range(bars):
         exchange.match(moment + timedelta(minutes=n + 1), prices, closing=False)
     return orders * bars / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    _be_a_desk(Path(sys.argv[1]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -136,6 +138,43 @@ def test_what_is_wrong_with_a_ticket_is_said_while_it_is_written(page: Page, up:
     page.get_by_label("Symbol").fill("NOPE")
     expect(page.get_by_role("alert")).to_contain_text("NOPE is not traded", timeout=SLOW)
     assert page.get_by_role("button", name="Send to paper").count() == 0
+
+
+def test_targets_become_a_plan_that_is_looked_at_and_then_proposed(page: Page, up: Server) -> None:
+    practising(page, up)
+    before = len(account(up).orders)
+    page.get_by_text("Bring a book to its target weights").click()
+    page.get_by_label("Targets").fill("IBM=20% GOOG=10%")
+    page.get_by_label("leave the rest alone").check()
+    page.get_by_role("button", name="Show the plan").click()
+    plan = page.get_by_role("table", name="Orders of the plan")
+    expect(plan).to_contain_text("IBM", timeout=SLOW)
+    expect(plan).to_contain_text("approved")
+    assert len(account(up).orders) == before, "looking sends nothing"
+    page.get_by_role("button", name="Propose to paper").click()
+    expect(page.get_by_text("2 of 2 orders were approved")).to_be_visible(timeout=SLOW)
+    expect(table(page, "Orders")).to_contain_text("GOOG", timeout=SLOW)
+
+
+def test_the_switch_acts_although_the_pages_kernel_and_the_desk_hang(page: Page, up: Server) -> None:
+    practising(page, up)
+    hanging = psutil.Process(up.pid).children(recursive=True)
+    for process in hanging:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        page.get_by_label("Why", exact=True).fill("all hangs")
+        page.get_by_role("button", name="Halt practice").click()
+        expect(page.get_by_text("Halted: no new order leaves.")).to_be_visible(timeout=SLOW)
+        with Ledger.open(Settings.load({"AURA_HOME": str(up.home)})) as ledger:
+            assert ledger.control.halted("practice") == "practice halted: all hangs"
+    finally:
+        for process in hanging:
+            if process.is_running():
+                process.send_signal(signal.SIGCONT)
+    expect(page.get_by_text("practice halted: all hangs").first).to_be_visible(timeout=SLOW)
+    page.get_by_label("Why it may trade again").fill("all is well")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Trading is allowed")).to_be_visible(timeout=SLOW)
 
 
 def test_it_fits_a_phone_and_can_be_read_by_a_machine(chromium: Browser, up: Server) -> None:

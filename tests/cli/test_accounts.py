@@ -164,3 +164,13 @@ def test_wash_sales_are_treated_where_it_is_asked_for(books: None) -> None:
     assert {row["deferred"] for row in plain} == {None}
     assert sum(float(row["quantity"]) for row in plain) == pytest.approx(sum(float(row["quantity"]) for row in washed))
     assert told("statement", "paper", "2021-04", "--wash-sales")["rows"]
+
+
+def test_who_did_what_is_told_and_written(desk: None, tmp_path: Path) -> None:
+    told("deposit", "paper", "logged", "10", "--reason", "for the log")
+    said = run.invoke(app, ["ledger", "log", "--kind", "cash", "--json"])
+    last = json.loads(said.stdout)["acts"][-1]
+    assert (last["account"], last["what"], last["reason"]) == ("paper", "10 into logged", "for the log")
+    assert last["who"]
+    said = run.invoke(app, ["ledger", "log", "--to", str(tmp_path / "log.csv")])
+    assert said.exit_code == 0 and "for the log" in (tmp_path / "log.csv").read_text()

@@ -17,6 +17,7 @@ import pytest
 from aura_lib.core import (
     TERMINAL,
     WORKING,
+    AssetClass,
     Bars,
     Broker,
     BrokerOrder,
@@ -24,6 +25,7 @@ from aura_lib.core import (
     Calendar,
     Instrument,
     Intent,
+    Leg,
     Mode,
     Order,
     OrderStatus,
@@ -31,6 +33,7 @@ from aura_lib.core import (
     Side,
     SimulatedClock,
     TimeInForce,
+    option_of,
     utc,
 )
 from aura_lib.exchange import Costs
@@ -44,7 +47,10 @@ from aura_lib.execution.feed import Feed
 AAA = Instrument("AAA")
 FINE = Instrument("AAA", lot=Decimal("0.000000001"))
 BEGIN = utc("2021-01-04T21:00:00+00:00")
+CALL, HIGHER = "AAA260320C00105000", "AAA260320C00110000"
+D = Decimal
 Move = Callable[[str], None]
+Trade = Callable[[Mapping[str, str]], None]
 
 
 def order(
@@ -63,6 +69,14 @@ def order(
         words["time_in_force"] = TimeInForce(force)
     intent = Intent(instrument, Side(side), Decimal(quantity), kind, **words)
     return Order(client_id, "paper", "m", "basket", 0, 1, intent, at or BEGIN, OrderStatus.SENDING)
+
+
+def spread(client_id: str, limit: str, quantity: int = 1, *, turned: bool = False) -> Order:
+    """A call spread: bought, or (turned) sold."""
+    sides = (Side.SELL, Side.BUY) if turned else (Side.BUY, Side.SELL)
+    legs = [Leg(option_of(symbol), side) for symbol, side in zip((CALL, HIGHER), sides, strict=True)]
+    intent = Intent.of_legs(legs, Decimal(quantity), Decimal(limit))
+    return Order(client_id, "paper", "m", "basket", 0, 1, intent, BEGIN, OrderStatus.SENDING)
 
 
 def held(broker: Broker) -> dict[str, Decimal]:
@@ -91,7 +105,7 @@ class BrokerContract:
     """The contract.
 
     `broker` is connected to a cash account with 100,000, in a market where AAA is at 100; `move` lets AAA trade at
-    another price.
+    another price, and `trade` several contracts at one moment.
     """
 
     @pytest.fixture
@@ -100,6 +114,10 @@ class BrokerContract:
 
     @pytest.fixture
     def move(self) -> Move:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def trade(self) -> Trade:
         raise NotImplementedError
 
     def buy(self, broker: Broker, move: Move, name: str = "held") -> None:
@@ -225,6 +243,71 @@ class BrokerContract:
         assert held(broker) == {"AAA": Decimal("1.234567891")}
         assert [f.quantity for _, f in broker.fills()] == [Decimal("1.234567891")]
 
+    # ---- packages of options ---------------------------------------------------------------------------------------
+    def test_a_package_is_taken_by_who_says_so_and_refused_by_every_other(self, broker: Broker) -> None:
+        wish = spread("one", "1.00")
+        able = AssetClass.PACKAGE in broker.capabilities.asset_classes
+        assert able == (not broker.capabilities.refusal(wish.intent))
+        if able:
+            assert broker.submit(wish).status is OrderStatus.ACCEPTED
+        else:
+            with pytest.raises(BrokerRejected):
+                broker.submit(wish)
+
+    def test_a_package_trades_all_its_legs_at_its_net_price_or_none(self, broker: Broker, trade: Trade) -> None:
+        if AssetClass.PACKAGE not in broker.capabilities.asset_classes:
+            pytest.skip("no packages here")
+        broker.submit(spread("dear", "0.40", 2))
+        broker.submit(spread("one", "0.50", 2))
+        legs = [told_of for told_of in broker.orders() if told_of.parent == "one"]
+        assert {(leg.intent.symbol, leg.intent.side, leg.intent.quantity) for leg in legs if leg.intent} == {
+            (CALL, Side.BUY, 2), (HIGHER, Side.SELL, 2),
+        }  # fmt: skip
+        assert all(leg.status is OrderStatus.ACCEPTED for leg in legs)
+        trade({CALL: "1.25", HIGHER: "0.80"})
+        assert held(broker) == {CALL: 2, HIGHER: -2}
+        assert (told(broker, "one").status, told(broker, "one").filled) == (OrderStatus.FILLED, 2)
+        fills = [fill for _, fill in broker.fills()]
+        assert {(f.symbol, f.signed, f.price) for f in fills} == {(CALL, 2, D("1.25")), (HIGHER, -2, D("0.80"))}
+        assert {f.client_id for f in fills} == {leg.client_id for leg in legs}
+        for fill in fills:
+            leg = told(broker, fill.client_id)
+            assert (leg.parent, leg.status, leg.filled) == ("one", OrderStatus.FILLED, 2)
+        assert broker.snapshot().cash == 100_000 - 2 * 45 and told(broker, "dear").filled == 0
+
+    def test_a_package_that_brings_money_has_a_negative_price(self, broker: Broker, trade: Trade) -> None:
+        if AssetClass.PACKAGE not in broker.capabilities.asset_classes:
+            pytest.skip("no packages here")
+        broker.submit(spread("dear", "-0.60", turned=True))
+        broker.submit(spread("one", "-0.50", turned=True))
+        trade({CALL: "1.30", HIGHER: "0.80"})
+        assert held(broker) == {CALL: -1, HIGHER: 1} and broker.snapshot().cash == 100_050
+
+    def test_a_cancelled_package_takes_its_legs_along_and_never_trades(self, broker: Broker, trade: Trade) -> None:
+        if AssetClass.PACKAGE not in broker.capabilities.asset_classes:
+            pytest.skip("no packages here")
+        broker.submit(spread("one", "0.50"))
+        names = [one.client_id for one in broker.orders()]
+        assert len(names) == 3
+        broker.cancel("one")
+        trade({CALL: "1.20", HIGHER: "0.80"})
+        assert held(broker) == {} and not broker.orders()
+        assert {told(broker, name).status for name in names} == {OrderStatus.CANCELLED}
+        with pytest.raises(BrokerRejected):
+            broker.cancel("one")
+        with pytest.raises(BrokerRejected, match="unique"):
+            broker.submit(spread("one", "0.50"))
+
+    def test_a_replaced_package_gives_its_place_to_another(self, broker: Broker, trade: Trade) -> None:
+        if AssetClass.PACKAGE not in broker.capabilities.asset_classes or not broker.capabilities.replace:
+            pytest.skip("no packages here that could be replaced")
+        old, new = spread("one", "0.10"), spread("two", "0.60", 3)
+        broker.submit(old)
+        assert broker.replace(old, new).client_id == "two"
+        assert (told(broker, "one").status, told(broker, "one").replaced_by) == (OrderStatus.REPLACED, "two")
+        trade({CALL: "1.40", HIGHER: "0.80"})
+        assert held(broker) == {CALL: 3, HIGHER: -3} and broker.snapshot().cash == 100_000 - 3 * 60
+
     def test_what_was_told_is_told_again_and_nothing_happened_besides(self, broker: Broker, move: Move) -> None:
         self.buy(broker, move)
         assert broker.fills() == broker.fills() and broker.snapshot().holdings == broker.snapshot().holdings
@@ -232,16 +315,16 @@ class BrokerContract:
 
 
 class Prices(Feed):
-    """The prices of one symbol as they are made up."""
+    """Prices as they are made up."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[datetime, Decimal]] = []
+        self.told: list[tuple[datetime, Mapping[str, Decimal]]] = []
 
     def moments(self, after: datetime, until: datetime) -> list[datetime]:
         return [t for t, _ in self.told if after < t <= until]
 
     def prices(self, at: datetime) -> Mapping[str, Decimal]:
-        return {"AAA": dict(self.told)[at]}
+        return dict(self.told)[at]
 
 
 class TestPaperBroker(BrokerContract):
@@ -266,12 +349,17 @@ class TestPaperBroker(BrokerContract):
         venue.close()
 
     @pytest.fixture
-    def move(self, clock: SimulatedClock, prices: Prices) -> Move:
-        def move(price: str) -> None:
-            prices.told.append((clock.now() + timedelta(minutes=1), Decimal(price)))
-            clock.advance(clock.now() + timedelta(minutes=1))
+    def trade(self, clock: SimulatedClock, prices: Prices) -> Trade:
+        def trade(told: Mapping[str, str]) -> None:
+            at = clock.now() + timedelta(minutes=1)
+            prices.told.append((at, {symbol: Decimal(price) for symbol, price in told.items()}))
+            clock.advance(at)
 
-        return move
+        return trade
+
+    @pytest.fixture
+    def move(self, trade: Trade) -> Move:
+        return lambda price: trade({"AAA": price})
 
     def test_another_process_finds_everything_as_it_was(
         self, broker: PaperBroker, move: Move, tmp_path: Path, clock: SimulatedClock, prices: Prices
@@ -333,6 +421,15 @@ class TestAlpacaBroker(BrokerContract):
             rehearsal.venue.tick("AAA", Decimal(price))
 
         return move
+
+    @pytest.fixture
+    def trade(self, rehearsal: Rehearsal) -> Trade:
+        def trade(told: Mapping[str, str]) -> None:
+            with rehearsal.venue.turn():
+                for symbol, price in told.items():
+                    rehearsal.venue.tick(symbol, Decimal(price))
+
+        return trade
 
 
 def test_every_adapter_has_its_contract_test() -> None:

@@ -5,7 +5,8 @@
 A world is a ledger, a venue, a job over six weekly slots, and the processes of the real thing: a command that
 replays the job, its desk, and a kernel for each slot. They are forks of this one instead of fresh interpreters,
 and the kernel calls `aura.run` without papermill; everything else is the shipped code. A step is each transaction
-of the ledger, each call of the venue and each report of a kernel: before it begins, and after it is through.
+of the ledger, each call of the venue and each report of a kernel: before it begins, in the middle with the file to
+itself, and after it is through.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ from aura_lib.jobs.job import Job, load
 from aura_lib.jobs.notebook import bind
 from aura_lib.jobs.replay import replay
 from aura_lib.jobs.runner import Runner, Task
-from aura_lib.ledger import SYSTEM, Ledger, surely_dead, this_process
+from aura_lib.ledger import SYSTEM, Ledger, frozen, surely_dead, this_process
 from aura_lib.ledger.database import Database
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
@@ -77,6 +78,8 @@ START, END = "2021-01-08", "2021-02-12"  # six Fridays
 LEASE = 0.4  # seconds; a frozen desk has slept past it when another one answers
 UNSENT = UNSETTLED | {OrderStatus.APPROVED}
 ROLES = ("desk", "runner", "kernel")
+FREE, LEDGER, VENUE = HELD = (b".", b"L", b"V")  # what a process has to itself at a step
+frozen.PATIENCE = 0.2  # seconds, as short as the lease
 SIGNS_OF_LIFE = ("renew", "beat")  # transactions that come by the clock, not by the life of an order
 PARAMETERS = """\
 schedule: str = "XNYS week-end close"  # when it decides
@@ -162,11 +165,9 @@ class World:
 
         def reach() -> None:
             with counter.open("ab") as file:  # counted over all processes of the role
-                file.write(b".")
+                file.write(STAGE.held)
             if role != self.fault.role or counter.stat().st_size < self.fault.step:
                 return
-            if self.fault.signal == signal.SIGSTOP and STAGE.locked:
-                return  # at the next step: who freezes with a file locked holds up everybody, until it is killed
             fired = self.folder / "fired"
             if not fired.exists():
                 fired.write_text(str(os.getpid()))
@@ -233,11 +234,11 @@ class STAGE:
     """What this process does at each of its steps."""
 
     reach: Callable[[], None] = staticmethod(lambda: None)
-    locked = False  # whether it has the venue's file to itself
+    held = FREE  # what it has to itself
 
 
-def instrument(kind: Any, name: str) -> None:
-    """Make a transaction of the shipped code two steps: before it begins, and after it is through."""
+def instrument(kind: Any, name: str, held: bytes) -> None:
+    """Make a transaction of the shipped code three steps: before it begins, in the middle, and after it is through."""
     original = getattr(kind, name)
 
     @contextmanager
@@ -245,8 +246,15 @@ def instrument(kind: Any, name: str) -> None:
         counts = sys._getframe(2).f_code.co_name not in SIGNS_OF_LIFE
         if counts:
             STAGE.reach()
-        with original(self, *args, **kwargs) as value:
-            yield value
+        before = STAGE.held
+        try:
+            with original(self, *args, **kwargs) as value:
+                STAGE.held = held
+                yield value
+                if counts:
+                    STAGE.reach()
+        finally:
+            STAGE.held = before
         if counts:
             STAGE.reach()
 
@@ -259,19 +267,8 @@ def _reporting(context: Context, results: Any, report: Any = Context.report) -> 
     STAGE.reach()
 
 
-@contextmanager
-def _locking(self: PaperBroker, together: Any = PaperBroker.together) -> Iterator[None]:
-    STAGE.locked = True
-    try:
-        with together(self):
-            yield
-    finally:
-        STAGE.locked = False
-
-
-instrument(Database, "write")
-PaperBroker.together = _locking  # type: ignore[method-assign]
-instrument(PaperBroker, "_session")
+instrument(Database, "write", LEDGER)
+instrument(PaperBroker, "_session", VENUE)
 Context.report = _reporting  # type: ignore[method-assign]
 
 
@@ -463,10 +460,10 @@ def live(world: World) -> list[int]:
     codes = [finish(fork(world.command))]
     while codes[-1] != 0 and len(codes) < 4:
         codes.append(finish(fork(world.command)))
-    frozen = world.folder / "fired"
+    fired = world.folder / "fired"
     if standby:
-        if frozen.exists():
-            wake(int(frozen.read_text()))
+        if fired.exists():
+            wake(int(fired.read_text()))
         os.kill(standby, signal.SIGTERM)
         finish(standby, 10)
     return codes
@@ -482,12 +479,17 @@ def wake(pid: int) -> None:
         pass
 
 
-def fault_of(seed: int, steps: dict[str, int]) -> Fault:
-    """The fault of a seed: roles in turn, every fourth desk fault a freeze, the step drawn over all that must come."""
+def fault_of(seed: int, steps: dict[str, bytes]) -> Fault:
+    """The fault of a seed: roles in turn, every fourth desk fault a freeze, the step drawn over all that must come.
+
+    The freezes are in turn with nothing, with the ledger and with the venue's file to itself.
+    """
     rng = random.Random(seed)
     role = ROLES[seed % 3]
-    frozen = role == "desk" and seed % 4 == 0
-    return Fault(role, rng.randint(1, steps[role]), signal.SIGSTOP if frozen else signal.SIGKILL, rng.random() < 0.5)
+    if role == "desk" and seed % 4 == 0:
+        held = HELD[seed // 12 % 3][0]
+        return Fault(role, rng.choice([n for n, was in enumerate(steps[role], 1) if was == held]), signal.SIGSTOP)
+    return Fault(role, rng.randint(1, len(steps[role])), signal.SIGKILL, rng.random() < 0.5)
 
 
 def main(folder: Path, seeds: list[int]) -> None:
@@ -495,15 +497,18 @@ def main(folder: Path, seeds: list[int]) -> None:
     reference = World(folder / "reference", Fault(), lease=600.0)
     assert live(reference) == [0]
     expected = outcome(reference)
-    steps = {role: (reference.folder / f"steps-{role}").stat().st_size for role in ROLES}
-    print(json.dumps({"steps": steps, "expected": expected}), flush=True)
+    steps = {role: (reference.folder / f"steps-{role}").read_bytes() for role in ROLES}
+    counts = {role: len(all_of) for role, all_of in steps.items()}
+    print(json.dumps({"steps": counts, "expected": expected}), flush=True)
     for seed in seeds:
         world = World(folder / f"seed-{seed}", fault_of(seed, steps))
         codes = live(world)
         found = outcome(world)
         differs = {key: [expected[key], found[key]] for key in expected if found[key] != expected[key]}
         fired = (world.folder / "fired").exists()
+        held = steps[world.fault.role][world.fault.step - 1 : world.fault.step].decode()
         line = {"seed": seed, "role": world.fault.role, "step": world.fault.step, "signal": int(world.fault.signal)}
+        line |= {"held": held, "lives": len(codes)}
         print(json.dumps({**line, "fired": fired, "codes": codes, "differs": differs}), flush=True)
         if not differs:
             shutil.rmtree(world.folder)

@@ -640,6 +640,26 @@ def test_keys_of_one_class_do_not_open_the_other_and_live_keys_go_nowhere_else()
     assert Keys.from_environment(Mode.LIVE, environment).url is None
 
 
+def test_a_live_account_is_rehearsed_on_this_machine_only_and_never_with_real_keys() -> None:
+    here, stream = "http://127.0.0.1:9000", "ws://localhost:9000/stream"
+    keys = Keys(Mode.LIVE, "REHEARSALKEY", "s", here, stream)
+    assert (keys.url, keys.stream_url) == (here, stream)
+    for url, of_stream in (
+        ("https://evil.example", stream),
+        (here, "wss://evil.example"),
+        (here, None),
+        (None, stream),
+    ):
+        with pytest.raises(InputError, match=r"rehearsed on this machine only: both ALPACA_LIVE_TRADING_URL"):
+            Keys(Mode.LIVE, "REHEARSALKEY", "s", url, of_stream)
+    environment = {
+        "ALPACA_LIVE_API_KEY": "AK1", "ALPACA_LIVE_SECRET_KEY": "s",
+        "ALPACA_LIVE_TRADING_URL": here, "ALPACA_LIVE_STREAM_URL": stream,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="live keys go to Alpaca itself and nowhere else"):
+        Keys.from_environment(Mode.LIVE, environment)
+
+
 # ── the stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -30,7 +30,7 @@ from aura_lib.core import (
 )
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.desk import client_id
-from aura_lib.execution.desk.take import take_baskets
+from aura_lib.execution.desk.take import decided
 from aura_lib.execution.gate import promoted
 from aura_lib.ledger import ALL, LeaseLost
 
@@ -51,6 +51,12 @@ class Wrapped:
     def find(self, client: str) -> BrokerOrder | None:
         self.finds += 1
         return self.venue.find(client)
+
+
+def take(desk: Any) -> None:
+    """What is proposed is decided and approved, and not sent."""
+    for received in desk.seat.news().baskets:
+        desk.seat.write(decided(desk.seat, received))
 
 
 def exhaust(desk: Any) -> None:
@@ -115,7 +121,7 @@ def test_the_kill_switch_refuses_baskets_and_stops_orders_that_were_not_sent(flo
     desk = floor.desk(3)
     desk.cycle()
     floor.propose(3, ("AAA", "buy", 10))
-    take_baskets(desk.seat)  # decided and approved, not yet sent
+    take(desk)  # decided and approved, not yet sent
     floor.ledger.control.switch(ALL, True, "storm", "me")
     floor.settle(desk, 4)
     floor.propose(4, ("BBB", "buy", 10))
@@ -256,7 +262,7 @@ def test_a_desk_that_lost_its_lease_can_neither_write_nor_send(floor: Any) -> No
     seen: list[Wrapped] = []
     frozen = floor.desk(3, wrap=lambda venue: seen.append(Wrapped(venue)) or seen[-1])
     floor.propose(3, ("AAA", "buy", 10))
-    take_baskets(frozen.seat)
+    take(frozen)
     floor.ledger.control.release(frozen.seat.lease)
     other = floor.ledger.control.acquire("paper", 60, holder="elsewhere:1:1")
     assert other is not None and other.epoch == frozen.seat.lease.epoch + 1

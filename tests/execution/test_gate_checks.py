@@ -57,3 +57,28 @@ def test_a_loss_of_the_day_stops_what_opens_and_not_the_way_out(floor: Any) -> N
     floor.propose(falls, ("BBB", "buy", 1), ("AAA", "sell", 900))
     floor.settle(desk, falls + 1)
     assert rules(floor) == ["daily_loss", "limits"]
+
+
+def test_money_that_was_paid_in_or_out_today_is_no_gain_and_no_loss(floor: Any) -> None:
+    desk = floor.desk(3)
+    floor.settle(desk, 3)
+    limited(floor, "paper/m", max_daily_loss=0.01)
+    limited(floor, "paper", max_account_daily_loss=0.01)
+    floor.propose(3, ("AAA", "buy", 10))
+    floor.settle(desk, 4)
+    assert rules(floor) == ["limits"], "its first day: it had nothing when that began"
+    floor.fund("-50000")
+    floor.settle(desk, 5)
+    floor.propose(5, ("AAA", "buy", 10))
+    floor.settle(desk, 6)
+    assert rules(floor) == ["limits"], "half of it was taken out"
+    floor.fund("70000")
+    sink = {"paper/m": 0.0, "paper": 1.0}
+    for scope, limit in sink.items():
+        limited(floor, scope, **{f"max_{'account_' if scope == 'paper' else ''}daily_loss": limit})
+    floor.settle(desk, 7)
+    falls = next(n for n in range(8, 29) if floor.bars.close["AAA"].iloc[n] < floor.bars.close["AAA"].iloc[n - 1])
+    floor.settle(desk, falls)
+    floor.propose(falls, ("BBB", "buy", 1))
+    floor.settle(desk, falls + 1)
+    assert rules(floor) == ["daily_loss"], "and a loss is still one"

@@ -71,7 +71,7 @@ class Shadow:
         return desk
 
     def put(
-        self, session: int, *intents: Intent, origin: str = "job", book: str = "m", binding: Binding = BINDING
+        self, session: int, *intents: Intent, origin: str = "job2", book: str = "m", binding: Binding = BINDING
     ) -> Any:
         moment, ledger = self.floor.time(session), self.floor.ledger
         name = self.terms.name
@@ -296,7 +296,7 @@ def test_it_does_not_decide_on_an_account_that_has_not_come_as_far(shadow: Shado
     shadow.propose(4, BUY_AAA)
     exhaust(desk)
     assert shadow.rules() == ["account"] and not shadow.view().orders
-    assert "stands at" in shadow.view().verdicts[f"job@{iso(floor.time(4))}"].decisions[0].value
+    assert "stands at" in shadow.view().verdicts[f"job2@{iso(floor.time(4))}"].decisions[0].value
 
 
 def test_without_a_price_nothing_is_approved(shadow: Shadow) -> None:
@@ -419,3 +419,53 @@ def test_a_frozen_shadow_writes_nothing_when_it_wakes(shadow: Shadow) -> None:
     with pytest.raises(LeaseLost):
         exhaust(asleep)
     assert not shadow.view().verdicts
+
+
+# ---- against what came after ---------------------------------------------------------------------------------------
+def test_who_decides_as_the_account_did_would_have_traded_as_it_did(shadow: Shadow) -> None:
+    """The same wishes to both: every would-be fill is the fill that was, and nobody is ahead."""
+    floor = shadow.floor
+    plan = {3: [("AAA", "buy", 100), ("BBB", "buy", 50)], 6: [("AAA", "sell", 40), ("CCC", "buy", 300)],
+            9: [("BBB", "sell", 50), ("CCC", "sell", 300)]}  # fmt: skip
+    live(floor, *plan.items(), until=12)
+    for session, wishes in plan.items():
+        desk = shadow.desk(session)
+        shadow.propose(session, *wishes)
+        exhaust(desk)
+    found = compared(floor.ledger, "ghost", bars=floor.bars)
+    assert found.as_of == floor.time(12), "as far as the account has come, though there are more bars"
+    facts = [(f.symbol, f.signed, f.price, f.fee, f.time) for f in floor.view().fills]
+    assert [(f.symbol, f.signed, f.price, f.fee, f.time) for o in found.orders for f in o.fills] == facts
+    assert [one.ahead for one in found.decisions] == [0, 0, 0] and found.profit == found.compared()[1] != 0
+    assert [(o.live_quantity, o.live_price) for o in found.orders] == [(f[1], f[2]) for f in facts]
+    assert {o.note for o in found.orders} == {""}
+
+
+def test_a_changed_strategy_is_told_by_how_much_it_would_have_been_ahead(shadow: Shadow) -> None:
+    floor = shadow.floor
+    live(floor, (3, [("AAA", "buy", 100)]), until=10)
+    desk = shadow.desk(3)
+    shadow.propose(3, ("BBB", "buy", 200))
+    exhaust(desk)
+    closes, slip, fee = floor.bars.close, Decimal("1.0005"), Decimal("0.0001")
+
+    def made(symbol: str, units: int) -> Decimal:
+        first, last = (Decimal(str(closes[symbol].iloc[n])) for n in (4, 10))
+        paid = (first * slip).quantize(Decimal("1e-6"))
+        return units * (last - paid) - (units * paid * fee).quantize(Decimal("1e-4"))
+
+    (one,) = compared(floor.ledger, "ghost", bars=floor.bars).decisions
+    assert (one.profit, one.live) == (made("BBB", 200), made("AAA", 100))
+    assert one.ahead == made("BBB", 200) - made("AAA", 100)
+    earlier = compared(floor.ledger, "ghost", bars=floor.bars, as_of=floor.time(3)).decisions[0]
+    assert (earlier.profit, earlier.live) == (0, 0) and not earlier.orders[0].fills
+
+
+def test_an_account_that_is_no_shadow_is_not_compared(floor: Any) -> None:
+    with pytest.raises(InputError, match="paper is no shadow: `aura account open NAME --shadow-of paper`"):
+        compared(floor.ledger, "paper", bars=floor.bars)
+
+
+def test_a_shadow_that_decided_nothing_is_compared_to_nothing(shadow: Shadow) -> None:
+    found = compared(shadow.floor.ledger, "ghost", bars=shadow.floor.bars)
+    assert found.decisions == () and found.profit == 0 and found.compared() == (0, 0)

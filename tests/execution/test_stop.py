@@ -61,7 +61,7 @@ def test_the_next_desk_goes_on_with_what_a_halt_asked_for(floor: Any) -> None:
     ask_halt(floor, "h1", flatten=True)
     from aura_lib.execution.desk.take import answer_requests
 
-    answer_requests(desk.seat)  # taken, and then the desk dies
+    answer_requests(desk.seat, desk.seat.news().requests)  # taken, and then the desk dies
     floor.ledger.control.release(desk.seat.lease)
     again = floor.desk(4)
     floor.settle(again, 5)
@@ -132,16 +132,18 @@ def test_what_is_asked_before_the_clock_moves_is_done_before_it_moves(floor: Any
     desk = floor.desk(3)
     floor.propose(3, ("AAA", "buy", 10))
     floor.settle(desk, 4)
-    asked = floor.ledger.control.clock
+    read = floor.ledger.inbox.after_in
 
-    def late(account: str) -> Any:
+    def late(connection: Any, account: str, n: int) -> Any:
         """Between the desk's look into the inbox and its look at the clock, somebody halts and moves the clock."""
-        floor.ledger.control.clock = asked
+        floor.ledger.inbox.after_in = read
+        found = read(connection, account, n)
         ask_halt(floor, "h1", flatten=True)
         floor.ledger.control.set_clock("paper", floor.time(5))
-        return asked(account)
+        return found
 
-    floor.ledger.control.clock = late
+    floor.ledger.inbox.after_in = late
+    exhaust(desk)  # sees nothing of it: it came later than the moment that the desk was told of
     exhaust(desk)
     view = floor.view()
     closing = [o for o in view.orders.values() if o.client_id in view.closing]

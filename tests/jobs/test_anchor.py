@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from typer.testing import CliRunner
 
+from aura_lib.access import Vault
 from aura_lib.cli import app
-from aura_lib.core import InputError, LedgerError, Settings
+from aura_lib.core import InputError, LedgerError, Settings, encode
 from aura_lib.jobs import anchor
 from aura_lib.ledger import SYSTEM, Ledger
 from tests.contracts.test_ledgers import run, unguarded
@@ -106,7 +108,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(ledger: Ledger, settin
 def test_the_command_writes_one_and_verify_compares_with_it(aura_home: Path, tmp_path: Path) -> None:
     command = CliRunner().invoke
     with Ledger.open() as ledger:
-        ledger.journal.append(SYSTEM, "halt", {"scope": "ALL", "reason": "test", "who": "me"})
+        ledger.control.switch("ALL", True, "test", "me")
     where = ["--anchors", str(tmp_path / "mine")]
     assert command(app, ["ledger", "anchor", *where]).exit_code == 0
     agreed = command(app, ["ledger", "verify", *where, "--json"])
@@ -115,3 +117,82 @@ def test_the_command_writes_one_and_verify_compares_with_it(aura_home: Path, tmp
     run(url, *unguarded(url), "DELETE FROM journal", "DELETE FROM heads")
     found = command(app, ["ledger", "verify", *where])
     assert found.exit_code == 9 and "it was cut off since" in " ".join(found.output.split())
+
+
+def grown(ledger: Ledger, settings: Settings, count: int) -> list[Path]:
+    """So many anchors, each of a longer ledger."""
+    files = []
+    for number in range(count):
+        ledger.journal.append("paper", "cash", {"amount": str(number)})
+        files.append(anchor.write(ledger, settings))
+    return files
+
+
+def test_an_anchor_that_was_taken_out_of_the_middle_is_missed(ledger: Ledger, settings: Settings) -> None:
+    first, second, third = grown(ledger, settings, 3)
+    second.unlink()
+    problem = anchor.contradiction(ledger, settings)
+    assert problem == f"{third.name} does not follow {first.name}: an anchor between them was taken away"
+
+
+def test_an_anchor_of_before_they_followed_each_other_still_counts(ledger: Ledger, settings: Settings) -> None:
+    """Signed over three things, and without the name of the one before: as the first ones were."""
+    vault = Vault(settings.home)
+    old = anchor.Anchor(datetime(2026, 11, 1, tzinfo=UTC), ledger.journal.tops(), vault.public_key)
+    heads = {chain: list(top) for chain, top in old.heads.items()}
+    told = {"time": "2026-11-01T00:00:00.000000Z", "heads": heads, "public_key": vault.public_key}
+    assert old.message() == json.dumps(list(told.values()), sort_keys=True, separators=(",", ":")).encode()
+    folder = settings.anchors or Path()
+    folder.mkdir()
+    file = folder / "20261101T000000000000Z.anchor.json"
+    file.write_text(json.dumps({**told, "signature": vault.sign(old.message())}))
+    assert anchor.contradiction(ledger, settings) == ""
+    grown(ledger, settings, 2)
+    assert anchor.contradiction(ledger, settings) == ""
+
+
+def test_an_anchor_signed_by_somebody_else_is_no_anchor_whatever_it_says(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    """Who rewrites the ledger can sign with a key of his own: it is not the vault's."""
+    (file,) = grown(ledger, settings, 1)
+    forger = Vault(tmp_path / "forger")
+    told = anchor.read(settings.anchors or Path())[file]
+    forged = replace(told, public_key=forger.public_key)
+    forged = replace(forged, signature=forger.sign(forged.message()))
+    file.write_text(json.dumps(encode(forged)))
+    assert "signed with another key" in anchor.contradiction(ledger, settings)
+
+
+def test_after_a_change_of_keys_the_old_anchors_hold_with_the_old_public_key(
+    ledger: Ledger, settings: Settings
+) -> None:
+    old = Vault(settings.home).public_key
+    grown(ledger, settings, 2)
+    (settings.home / "vault" / "signing.key").unlink()
+    assert Vault(settings.home).public_key != old
+    assert "verify with --key" in anchor.contradiction(ledger, settings)
+    assert anchor.contradiction(ledger, settings, keys=[old]) == ""
+    (settings.anchors or Path()).rename(settings.home / "of the old key")
+    assert len(grown(ledger, settings, 1)) == 1
+    assert anchor.contradiction(ledger, settings) == ""
+
+
+def test_another_host_without_the_vault_verifies_with_the_public_key(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    grown(ledger, settings, 1)
+    elsewhere = replace(settings, home=tmp_path / "another host")
+    assert "signed with another key" in anchor.contradiction(ledger, elsewhere)
+    assert anchor.contradiction(ledger, elsewhere, keys=[Vault(settings.home).public_key]) == ""
+
+
+def test_verify_says_how_far_anchors_in_the_ledger_s_own_folder_can_be_trusted(aura_home: Path) -> None:
+    def said(*words: str) -> str:
+        return " ".join(CliRunner().invoke(app, ["ledger", *words]).output.split())
+
+    with Ledger.open() as ledger:
+        ledger.control.switch("ALL", True, "test", "me")
+    assert "Anchors: none in " in said("verify")
+    said("anchor")
+    assert "1 agree, the newest of " in said("verify") and "set AURA_ANCHORS to a folder out of reach" in said("verify")

@@ -25,6 +25,7 @@ from aura_lib.core import InputError, Run, RunFailed, RunStatus, Settings, encod
 from aura_lib.execution import Terms, open_account
 from aura_lib.jobs import scheduler as scheduling
 from aura_lib.jobs.job import Job
+from aura_lib.jobs.known import Known
 from aura_lib.jobs.replay import replay
 from aura_lib.jobs.runner import Runner
 from aura_lib.jobs.scheduler import Scheduler
@@ -215,7 +216,7 @@ def test_late_data_are_waited_for_and_then_the_slot_is_missed_for_that_reason(
     bars = data.load()
     monkeypatch.setattr(data, "load", lambda **_: replace(bars.until(known[0]), snapshot=iso(known[0])))
     monkeypatch.setattr(data, "fetch", lambda *_, **__: fetched.append(1))
-    monkeypatch.setattr(scheduling.Scheduler, "_version", lambda *_: iso(known[0]))
+    monkeypatch.setattr(Known, "_version", lambda *_: iso(known[0]))
     market.clock.time = THU - HOUR
     scheduler = market.scheduler()
     assert market.at(scheduler, THU) == [THU] and not fetched
@@ -284,10 +285,6 @@ def test_a_job_on_a_simulated_clock_is_told_what_to_do_and_the_other_way_round(m
     write_job(market.root, name="nowhere", account="nobody")
     with pytest.raises(InputError, match="no account 'nobody'"):
         market.scheduler("nowhere")
-    open_account(market.ledger, Terms("real", broker="alpaca", clock="wall"))
-    write_job(market.root, name="there", account="real")
-    with pytest.raises(InputError, match="jobs trade on simulated accounts only in this version"):
-        market.scheduler("there")
     from aura_lib.jobs.job import load
 
     with pytest.raises(InputError, match=r"lives by the wall clock: `aura job schedule j`"):

@@ -19,7 +19,14 @@ from aura_lib.core import InputError
 from aura_lib.reports import About, figures, themes
 
 ABOUT = About(subject="momentum <b>paper</b>", benchmark="S&P 500", source="sample, snapshot 3f9a")
-TABLES = ("attribution", "cost_kinds", "differences", "intervals", "trades")  # drawn of tables, not over time
+TABLES = (
+    "attribution",
+    "cost_kinds",
+    "differences",
+    "intervals",
+    "markouts",
+    "trades",
+)  # drawn of tables, not over time
 OF_NOUNS = {"evidence", "evidence_panel", "noise_experiment", "sweep"}  # they take no frame: tests of their own
 OF_FRAMES = [name for name in figures.__all__ if name not in OF_NOUNS]
 TIMED = [name for name in OF_FRAMES if name not in TABLES]
@@ -52,6 +59,7 @@ def sample(rows: int = 300) -> dict[str, Data]:
         "candles": ohlcv(random, times),
         "shares": pd.DataFrame({"gross": 0.9, "net": 0.5, "long": 0.7, "short": -0.2}, index=times),
         "strategies": pd.DataFrame({"A": returns, "B": -returns}),
+        "profits": pd.DataFrame({"shadow": returns * 1e4, "live": returns * 9e3}),
         "fills": pd.DataFrame({"time": times, "value": 1e4, "fee": random.uniform(0, 5, rows), "slippage": 1.0}),
     }
 
@@ -67,6 +75,7 @@ def examples() -> dict[str, Any]:
         "costs": pd.Series({"commission": 12.0, "spread": 3.0, "borrow": 0.0}),
         "trips": pd.DataFrame({**entries, "return": [0.1, -0.1, 0.2], "profit": [9.0, -9.0, 5.0], "open": [0, 0, 1]}),
         "described": bounds,
+        "moves": pd.DataFrame({"next close": [5.0, -9.0], "5 sessions": [12.0, np.nan]}, index=["A <b>", "B"]),
         "gaps": bounds.set_axis(pairs),
     }
 

@@ -187,6 +187,47 @@ def test_what_can_wait_waits_for_the_next_session(kind: TimeInForce) -> None:
 
 
 @pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        (at(21, 0), "2021-03-04, which opens 2021-03-04 14:30"),
+        (at(1, 30, day=4), "2021-03-04, which opens 2021-03-04 14:30"),
+        (at(14, 29, 59), "2021-03-03, which opens 2021-03-03 14:30"),
+        (at(17, 0, day=6), "2021-03-08, which opens 2021-03-08 14:30"),  # Saturday
+        (at(21, 5, day=12), "2021-03-15, which opens 2021-03-15 13:30"),  # summer time begins on Sunday
+        (at(14, 30), ""),
+        (at(20, 59, 59), ""),
+    ],
+)
+def test_an_order_that_waits_says_for_which_session(moment: dict[str, Any], session: str) -> None:
+    found = verdict(leg("A", 1), **moment)
+    assert (found.approved, found.rule, found.limit) == (True, "limits", "")
+    assert found.value == (f"for the session of {session} UTC" if session else "")
+
+
+def test_an_order_that_trades_at_once_waits_for_no_session() -> None:
+    early = leg("A", 1, type=OrderType.LIMIT, limit_price=D(10), extended_hours=True)
+    allowed = replace(WIDE, extended_hours=True)
+    assert verdict(early, allowed, **at(21, 0)).value == "", "after hours are hours, for such an order"
+    assert verdict(early, allowed, **at(3, 0, day=4)).value.startswith("for the session of 2021-03-04")
+    coin = Instrument("BTC/USD", AssetClass.CRYPTO)
+    night = at(3, 0, day=4)
+    night["prices"] = {"BTC/USD": Price(D(10), night["now"])}
+    assert verdict(leg("BTC/USD", 1, coin), **night).value == ""
+
+
+def test_what_waits_is_held_against_the_price_of_the_session_that_ended() -> None:
+    close = datetime(2021, 3, 3, 21, 0, tzinfo=UTC)
+    waiting = at(14, 0, day=4)  # before the next open
+    waiting["prices"] = {"A": Price(D(10), close)}
+    tight = replace(WIDE, collar=0.05, max_price_age=60.0)
+    assert verdict(limit("A", 1, "10.4"), tight, **waiting).approved, "a night does not age the close"
+    assert refused(limit("A", 1, "10.6"), tight, **waiting)[0] == "collar"
+    opened = at(14, 32, day=4)
+    opened["prices"] = {"A": Price(D(10), close)}
+    assert refused(limit("A", 1, "10.4"), tight, **opened)[0] == "stale_price", "two minutes of an open market do"
+
+
+@pytest.mark.parametrize(
     ("kind", "moment", "approved"),
     [
         (TimeInForce.OPG, at(14, 27, 59), True),

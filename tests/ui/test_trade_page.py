@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from aura_lib.core import Mode, Settings
+from aura_lib.core import Fill, Instrument, Intent, Mode, Order, Settings, Side, encode
 from aura_lib.execution import Terms, open_account
 from aura_lib.ledger import Ledger
 from aura_lib.ui.trade import Trade
@@ -91,4 +92,70 @@ def test_an_account_that_is_not_there_is_named(settings: Settings, monkeypatch: 
     monkeypatch.setenv("QUERY_STRING", "account=nobody")
     page = Trade(settings=settings)
     assert "no account &#x27;nobody&#x27;; open accounts: practice" in page.heading().html
+    page.close()
+
+
+def test_a_plan_is_shown_follows_the_account_and_is_forgotten_with_it(settings: Settings) -> None:
+    with Ledger.open(settings) as ledger:
+        open_account(ledger, Terms("practice", source=SOURCE))
+        body = {"book": "manual", "amount": Decimal(10_000), "request": 1, "key": "money", "why": "test"}
+        ledger.journal.append("practice", "cash", body, key="money")
+        page = Trade(settings=settings)
+        plan = page.plan()
+        plan.ask("plan", json.dumps({"targets": "AAPL=50%, ibm=0.25", "book": "manual", "lots": "fifo"}))
+        assert "Send 2 orders to paper account practice?" in words(plan.html)
+        assert "Turnover" in words(plan.html) and "Estimated cost" in words(plan.html)
+        ledger.journal.append("practice", "cash", {**body, "amount": Decimal(-9_990), "key": "out"}, key="out")
+        assert page.look()
+        assert "Propose to paper" not in plan.html, "there is nothing left to buy with"
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"targets": " "}, "write targets such as AAPL=30% MSFT=25%"),
+        ({"targets": "AAPL"}, "expected SYMBOL=WEIGHT such as AAPL=0.3 or AAPL=30%, not &#x27;AAPL&#x27;"),
+        ({"targets": "AAPL=80% IBM=70%"}, "weights sum to 1.5"),
+        ({"targets": "<b>=1"}, "no price at the moment of decision: targets [&#x27;&lt;B&gt;&#x27;]"),
+        ({"targets": "AAPL=1", "book": "lost"}, "no book &#x27;lost&#x27;"),
+        ({"targets": "AAPL=1", "lots": "mine"}, "lots are chosen by least_tax"),
+    ],
+)
+def test_targets_that_make_no_sense_are_told(settings: Settings, form: dict[str, str], says: str) -> None:
+    with Ledger.open(settings) as ledger:
+        open_account(ledger, Terms("practice", source=SOURCE))
+        body = {"book": "manual", "amount": Decimal(10_000), "request": 1, "key": "money", "why": "test"}
+        ledger.journal.append("practice", "cash", body, key="money")
+    page = Trade(settings=settings)
+    plan = page.plan()
+    plan.ask("plan", json.dumps(form))
+    assert says in plan.html
+    page.close()
+
+
+def test_five_hundred_positions_and_a_thousand_open_orders_are_told_in_full_numbers(settings: Settings) -> None:
+    """The page holds the newest 500 open orders, and says that there are more."""
+    now = datetime(2011, 3, 7, 21, tzinfo=UTC)
+    with Ledger.open(settings) as ledger:
+        open_account(ledger, Terms("practice", source=SOURCE))
+        with ledger.write() as connection:
+            body = {"book": "m", "amount": Decimal(1_000_000), "request": 1, "key": "money", "why": "test"}
+            ledger.journal.append_in(connection, "practice", "cash", body)
+            for n in range(1_000):
+                i = Intent(Instrument(f"S{n % 500:03}"), Side.BUY, Decimal(1))
+                order = Order(f"o{n:04}", "practice", "m", "ticket:me@1", n, 1, i, now)
+                ledger.journal.append_in(connection, "practice", "order", {"order": encode(order)})
+                if n < 500:
+                    fill = Fill(
+                        f"f{n}", "", "practice", "m", i.instrument, i.side, i.quantity, Decimal(10), Decimal(0), now
+                    )
+                    ledger.journal.append_in(connection, "practice", "fill", {"fill": encode(fill), "cursor": str(n)})
+        ledger.control.set_clock("practice", now)
+        with ledger.write() as connection:
+            ledger.control.clock_done(connection, "practice", now)
+    page = Trade(settings=settings)
+    assert "1,000 open; the newest 500 of 1,000 are here." in words(page.orders().html)
+    assert page.positions().html.count('data-ask="close"') == 500
+    assert "500 fills" in words(page.numbers().html)
     page.close()

@@ -41,8 +41,11 @@ from aura_lib.core import (
 )
 from aura_lib.exchange import Costs, Event, Exchange
 from aura_lib.exchange.busts import bust
+from aura_lib.exchange.working import package_of
 from aura_lib.execution.feed import Feed
+from aura_lib.ledger.frozen import begin
 
+BUSY_SECONDS = 30  # to wait for another desk that has the file to itself
 EXIT = "/exit"  # what the exchange puts behind the client id of a bracket, to name the order that closes it
 _TABLES = """
 CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY CHECK (id = 1), time TEXT NOT NULL, state TEXT NOT NULL);
@@ -64,12 +67,14 @@ class PaperBroker:
 
     def __init__(self, file: Path, feed: Feed, clock: Clock, costs: Costs) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._feed, self._clock = feed, clock
-        self._database = sqlite3.connect(file, timeout=30, isolation_level=None)
+        self._file, self._feed, self._clock = file, feed, clock
+        self._database = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
         fresh = canonical(Exchange(Decimal(0), costs).state())
+        begin(self._database, file, BUSY_SECONDS)
         self._database.execute("INSERT OR IGNORE INTO venue VALUES (1, ?, ?)", (iso(clock.now()), fresh))
         self._database.execute("INSERT OR IGNORE INTO version SELECT 1, 0, time FROM venue")
+        self._database.execute("COMMIT")
         self._exchange: Exchange | None = None
         self._version = -1  # of the file, that `_exchange` is the state of
         self._time = ""
@@ -86,7 +91,7 @@ class PaperBroker:
             yield self._exchange
             return
         try:
-            self._database.execute("BEGIN IMMEDIATE")
+            begin(self._database, self._file, BUSY_SECONDS)
             exchange = self._caught_up()
             self._inside = True
             yield exchange
@@ -302,7 +307,7 @@ def _refusing() -> Iterator[None]:
 
 
 def _parent(client_id: str) -> str:
-    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else ""
+    return client_id.removesuffix(EXIT) if client_id.endswith(EXIT) else package_of(client_id)
 
 
 def _told(order: Order) -> BrokerOrder:

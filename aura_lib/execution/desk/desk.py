@@ -21,7 +21,7 @@ from aura_lib.execution.feed import Feed
 from aura_lib.execution.lines import Line
 from aura_lib.execution.protection.keeper import Keeper
 from aura_lib.execution.slicing.slicer import Slicer
-from aura_lib.ledger import Lease, Ledger
+from aura_lib.ledger import Lease, Ledger, News
 
 POLL_SECONDS = 2.0  # between two questions to a broker that lives by the wall clock, when nothing wakes the desk
 
@@ -58,30 +58,30 @@ class Desk:
         stop.remember(seat)
         seat.write([Line("desk.started", {"epoch": seat.lease.epoch, "holder": seat.lease.holder})])
         fund_again(seat)
-        seat.look(now=True)
-        answer_requests(seat)
+        answer_requests(seat, seat.news().requests)
         settle(seat)
         self._compared = self._last_close()
         self._ask()
         seat.beat()
 
     def cycle(self) -> bool:
-        """One round of everything that is due; whether anything was."""
+        """One round of everything that is due, as of one moment of the ledger; whether anything was."""
         seat = self.seat
-        seat.keep()
-        worked = answer_requests(seat) | trade(seat) | cancel_wanted(seat) | send(seat) | settle(seat)
+        news = seat.news()
+        worked = answer_requests(seat, news.requests) | trade(seat, news.baskets)
+        worked |= cancel_wanted(seat) | send(seat) | settle(seat)
         worked |= stop.carry_on(seat)
         stop.stop_loops(seat)
         worked |= self._by_itself()
-        return self._follow_time() | worked
+        return self._follow_time(news) | worked
 
     def _by_itself(self) -> bool:
         """What the desk does that nobody proposes now: protection, and the slices that are due."""
         return self._keeper.keep() | self._slicer.work()
 
-    def _follow_time(self) -> bool:
+    def _follow_time(self, news: News) -> bool:
         if isinstance(self.seat.clock, SimulatedClock):
-            return self._follow_clock(self.seat.clock)
+            return self._follow_clock(self.seat.clock, news)
         if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
             close = self._last_close()
@@ -92,14 +92,15 @@ class Desk:
     def _last_close(self) -> datetime:
         return Calendar.of(self.seat.terms.calendar).last_close(self.seat.clock.now())
 
-    def _follow_clock(self, clock: SimulatedClock) -> bool:
-        """Move the simulated clock to where it shall be, once nothing is left to send at the present moment."""
-        seat = self.seat
-        asked = seat.ledger.control.clock(seat.terms.name)
+    def _follow_clock(self, clock: SimulatedClock, news: News) -> bool:
+        """Move the simulated clock to where it shall be, once nothing is left to send at the present moment.
+
+        What was asked before the clock was moved belongs to the moment before: who was told of the one has done the
+        other.
+        """
+        seat, asked = self.seat, news.clock
         if asked is None or asked[1] == asked[0] or self._pending():
             return False
-        if self._asked_before():
-            return True  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
         until = self._step(clock.now(), asked[0]) if self._heard else clock.now()
         clock.advance(until)
@@ -112,11 +113,6 @@ class Desk:
             seat.ledger.control.hold(connection, seat.lease)
             seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True
-
-    def _asked_before(self) -> bool:
-        """Whether something came since this round looked into the inbox: asked after the clock, it is of before it."""
-        inbox, view, name = self.seat.ledger.inbox, self.seat.view, self.seat.terms.name
-        return bool(inbox.asked(name, view.request) or inbox.after(name, view.inbox))
 
     def _step(self, now: datetime, to: datetime) -> datetime:
         """Where the clock goes next: bar by bar while prices are to be looked at, and no further than what is due."""

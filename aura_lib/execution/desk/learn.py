@@ -74,8 +74,10 @@ def book_fills(seat: Seat) -> None:
         _meet(seat, name)
     lines = [_fill_line(seat, cursor, fill) for cursor, fill in fresh]
     seat.write(lines)
-    told = {fill.client_id for _, fill in fresh}
-    seat.write([line for name in told if name in seat.view.orders for line in _late(seat.view.orders[name])])
+    orders = seat.view.orders
+    named = dict.fromkeys(fill.client_id for _, fill in fresh if fill.client_id in orders)
+    named |= dict.fromkeys(orders[name].parent for name in named if orders[name].parent in seat.view.packages)
+    seat.write([line for name in named for line in _late(orders[name])])
 
 
 def _meet(seat: Seat, client_id: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from aura_lib.execution.feed import Feed
 from aura_lib.execution.limits import Rulebook
 from aura_lib.execution.lines import Line
 from aura_lib.execution.reconcile import Reconciliation
-from aura_lib.ledger import ALL, AccountView, Lease, Ledger
+from aura_lib.ledger import ALL, AccountView, Lease, Ledger, News
 
 FRESH = 0.2  # seconds for which a look at lease and kill switch counts; a send after that looks again
+NEVER = datetime.min.replace(tzinfo=UTC)
+NOW = 0.01  # seconds for which it counts where it shall be one of this moment
 
 
 class Seat:
@@ -41,8 +44,9 @@ class Seat:
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good
         self.ask_after: dict[str, float] = {}  # order → when the broker may be asked about it again
-        self._renewed = self._looked = time.monotonic()
-        self._halts: dict[str, str] = {}
+        self._renewed, self._looked = time.monotonic(), float("-inf")
+        self._halts: Mapping[str, str] = {}
+        self._session = (NEVER, NEVER)  # a moment, and the first close after it: that of all moments between the two
 
     @property
     def standing(self) -> AccountView:
@@ -61,13 +65,21 @@ class Seat:
         """Tell that the desk is at work."""
         self.ledger.control.beat(f"desk:{self.terms.name}", note=f"epoch {self.lease.epoch}")
 
-    # ---- the kill switch -------------------------------------------------------------------------------------------
+    # ---- what the ledger tells -------------------------------------------------------------------------------------
+    def news(self) -> News:
+        """All that a round goes by, of one moment: who sees a basket sees what was halted before it was written."""
+        self.keep()
+        began = time.monotonic()
+        news = self.ledger.news(self.lease, self.view.request, self.view.inbox)
+        self._halts, self._looked, self.rules.head = news.halts, began, news.system
+        return news
+
     def look(self, *, now: bool = False) -> None:
         """Before a send: LeaseLost unless the lease is ours; and what is halted, as of a moment ago at most."""
-        if now or time.monotonic() - self._looked > FRESH:
+        if time.monotonic() - self._looked > (NOW if now else FRESH):
             self.keep()
             began = time.monotonic()
-            self._halts = self.ledger.control.look(self.lease)
+            self._halts, self.rules.head = self.ledger.control.look(self.lease), None
             self._looked = began
 
     def halted(self, book: str) -> str:
@@ -104,7 +116,11 @@ class Seat:
 
     def too_late(self, order: Order) -> bool:
         """Whether the session that an order was made for is over before it was sent."""
-        return self.clock.now() >= Calendar.of(self.terms.calendar).next_close(order.time)
+        since, close = self._session
+        if not since <= order.time < close:
+            close = Calendar.of(self.terms.calendar).next_close(order.time)
+            self._session = order.time, close
+        return self.clock.now() >= close
 
     def may_ask(self, client_id: str) -> bool:
         """Whether enough time has passed since the broker could not tell."""

@@ -20,17 +20,17 @@ from aura_lib.execution.desk.learn import learn
 from aura_lib.execution.desk.seat import Seat, status
 from aura_lib.execution.desk.take import decided
 from aura_lib.execution.lines import Line
+from aura_lib.ledger import Received
 
 SMALL = 20  # legs of a basket that is sent as soon as it is decided
 BATCH = 100  # orders whose SENDING is written in one transaction
 
 
-def trade(seat: Seat) -> bool:
-    """Take what is new in the inbox and send it; whether there was anything.
+def trade(seat: Seat, new: Sequence[Received]) -> bool:
+    """Decide what is new in the inbox and send it; whether there was anything.
 
     Of a small basket the verdict, the orders and SENDING are one transaction; a large one is sent in batches after it.
     """
-    new = seat.ledger.inbox.after(seat.terms.name, seat.view.inbox)
     for received in new:
         lines = decided(seat, received)
         orders = [decode(Order, line.body["order"]) for line in lines if line.kind == "order"]

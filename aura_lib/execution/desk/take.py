@@ -19,14 +19,6 @@ def client_id(account: str, origin: str, slot: datetime, leg: int, attempt: int 
     return digest([account, origin, iso(slot), leg, attempt])[:20]
 
 
-def take_baskets(seat: Seat) -> bool:
-    """A Decision for each leg of each new basket, and an APPROVED order for each approved one."""
-    new = seat.ledger.inbox.after(seat.terms.name, seat.view.inbox)
-    for received in new:
-        seat.write(decided(seat, received))
-    return bool(new)
-
-
 def decided(seat: Seat, received: Received) -> list[Line]:
     """The entries of a basket: its verdict and its orders, for one transaction."""
     return verdict(seat, received.basket, judge(received, seat), received.n)
@@ -46,9 +38,8 @@ def verdict(seat: Seat, basket: Basket, decisions: Sequence[Decision], inbox: in
     return lines
 
 
-def answer_requests(seat: Seat) -> bool:
-    """Whatever else was asked, each by its handler, in the order it came."""
-    requests = seat.ledger.inbox.asked(seat.terms.name, seat.view.request)
+def answer_requests(seat: Seat, requests: Sequence[Request]) -> bool:
+    """Whatever else was asked, each by its handler, in the order it came; whether there was anything."""
     for request in requests:
         lines = _checked(seat, request, answer(seat.view, seat.terms, request, seat.clock.now()))
         seat.write(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aura_lib import plan
@@ -12,10 +14,11 @@ from aura_lib.execution.rebalance.sheet import Rebalance, inspected
 
 if TYPE_CHECKING:
     from aura_lib.core import Settings
+    from aura_lib.execution.present import Present
     from aura_lib.execution.propose import Proposal
     from aura_lib.ledger import Ledger
 
-__all__ = ["Choice", "Rates", "Rebalance", "Taken", "choose", "inspected", "keep_lots", "preview", "propose"]
+__all__ = ["Choice", "Rates", "Rebalance", "Taken", "by_hand", "choose", "inspected", "keep_lots", "preview", "propose"]
 
 
 def preview(
@@ -64,6 +67,30 @@ def preview(
         choice=Choice(lots),
         rates=rates,
     )
+
+
+def by_hand(
+    ledger: Ledger,
+    present: Present,
+    weights: Mapping[str, float],
+    *,
+    book: str,
+    who: str,
+    lots: Choice | str = Choice.LEAST_TAX,
+    keep_others: bool = False,
+    cash_buffer: float = 0.02,
+    min_trade: Decimal = Decimal(100),
+    settings: Settings | None = None,
+) -> Rebalance:
+    """The plan for weights that somebody wrote down: what is held besides is sold, unless `keep_others`."""
+    held = present.view.account(book, present.as_of).holdings
+    universe = tuple(dict.fromkeys((*weights, *held)))
+    mandate = Mandate(universe, cash_buffer=cash_buffer, min_trade=min_trade, currency=present.terms.currency)
+    targets = TargetWeights(weights, present.as_of, keep_others=keep_others)
+    return preview(
+        ledger, targets, mandate, account=present.terms.name, book=book, who=who, lots=lots, settings=settings,
+        feed=present.feed,
+    )  # fmt: skip
 
 
 def propose(

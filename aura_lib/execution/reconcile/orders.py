@@ -143,6 +143,9 @@ def _against(
     booked: Decimal,
     price: Callable[[Order, Decimal], Decimal | None],
 ) -> Iterator[Difference]:
+    if order.intent.legs:
+        yield from _package(order, report)
+        return
     status = _standing(order, report, booked)
     if order.status in LIVE and status is not order.status and status in TRANSITIONS[order.status]:
         yield _status(order, report, status)
@@ -152,6 +155,18 @@ def _against(
         yield _not_told(view, order, report, booked, price(order, report.filled - booked))
     elif report.filled < booked and (report.filled or report.status in TERMINAL):
         yield _taken_back(view, order, report, booked)
+
+
+def _package(order: Order, report: BrokerOrder) -> Iterator[Difference]:
+    """A package has no fills of its own: what is missing of them its legs tell, and its end waits for that."""
+    status = _standing(order, report, order.filled)
+    whole = status is not OrderStatus.FILLED or not order.remaining
+    if order.filled < report.filled or not whole or status is order.status:
+        return
+    if order.status in LIVE and status in TRANSITIONS[order.status]:
+        yield _status(order, report, status)
+    elif order.status in TERMINAL and report.status in LIVE:
+        yield _still_open(order, report)
 
 
 def _standing(order: Order, report: BrokerOrder, booked: Decimal) -> OrderStatus:

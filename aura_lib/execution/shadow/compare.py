@@ -80,8 +80,8 @@ class Traded:
 class OrderResult:
     """What would have become of one withheld order.
 
-    `decision_price` is the last close when it was decided; `slippage_bps` how much worse the average fill was than
-    that (negative: better); `markouts_bps` how far the price then went in the order's favour, from the average fill,
+    `decision_price` is the last close when it was decided; `slippage_bps` how much better the average fill was than
+    that (negative: worse); `markouts_bps` how far the price then went in the order's favour, from the average fill,
     by the horizons that have passed; `missed_bps` how far it went in its favour from the decision until the next
     close, where nothing was filled. `price`, of a bracket too, is that of the entry. `live_quantity` (signed) and
     `live_price` are what the account really traded of the symbol on decisions of the same time.
@@ -103,7 +103,7 @@ class OrderResult:
     @property
     def filled(self) -> Decimal:
         """How much of it would have been filled."""
-        return sum((f.quantity for f in self.fills if not f.client_id.endswith(EXIT)), ZERO)
+        return sum((f.quantity for f in self.fills if EXIT not in f.client_id), ZERO)
 
     @property
     def fees(self) -> Decimal:
@@ -258,7 +258,7 @@ class _Stage:
             )
             for event in events:
                 if isinstance(event, Fill):
-                    filled.setdefault(event.client_id.removesuffix(EXIT), []).append(event)
+                    filled.setdefault(event.client_id.partition(EXIT)[0], []).append(event)
         ends = {o.client_id: refused.get(o.client_id) or _stands(venue, o.client_id) for o in orders}
         return {name: tuple(some) for name, some in filled.items()}, ends
 
@@ -275,11 +275,11 @@ class _Stage:
         self, order: Order, judged: Judged, fills: Sequence[Fill], end: tuple[OrderStatus, str], own: Sequence[Fill]
     ) -> OrderResult:
         symbol, sign, at = order.intent.symbol, order.intent.side.sign, judged.basket.as_of
-        entry = [fill for fill in fills if not fill.client_id.endswith(EXIT)]
+        entry = [fill for fill in fills if EXIT not in fill.client_id]
         now, then = self.tape.at(symbol, at), judged.prices.get(symbol)
         decided = now.price if now is not None else then
         price = _average(entry)
-        slipped = None if price is None or decided is None else sign * (price - decided) / decided * BPS
+        slipped = None if price is None or decided is None else sign * (decided - price) / decided * BPS
         markouts = {name: self._markout(symbol, sign, price, entry, name) for name in self._horizons()}
         missed = None if entry or decided is None else self._missed(symbol, sign, decided, order.time)
         same = [fill for fill in own if fill.symbol == symbol]

@@ -10,6 +10,7 @@ Killed anywhere, the next one starts from what is written: a basket has all of i
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from copy import copy
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -38,7 +39,7 @@ from aura_lib.execution.limits import Rulebook
 from aura_lib.execution.lines import Line
 from aura_lib.execution.shadow.mirror import Mirror, behind
 from aura_lib.execution.shadow.onlooker import Onlooker, apart
-from aura_lib.ledger import ALL, AccountView, Lease, Ledger, Received
+from aura_lib.ledger import ALL, AccountView, Lease, Ledger, News, Received
 from aura_lib.risk.pretrade import TradeLimits, tightest
 
 BLIND = "account"  # the rule that refuses what is decided on an account nobody can see
@@ -148,22 +149,21 @@ class ShadowDesk:
         seat = self.seat
         seat.read()
         seat.write([Line("desk.started", {"epoch": seat.lease.epoch, "holder": seat.lease.holder})])
-        seat.look(now=True)
-        answer_requests(seat)
+        answer_requests(seat, seat.news().requests)
         seat.beat()
 
     def cycle(self) -> bool:
-        """One round of everything that is due; whether anything was."""
+        """One round of everything that is due, as of one moment of the ledger; whether anything was."""
         seat = self.seat
-        seat.keep()
-        worked = answer_requests(seat) | self._take() | stop.carry_on(seat)
-        return self._follow() | worked
+        news = seat.news()
+        worked = answer_requests(seat, news.requests) | self._take(news.baskets) | stop.carry_on(seat)
+        return self._follow(news) | worked
 
     # ---- baskets ---------------------------------------------------------------------------------------------------
-    def _take(self) -> bool:
+    def _take(self, baskets: Sequence[Received]) -> bool:
         """Judge and withhold what is new in the inbox, in the order it came; whether there was anything."""
         seat, taken = self.seat, False
-        for received in seat.ledger.inbox.after(seat.terms.name, seat.view.inbox):
+        for received in baskets:
             if not seat.may_ask(received.basket.id):
                 break
             why = seat.blind(received.basket.as_of)
@@ -215,18 +215,17 @@ class ShadowDesk:
         return status(order, OrderStatus.WITHHELD, f"not sent: a shadow of {self.seat.real.name}")
 
     # ---- time ------------------------------------------------------------------------------------------------------
-    def _follow(self) -> bool:
+    def _follow(self, news: News) -> bool:
         """Move a simulated clock to where it shall be, once all that came before is answered."""
         seat, clock = self.seat, self.seat.clock
-        asked = seat.ledger.control.clock(seat.terms.name)
+        asked = news.clock
         if not isinstance(clock, SimulatedClock) or asked is None or asked[1] == asked[0]:
             return False
-        inbox, view, name = seat.ledger.inbox, seat.view, seat.terms.name
-        if inbox.asked(name, view.request) or inbox.after(name, view.inbox):
-            return not self._waiting  # what was asked before the clock was moved belongs to the moment before
+        if self._waiting:
+            return False  # what was asked before the clock was moved belongs to the moment before
         seat.feed.reach(asked[0])
         clock.advance(asked[0])
         with seat.ledger.write() as connection:
             seat.ledger.control.hold(connection, seat.lease)
-            seat.ledger.control.clock_done(connection, name, asked[0])
+            seat.ledger.control.clock_done(connection, seat.terms.name, asked[0])
         return True

@@ -7,7 +7,7 @@ from aura_lib.ledger.accounting.history import tax_lots
 from aura_lib.ledger.accounting.lot import Closed, Lot, long_term
 from aura_lib.ledger.accounting.lots import Currencies, TaxLots
 from aura_lib.ledger.accounting.pile import Method
-from aura_lib.ledger.accounting.statement import Statement, Sums, month_of, statement
+from aura_lib.ledger.accounting.statement import Statement, Sums, cash_flows, month_of, statement
 
 __all__ = [
     "Closed",
@@ -18,6 +18,7 @@ __all__ = [
     "Sums",
     "TaxLots",
     "blotter",
+    "cash_flows",
     "long_term",
     "month_of",
     "statement",

@@ -125,11 +125,9 @@ def statement(
     old, held = before.open(book), after.open(book)
     was, marks = prices(start) if old else {}, prices(end) if held else {}
     with localcontext(EXACT):
-        sums = _cash(view, book, start, end)
+        sums = cash_flows(view, book, start, end)
         for sign, lots, open_lots, at in ((-1, before, old, was), (1, after, held, marks)):
             _value(sums, sign, lots, book, open_lots, at)
-        for each in sums.values():
-            each.closing = each.opening + each.flows
     worth = {lot.instrument.symbol: marks[lot.instrument.symbol] for lot in held}
     named = tuple(sums[c] for c in sorted(sums, key=lambda c: (c != view.currency, c)))
     return Statement(
@@ -138,16 +136,24 @@ def statement(
     )  # fmt: skip
 
 
-def _cash(view: AccountView, book: str | None, start: datetime, end: datetime) -> dict[str, Sums]:
-    """Currency → what happened to the cash: before `start` as its opening, then by what it was."""
+def cash_flows(
+    view: AccountView, book: str | None = None, start: datetime | None = None, end: datetime | None = None
+) -> dict[str, Sums]:
+    """Currency → what happened to the cash in (start, end], by what it was; all before is its opening.
+
+    Values, gains and what was brought stay zero.
+    """
     sums = {view.currency: Sums(view.currency)}
     known = Currencies(view.currency)
-    for event in view.events:
-        for currency, name, amount in _legs(event, book, known):
-            if event.time <= end:
-                row = sums.setdefault(currency, Sums(currency))
-                name = name if event.time > start else "opening"
-                setattr(row, name, getattr(row, name) + amount)
+    with localcontext(EXACT):
+        for event in view.events:
+            for currency, name, amount in _legs(event, book, known):
+                if end is None or event.time <= end:
+                    row = sums.setdefault(currency, Sums(currency))
+                    name = name if start is None or event.time > start else "opening"
+                    setattr(row, name, getattr(row, name) + amount)
+        for each in sums.values():
+            each.closing = each.opening + each.flows
     return sums
 
 

@@ -65,6 +65,9 @@ class AccountView:
     fill_cursor: str = ""  # where the broker's list of fills was read up to
     booking_cursor: str = ""
     cancelling: dict[str, str] = field(default_factory=dict)  # order that shall be cancelled → why
+    packages: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # order for packages → contract → order of its leg
     replacing: dict[str, str] = field(default_factory=dict)  # order that shall take a place → whose
     stopping: str = ""  # why all orders shall be cancelled, until they have ended
     flattening: dict[str, str] = field(default_factory=dict)  # who asked for all positions to be closed, and why
@@ -133,12 +136,25 @@ class AccountView:
         return [o for o in self.live.values() if book in (None, o.book)]
 
     def working(self, book: str | None = None) -> dict[str, Decimal]:
-        """Symbol → signed quantity still on its way."""
+        """Symbol → signed quantity still on its way; of packages the contracts that no order of a leg has yet."""
         total: dict[str, Decimal] = {}
         for order in self.live_orders(book):
-            symbol = order.intent.symbol
-            total[symbol] = total.get(symbol, ZERO) + order.remaining * order.intent.side.sign
+            for symbol, quantity in self._coming(order):
+                total[symbol] = total.get(symbol, ZERO) + quantity
         return total
+
+    def _coming(self, order: Order) -> list[tuple[str, Decimal]]:
+        if not order.intent.legs:
+            return [(order.intent.symbol, order.remaining * order.intent.side.sign)]
+        told = self.packages.get(order.client_id, {})
+        legs = [leg for leg in order.intent.legs if leg.instrument.symbol not in told]
+        return [(leg.instrument.symbol, order.remaining * leg.signed) for leg in legs]
+
+    def complete(self, package: Order) -> Decimal:
+        """How many packages of an order are filled in all legs: the fills are those of the legs."""
+        told = self.packages.get(package.client_id, {})
+        legs = [(self.orders.get(told.get(leg.instrument.symbol, "")), leg.ratio) for leg in package.intent.legs]
+        return min(order.filled // ratio if order is not None else ZERO for order, ratio in legs)
 
     # baskets and orders ---------------------------------------------------------------------------------------------
     def _verdict(self, body: Mapping[str, Any]) -> None:
@@ -154,6 +170,10 @@ class AccountView:
         else:
             self.live.pop(order.client_id, None)
             self.cancelling.pop(order.client_id, None)
+        package = self.orders.get(order.parent) if order.parent else None
+        if package is not None and package.intent.legs and not order.intent.legs:
+            self.packages.setdefault(order.parent, {})[order.intent.symbol] = order.client_id
+            self._put(replace(package, filled=self.complete(package)))
 
     def _order(self, body: Mapping[str, Any]) -> None:
         self._put(decode(Order, body["order"]))

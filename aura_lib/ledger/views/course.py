@@ -33,12 +33,13 @@ class Course:
         """How it stands after all entries."""
         return self._books.account
 
-    @property
-    def brought(self) -> Decimal:
+    def brought(self, currency: str) -> Decimal:
         """What units cost, as a whole, that were imported or transferred here, less those transferred away."""
-        told = [e for e in self.entries if isinstance(e, Booking)]
-        came = [e for e in told if e.kind in (BookingKind.IMPORT, BookingKind.TRANSFER)]
-        return sum((e.quantity * e.price * e.instrument.multiplier for e in came if e.price and e.instrument), ZERO)
+        told = [
+            e for e in self.entries if isinstance(e, Booking) and e.kind in (BookingKind.IMPORT, BookingKind.TRANSFER)
+        ]
+        came = [(e, e.instrument) for e in told if e.instrument is not None and e.instrument.currency == currency]
+        return sum((e.quantity * (e.price or ZERO) * instrument.multiplier for e, instrument in came), ZERO)
 
     def take(self, entry: Fill | Booking) -> None:
         """Write one entry down. One that cannot be booked raises InputError and changes nothing."""

@@ -14,11 +14,13 @@ from aura_lib.reports.figures.evidence import evidence, evidence_panel
 from aura_lib.reports.figures.market import prices
 from aura_lib.reports.figures.noise import noise_experiment
 from aura_lib.reports.figures.returns import beta, distribution, turnover, yearly_returns
+from aura_lib.reports.figures.shadow import beside, markouts
 from aura_lib.reports.figures.trading import attribution, cost_kinds, exposures, trades
 from aura_lib.reports.figures.uncertainty import differences, growth, intervals
 
 __all__ = [
     "attribution",
+    "beside",
     "beta",
     "candles",
     "cost_kinds",
@@ -32,6 +34,7 @@ __all__ = [
     "exposures",
     "growth",
     "intervals",
+    "markouts",
     "monthly_returns",
     "noise_experiment",
     "prices",

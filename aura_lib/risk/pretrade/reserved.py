@@ -15,20 +15,26 @@ def reserved(orders: Sequence[Order]) -> Reserved:
     """(Symbol, side) → the largest quantity that orders at work may still trade.
 
     Orders of one family (the legs of a bracket or pair, an order and the one that shall replace it) exclude each
-    other: the largest of them counts. A leg counts as far as its entry was filled: it waits for the rest.
+    other, and what a package trades its legs do: the largest of them counts. A leg of a bracket counts as far as its
+    entry was filled: it waits for the rest.
     """
     entries = {order.client_id: order for order in orders}
     families: dict[tuple[str, str, Side], Decimal] = {}
     for order in orders:
-        family = (order.parent or order.client_id, order.intent.symbol, order.intent.side)
-        quantity = _closing(order, entries.get(order.parent))
-        families[family] = max(families.get(family, ZERO), quantity)
+        for symbol, side, quantity in _still(order, entries.get(order.parent)):
+            family = (order.parent or order.client_id, symbol, side)
+            families[family] = max(families.get(family, ZERO), quantity)
     total: Reserved = {}
     for (_, symbol, side), quantity in families.items():
         total[symbol, side] = total.get((symbol, side), ZERO) + quantity
     return total
 
 
-def _closing(order: Order, entry: Order | None) -> Decimal:
-    waits = entry is not None and entry.intent.side is not order.intent.side
-    return min(order.remaining, entry.filled) if waits and entry is not None else order.remaining
+def _still(order: Order, entry: Order | None) -> list[tuple[str, Side, Decimal]]:
+    """What an order may still trade: the contracts of a package, else its instrument."""
+    intent = order.intent
+    if intent.legs:
+        return [(leg.instrument.symbol, leg.side, order.remaining * leg.ratio) for leg in intent.legs]
+    waits = entry is not None and not entry.intent.legs and entry.intent.side is not intent.side
+    quantity = min(order.remaining, entry.filled) if waits and entry is not None else order.remaining
+    return [(intent.symbol, intent.side, quantity)]

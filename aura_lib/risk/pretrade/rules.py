@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from aura_lib.core import DataError, Instrument, Intent, Order, OrderType, Side, TimeInForce
 from aura_lib.core.orders import PRICES
+from aura_lib.risk.pretrade import packages
 from aura_lib.risk.pretrade.scene import ALWAYS_OPEN, MINUTE, ZERO, Scene
 
 Refused = tuple[str, str]  # value, limit
@@ -22,12 +23,16 @@ def _instrument(intent: Intent, scene: Scene) -> Refused | None:
     known = scene.context.instruments
     if known is None:
         return None
-    if intent.symbol not in known:
-        return intent.symbol, "an instrument that the venue knows"
-    there, given = known[intent.symbol], intent.instrument
-    wrong = [n for n in ("asset_class", "currency", "multiplier", "underlying", "expiry", "strike", "right")
-             if getattr(there, n) != getattr(given, n)]  # fmt: skip
-    return (_fields(given, wrong), _fields(there, wrong)) if wrong else None
+    traded = [instrument for instrument, _ in intent.traded]
+    if strange := [given.symbol for given in traded if given.symbol not in known]:
+        return ", ".join(strange), "an instrument that the venue knows"
+    for given in traded:
+        there = known[given.symbol]
+        wrong = [n for n in ("asset_class", "currency", "multiplier", "underlying", "expiry", "strike", "right")
+                 if getattr(there, n) != getattr(given, n)]  # fmt: skip
+        if wrong:
+            return _fields(given, wrong), _fields(there, wrong)
+    return None
 
 
 def _fields(instrument: Instrument, names: list[str]) -> str:
@@ -56,8 +61,12 @@ def _of_venue(intent: Intent, scene: Scene) -> Instrument:
     return (scene.context.instruments or {}).get(intent.symbol, intent.instrument)
 
 
+def _symbols(intent: Intent) -> list[str]:
+    return [instrument.symbol for instrument, _ in intent.traded]
+
+
 def _halted(intent: Intent, scene: Scene) -> Refused | None:
-    names = {intent.symbol, intent.instrument.underlying} & scene.context.halted
+    names = {intent.instrument.underlying, *_symbols(intent)} & scene.context.halted
     return (f"{', '.join(sorted(map(str, names)))} halted", "a symbol that trades") if names else None
 
 
@@ -90,13 +99,13 @@ def _extended_hours(intent: Intent, scene: Scene) -> Refused | None:
 
 # ---- the price -----------------------------------------------------------------------------------------------------
 def _no_price(intent: Intent, scene: Scene) -> Refused | None:
-    there = intent.symbol in scene.context.prices
-    return None if there else (intent.symbol, "a price at the moment of decision")
+    missing = [symbol for symbol in _symbols(intent) if symbol not in scene.context.prices]
+    return (", ".join(missing), "a price at the moment of decision") if missing else None
 
 
 def _stale_price(intent: Intent, scene: Scene) -> Refused | None:
-    why = scene.why_no_price(intent.symbol)
-    return (f"{intent.symbol}: {why}", _wanted(scene)) if why else None
+    stale = [f"{symbol}: {why}" for symbol in _symbols(intent) if (why := scene.why_no_price(symbol))]
+    return ("; ".join(stale), _wanted(scene)) if stale else None
 
 
 def _wanted(scene: Scene) -> str:
@@ -106,6 +115,8 @@ def _wanted(scene: Scene) -> str:
 
 def _collar(intent: Intent, scene: Scene) -> Refused | None:
     """How far a limit is from where it comes to bear: the last price, or the stop that wakes it."""
+    if intent.legs:
+        return packages.collar(intent, scene)
     collar, last = scene.limits.collar, scene.prices[intent.symbol]
     pairs = ((intent.limit_price, intent.stop_price or last), (intent.stop_loss_limit, intent.stop_loss or last))
     for price, base in pairs:
@@ -118,6 +129,8 @@ def _collar(intent: Intent, scene: Scene) -> Refused | None:
 
 def _wrong_side(intent: Intent, scene: Scene) -> Refused | None:
     """A stop that would act at once, or the exits of a bracket on the wrong side of the market, are mistakes."""
+    if intent.legs:
+        return packages.wrong_sign(intent, scene)
     last, buys = scene.prices[intent.symbol], intent.side is Side.BUY
     stop = intent.stop_price
     if stop is not None and (stop <= last if buys else stop >= last):
@@ -139,7 +152,7 @@ def _wrong_exit(intent: Intent, entry: Decimal, sells: bool) -> Refused | None:
 # ---- the size ------------------------------------------------------------------------------------------------------
 def _max_order_quantity(intent: Intent, scene: Scene) -> Refused | None:
     limit = scene.limits.max_order_quantity
-    opened = scene.opens(intent)
+    opened = max(quantity for _, quantity in scene.opened(intent))
     return _over(opened, limit, _text(opened)) if limit is not None else None
 
 
@@ -147,12 +160,15 @@ def _max_order_value(intent: Intent, scene: Scene) -> Refused | None:
     limit = scene.limits.max_order_value
     if limit is None:
         return None
-    value = scene.worth(intent.instrument, scene.opens(intent), scene.reference(intent))
+    value = scene.value(intent)
     return _over(value, limit, f"{value:.2f}")
 
 
 def _no_short(intent: Intent, scene: Scene) -> Refused | None:
-    """No accidental short: the sells at work never add up to more than there is, in the book and in the account."""
+    """No accidental short: the sells at work never add up to more than there is, in the book and in the account.
+
+    What a package writes is looked at by the limits of the book: its own legs may cover it.
+    """
     if intent.side is Side.BUY:
         return None
     there = [] if scene.limits.short else [scene.closable(scene.context.book, scene.at_work_here, intent)]
@@ -166,7 +182,7 @@ def _buying_power(intent: Intent, scene: Scene) -> Refused | None:
     power, opened = scene.context.buying_power, scene.opens(intent)
     if power is None or not opened:
         return None
-    need = scene.spent + scene.worth(intent.instrument, opened, scene.reference(intent))
+    need = scene.spent + scene.value(intent)
     return (f"{need:.2f}", f"{power:.2f}") if not power.is_finite() or need > power else None
 
 
@@ -207,15 +223,24 @@ def _crossing(intent: Intent, scene: Scene) -> Refused | None:
         return None
     for order in scene.context.orders:
         other = order.intent
-        opposite = other.symbol == intent.symbol and other.side is not intent.side
-        if opposite and order.client_id not in scene.context.legs and _meet(intent, other):
+        if _opposite(intent, other) and order.client_id not in scene.context.legs and _meet(intent, other):
             return f"{intent.side.value} against {other.side.value} {order.client_id}", "nothing opposite at work"
     return None
+
+
+def _opposite(one: Intent, other: Intent) -> bool:
+    """Whether one buys what the other sells; packages do so leg by leg."""
+    if not (one.legs or other.legs):
+        return other.symbol == one.symbol and other.side is not one.side
+    sides = {instrument.symbol: quantity > 0 for instrument, quantity in one.traded}
+    return any(sides.get(i.symbol, quantity > 0) is not (quantity > 0) for i, quantity in other.traded)
 
 
 def _meet(one: Intent, other: Intent) -> bool:
     """Whether two orders of opposite sides could trade with each other. Only two limits can be known not to."""
     buy, sell = (one, other) if one.side is Side.BUY else (other, one)
+    if buy.legs or sell.legs:
+        return True  # what a leg trades at is not told
     if buy.type is not OrderType.LIMIT or sell.type is not OrderType.LIMIT:
         return OrderType.OCO not in (one.type, other.type)
     assert buy.limit_price is not None and sell.limit_price is not None
@@ -251,7 +276,7 @@ def _sector(intent: Intent, scene: Scene) -> Refused | None:
     equity = scene.equity(scene.context.book)
     if equity <= 0:
         return f"{name}: no equity", f"{cap:g}"
-    value = scene.worth(intent.instrument, opened, scene.reference(intent))
+    value = scene.exposure(intent)
     weight = (scene.sectors.get(name, ZERO) + value) / equity
     return _over(weight, cap, f"{name} {weight:.6f}")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
 from aura_lib.core import Account, AssetClass, DataError, Instrument, Intent, Side, rate
+from aura_lib.risk.packages import Options, changes, cost
 from aura_lib.risk.pretrade.context import Context
 from aura_lib.risk.pretrade.limits import TradeLimits
 from aura_lib.risk.pretrade.reserved import Reserved, reserved
@@ -44,7 +45,8 @@ class Scene:
         """The symbols whose prices matter; None for all, where a currency has to be converted."""
         context, own = self.context, self.context.account.currency
         known = [p.instrument for a in (context.account, context.book) for p in a.positions.values()]
-        known += [i.instrument for i in self.intents] + [o.intent.instrument for o in context.orders]
+        wished = [*self.intents, *(o.intent for o in context.orders)]
+        known += [instrument for intent in wished for instrument, _ in intent.traded]
         foreign = any(i.currency != own for i in known) or context.account.balances or context.book.balances
         return None if foreign else {instrument.symbol for instrument in known}
 
@@ -84,6 +86,19 @@ class Scene:
         """What an account is worth at fresh prices; DataError where one is missing."""
         return account.equity(self.prices)
 
+    # ---- the hours -------------------------------------------------------------------------------------------------
+    def waits_for(self, intent: Intent) -> str:
+        """The session that an order made while its market is closed is meant for; empty when it can trade now.
+
+        Its price is then that of the session that ended last, and that is fresh: nothing newer was made.
+        """
+        trading, now = self.context.trading, self.context.now
+        if trading is None or intent.instrument.asset_class in ALWAYS_OPEN or now >= trading.opens:
+            return ""
+        if intent.extended_hours and trading.state in ("pre", "post"):
+            return ""
+        return f"for the session of {trading.session}, which opens {trading.opens:%Y-%m-%d %H:%M} UTC"
+
     # ---- holdings --------------------------------------------------------------------------------------------------
     @cached_property
     def at_work(self) -> Reserved:
@@ -97,13 +112,38 @@ class Scene:
 
     def closable(self, account: Account, at_work: Reserved, intent: Intent) -> Decimal:
         """How much an order of this side can close of a holding, once what is at work has done its part."""
-        held = account.quantity(intent.symbol) * -intent.side.sign  # positive: there is something to close
-        earlier = sum((t.quantity for t in self.taken if _alike(t, intent)), ZERO)
-        return max(held - at_work.get((intent.symbol, intent.side), ZERO) - earlier, ZERO)
+        return self._closable(account, at_work, intent.symbol, intent.side)
+
+    def _closable(self, account: Account, at_work: Reserved, symbol: str, side: Side) -> Decimal:
+        held = account.quantity(symbol) * -side.sign  # positive: there is something to close
+        taken = [q for t in self.taken for i, q in t.traded if i.symbol == symbol and q * side.sign > 0]
+        return max(held - at_work.get((symbol, side), ZERO) - sum(map(abs, taken), ZERO), ZERO)
+
+    def opened(self, intent: Intent) -> list[tuple[Instrument, Decimal]]:
+        """How much of each instrument that an order trades closes nothing in its book, in units."""
+        book, at_work = self.context.book, self.at_work_here
+        sides = [(i, quantity, Side.BUY if quantity > 0 else Side.SELL) for i, quantity in intent.traded]
+        return [(i, max(abs(q) - self._closable(book, at_work, i.symbol, side), ZERO)) for i, q, side in sides]
 
     def opens(self, intent: Intent) -> Decimal:
-        """How much of an order closes nothing in its book, in units."""
-        return max(intent.quantity - self.closable(self.context.book, self.at_work_here, intent), ZERO)
+        """How much of an order closes nothing in its book, in units; packages count whole when a leg does so."""
+        most = max(quantity for _, quantity in self.opened(intent))
+        return most if not intent.legs else intent.quantity if most else ZERO
+
+    @cached_property
+    def packages(self) -> list[Intent]:
+        """The packages of the book that are still on their way, as far as they are."""
+        here = [
+            o for o in self.context.orders if o.book == self.context.book.name and o.intent.legs and o.remaining > 0
+        ]
+        return [replace(order.intent, quantity=order.remaining) for order in here]
+
+    @cached_property
+    def singly(self) -> Reserved:
+        """What the book's orders may still trade that are no packages, nor legs of one."""
+        packages = {order.client_id for order in self.context.orders if order.intent.legs}
+        here = [o for o in self.context.orders if o.book == self.context.book.name]
+        return reserved([o for o in here if o.client_id not in packages and o.parent not in packages])
 
     # ---- sectors ---------------------------------------------------------------------------------------------------
     def sector(self, symbol: str) -> str:
@@ -117,7 +157,8 @@ class Scene:
         held = {s: (p.instrument, p.quantity) for s, p in book.positions.items() if p.quantity}
         for order in self.context.orders:
             if order.book == book.name:
-                held.setdefault(order.intent.symbol, (order.intent.instrument, ZERO))
+                for instrument, _ in order.intent.traded:
+                    held.setdefault(instrument.symbol, (instrument, ZERO))
         for symbol, (instrument, quantity) in held.items():
             coming = quantity + self.at_work_here.get((symbol, Side.BUY), ZERO)
             going = quantity - self.at_work_here.get((symbol, Side.SELL), ZERO)
@@ -135,21 +176,45 @@ class Scene:
         dear = max((p for p in (intent.limit_price, intent.stop_price) if p is not None), default=last)
         return max(last, dear) if intent.side is Side.BUY else last
 
+    def exposure(self, intent: Intent) -> Decimal:
+        """What an order opens, all its legs added up, in the account's currency."""
+        if not intent.legs:
+            return self.worth(intent.instrument, self.opens(intent), self.reference(intent))
+        return sum((self.worth(i, quantity) for i, quantity in self.opened(intent)), ZERO)
+
+    def value(self, intent: Intent) -> Decimal:
+        """What an order needs in money: what it opens costs; packages what they may lose at most.
+
+        Packages whose loss has no end need what all their legs are worth.
+        """
+        if not intent.legs:
+            return self.exposure(intent)
+        if not self.opens(intent):
+            return ZERO
+        added = self._options().added(changes(intent))
+        paid = cost(intent, self.prices)
+        if paid is None:
+            raise DataError(f"no fresh price of all legs of {intent.symbol}")
+        own, currency = self.context.account.currency, intent.instrument.currency
+        paid = paid if currency == own else paid * rate(self.prices, currency, own)
+        return self.exposure(intent) if added is None else max(paid + added, ZERO)
+
+    def _options(self) -> Options:
+        book, own = self.context.book, self.context.account.currency
+        left = {s: quantity - self.singly.get((s, Side.SELL), ZERO) for s, quantity in book.holdings.items()}
+        return Options(
+            book, left, [*self.packages, *self.taken], lambda c: Decimal(1) if c == own else rate(self.prices, c, own)
+        )  # fmt: skip
+
     def take(self, intent: Intent) -> None:
         """Let an approved leg count."""
-        opened = self.opens(intent)
-        if opened:
-            value = self.worth(intent.instrument, opened, self.reference(intent))
-            self.spent += value
+        if self.opens(intent):
+            self.spent += self.value(intent)
             if self._capped:
                 name = self.sector(intent.instrument.underlying or intent.symbol)
-                self.sectors[name] = self.sectors.get(name, ZERO) + value
+                self.sectors[name] = self.sectors.get(name, ZERO) + self.exposure(intent)
         self.taken.append(intent)
 
     @property
     def _capped(self) -> bool:
         return self.limits.max_sector_weight is not None or bool(self.limits.sector_caps)
-
-
-def _alike(one: Intent, other: Intent) -> bool:
-    return one.symbol == other.symbol and one.side is other.side

@@ -13,7 +13,7 @@ from aura_lib.risk.pretrade.limits import TradeLimits
 from aura_lib.risk.pretrade.rules import AFTER, BEFORE, judged
 from aura_lib.risk.pretrade.scene import Scene
 
-APPROVED: Refusal = ("limits", "", "")
+APPROVED = "limits"
 
 
 def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> list[Decision]:
@@ -23,7 +23,7 @@ def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> l
     of the book (`risk.check`), then each of those against what the approved ones before it add up to (`rules.AFTER`).
     A leg that the last refuse still counts in the limits of those after it: a basket is never approved for room that
     it might not have. What cannot be valued for want of a fresh price is refused. Approved legs have the rule
-    "limits", as those of `risk.check`.
+    "limits", as those of `risk.check`; the value of one that waits for the next session says for which.
     """
     scene = Scene(context, limits, intents)
     refusals = {leg: found for leg, intent in enumerate(intents) if (found := judged(intent, scene, BEFORE))}
@@ -36,7 +36,7 @@ def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> l
             refusals[leg] = found
         else:
             scene.take(intents[leg])
-    told = (refusals.get(leg, APPROVED) for leg in range(len(intents)))
+    told = (refusals.get(leg) or (APPROVED, scene.waits_for(intents[leg]), "") for leg in range(len(intents)))
     return [
         Decision(leg, intents[leg].symbol, leg not in refusals, rule, value, limit)
         for leg, (rule, value, limit) in enumerate(told)
@@ -46,15 +46,19 @@ def check(intents: Sequence[Intent], context: Context, limits: TradeLimits) -> l
 def _by_limits(intents: Sequence[Intent], rest: Sequence[int], scene: Scene) -> dict[int, Refusal]:
     context = scene.context
     found = book_limits.check(
-        [intents[leg] for leg in rest], context.book, scene.prices, scene.limits, working=_working(scene)
-    )
+        [intents[leg] for leg in rest], context.book, scene.prices, scene.limits, working=_working(scene),
+        packages=scene.packages,
+    )  # fmt: skip
     return {leg: (d.rule, d.value, d.limit) for leg, d in zip(rest, found, strict=True) if not d.approved}
 
 
 def _working(scene: Scene) -> Mapping[str, Decimal]:
-    """Symbol → signed quantity on its way in the book, as its limits count it: of two sides the one that enlarges."""
+    """Symbol → signed quantity on its way in the book, as its limits count it: of two sides the one that enlarges.
+
+    Packages are counted apart, as wholes.
+    """
     total: dict[str, Decimal] = {}
-    for (symbol, side), quantity in scene.at_work_here.items():
+    for (symbol, side), quantity in scene.singly.items():
         enlarges = scene.context.book.quantity(symbol) * side.sign >= 0
         if symbol not in total or enlarges:
             total[symbol] = quantity * side.sign

@@ -13,6 +13,33 @@ const pageOption = (name) => {
 const fields = (form) => JSON.stringify(Object.fromEntries(new FormData(form)));
 const TYPED = 250; // milliseconds of rest after which what was typed is told
 
+// A form with `data-post` goes to the server itself, which answers although the kernel of this page may hang.
+const aura = () => window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
+const cookie = (name) => document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+const body = (form) => {
+  const told = JSON.parse(form.dataset.body ?? "{}");
+  for (const control of form.querySelectorAll("input[name]")) {
+    if (control.type === "checkbox") told[control.name] = control.checked;
+    else if (control.value.trim()) told[control.name] = control.value;
+  }
+  return JSON.stringify(told);
+};
+const say = (form, text, kind) => {
+  const line = form.querySelector("[role]") ?? form.appendChild(document.createElement("p"));
+  [line.textContent, line.className] = [text, kind];
+  line.setAttribute("role", kind ? "alert" : "status");
+};
+const post = async (form, otherwise) => {
+  const token = cookie("_xsrf");
+  if (!aura() || !token) return otherwise();
+  try {
+    const headers = {"Content-Type": "application/json", "X-XSRFToken": token};
+    const answer = await fetch(`${aura()}${form.dataset.post}`, {method: "POST", headers, body: body(form)});
+    const told = await answer.json();
+    say(form, answer.ok ? form.dataset.done ?? "Done." : told.message, answer.ok ? "" : "aura-bad");
+  } catch { otherwise(); } // no server, or not ours: by way of the kernel
+};
+
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const FLASH = [{backgroundColor: "var(--aura-accent-fill)"}, {backgroundColor: "transparent"}];
 
@@ -82,7 +109,7 @@ function render({model, el}) {
       control?.focus?.();
       if (place[2] != null) control?.setSelectionRange?.(place[2], place[2]);
     }
-    const served = window.auraStatic?.split("static/")[0] ?? pageOption("auraStatic")?.split("static/")[0];
+    const served = aura();
     for (const link of el.querySelectorAll("a[data-run]")) {
       if (served) link.href = `${served}runs/${encodeURIComponent(link.dataset.run)}`;
     }
@@ -106,7 +133,9 @@ function render({model, el}) {
     if (!form) return;
     event.preventDefault();
     clearTimeout(rest);
-    model.send({ask: form.dataset.ask, value: fields(form)});
+    const send = () => model.send({ask: form.dataset.ask, value: fields(form)});
+    if (form.dataset.post) post(form, send);
+    else send();
   };
   let heard = Date.now();
   const beat = () => { heard = Date.now(); document.documentElement.classList.remove("aura-silent"); };

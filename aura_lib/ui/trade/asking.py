@@ -12,11 +12,11 @@ from aura_lib.execution import Preview, Terms
 from aura_lib.execution.form import number
 from aura_lib.execution.present import MANUAL, Reader
 from aura_lib.ledger import Ledger
+from aura_lib.ui.trade.words import WHY
 
 PLACES = {"change": "orders", "cancel": "orders", "halt": "switch", "resume": "switch"}  # where trouble is told
 PRACTICE, CAPITAL = "practice", Decimal(100_000)
 PRACTISED = 500  # bars of the history that practice starts before the end of
-WHY = "asked for on the trading page"
 
 
 def send(settings: Settings, account: str, preview: Preview, key: str) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from html import escape
+from itertools import islice
 
 from aura_lib.core import LIVE, TERMINAL, Fill, Intent, Order, OrderStatus
 from aura_lib.execution.form import LABELS, WORDS
 from aura_lib.execution.present import Present
 from aura_lib.reports import formats, market
-from aura_lib.ui.trade.pieces import TYPES, section, signed, table
+from aura_lib.ui.trade.pieces import TYPES, cents, section, signed, table
 
 TIME = f"Time, {formats.zone_name(formats.ZONE)}"
-ROWS = 100  # the newest orders and fills on the page; the ledger has them all
+ROWS = 100  # the newest closed orders and fills on the page; the ledger has them all
+OPEN = 500  # the newest open orders
 MARKED = {"limit_price": "limit", "stop_price": "stop", "take_profit": "target", "stop_loss": "stop loss"}
 
 
@@ -37,22 +39,28 @@ def _position(
     value = None if price is None else units * price * scale
     gain = None if value is None else value - units * cost * scale
     kind = "" if not gain else ' class="aura-gain"' if gain > 0 else ' class="aura-loss"'
-    close = f'<button class="aura-plain" data-ask="close" value="{escape(f"{book}|{symbol}")}">Close…</button>'
+    close = (
+        '<div class="aura-controls">'
+        f'<button data-ask="close" value="{escape(f"{book}|{symbol}")}">Close…</button></div>'
+    )
     return (
         f"<b>{escape(symbol)}</b>", escape(book), formats.quantity(units), market.price(float(cost), money),
         "–" if price is None else market.price(float(price), money),
-        "–" if value is None else market.price(float(value), money),
+        "–" if value is None else cents(value, money),
         f"<span{kind}>{'–' if gain is None else signed(gain, money)}</span>", close,
     )  # fmt: skip
 
 
 def orders(s: Present, problem: str = "") -> str:
     """The blotter: open orders first, then the newest closed ones; open ones can be changed and cancelled."""
-    every = sorted(s.view.orders.values(), key=lambda o: (o.status in TERMINAL, -o.time.timestamp()))
-    rows = [_order(s, order) for order in every[:ROWS]]
+    working = sorted(s.view.live.values(), key=lambda o: o.time, reverse=True)
+    closed = (o for o in reversed(s.view.orders.values()) if o.status in TERMINAL)
+    shown = [*working[:OPEN], *islice(closed, ROWS)]
+    rows = [_order(s, order) for order in shown]
     heads = (TIME, "Symbol", "Side", "Units", "Filled", "Type", "Price", "Status", "Why", "")
     told_ = f'<p class="aura-bad" role="alert">{escape(problem)}</p>' if problem else ""
-    note = f"The newest {ROWS} of {len(every):,}." if len(every) > ROWS else ""
+    count = len(s.view.orders)
+    note = f"{len(working):,} open; the newest {len(shown)} of {count:,} are here." if count > len(shown) else ""
     return section("Orders", told_ + table("Orders", heads, rows, "no orders yet"), note)
 
 
@@ -61,7 +69,8 @@ def _order(s: Present, o: Order) -> tuple[str, ...]:
     controls = ""
     if o.status in LIVE:
         name = escape(o.client_id)
-        controls = f'<button class="aura-plain" data-ask="cancel" value="{name}">Cancel</button>' + _change(o)
+        cancel = f'<button data-ask="cancel" value="{name}">Cancel</button>'
+        controls = f'<div class="aura-controls">{cancel}{_change(o)}</div>'
     kind = "aura-bad" if o.status in (OrderStatus.REJECTED, OrderStatus.UNKNOWN) else ""
     why = o.reason or i.reason
     return (
@@ -110,7 +119,7 @@ def fills(s: Present) -> str:
         (
             _moment(f.time), f"<b>{escape(f.symbol)}</b>", escape(f.book), f.side.value,
             formats.quantity(f.quantity), market.price(float(f.price), f.instrument.currency),
-            market.price(float(f.fee), f.instrument.currency),
+            cents(f.fee, f.instrument.currency),
         )
         for f in newest
     ]  # fmt: skip

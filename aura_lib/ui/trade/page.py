@@ -23,6 +23,7 @@ from aura_lib.reports.about import About
 from aura_lib.risk.pretrade import Use
 from aura_lib.ui.live import Empty, Page, request
 from aura_lib.ui.trade import asking, blotter, ticket, words
+from aura_lib.ui.trade.planning import Planning
 from aura_lib.ui.widgets import Chart, Panel
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Trade(Page[Present]):
         self._ticket = ""  # the name of an order that was reviewed: what makes a second press the same ticket
         self._troubles: dict[str, str] = {}
         self._form = 0  # which form it is: a sent one is followed by an empty one
+        self._plan = Planning()
         self._tasks: set[asyncio.Future[Any]] = set()
         super().__init__(settings)
 
@@ -116,6 +118,10 @@ class Trade(Page[Present]):
         """The kill switch."""
         return self.panel(lambda s: words.switch(s, self._troubles.get("switch", "")), self._heard)
 
+    def plan(self) -> Panel:
+        """From target weights to orders: inspected first, then proposed."""
+        return self.panel(self._planned, self._heard)
+
     # what is shown --------------------------------------------------------------------------------------------------
     def _names(self) -> list[str]:
         return accounts(self._ledger) if self._ledger is not None else []
@@ -125,6 +131,11 @@ class Trade(Page[Present]):
             self._preview = self._previewed(s, self._preview.intent, self._preview.book)
         problem = self._troubles.get("ticket", "")
         return ticket.review(s, self._preview, problem, self._told, sending=self._sending, asked=bool(self._ticket))
+
+    def _planned(self, s: Present) -> str:
+        if self._ledger is not None:
+            self._plan.again(self._ledger, s)
+        return self._plan.html(s)
 
     def _picture(self, s: Present) -> go.Figure:
         from aura_lib.reports import figures
@@ -155,6 +166,7 @@ class Trade(Page[Present]):
                 self._account = asking.PRACTICE
             case "account":
                 self._account, self._book, self._preview, self._ticket = value, "", None, ""
+                self._plan = Planning(number=self._plan.number + 1)
             case "review:typed":
                 self._typed(asking.fields(value))
             case "review":
@@ -165,6 +177,11 @@ class Trade(Page[Present]):
             case "send" if self._preview is not None and self._ticket and not self._sending:
                 self._sending = "Sent to the desk; waiting for its verdict …"
                 self._later(self._sent(self._preview, self._ticket))
+            case "plan":
+                self._plan.ask(self._open(), self._shown_now(), asking.fields(value))
+            case "propose" if self._plan.found is not None and not self._plan.sending:
+                self._plan.sending = "Sent to the desk; waiting for its verdict …"
+                self._later(self._proposed())
             case "close":
                 self._close_out(*value.rpartition("|")[::2])
             case "clock" if self._shown_now().practice:
@@ -201,6 +218,16 @@ class Trade(Page[Present]):
             self._troubles["ticket"] = str(error)
         finally:
             self._sending = ""
+        self.refresh()
+
+    async def _proposed(self) -> None:
+        """The plan, beside the loop."""
+        try:
+            self._plan.sent(await asyncio.to_thread(self._plan.send, self.settings))
+        except AuraError as error:
+            self._plan.sent(str(error))
+        finally:
+            self._plan.sending = ""
         self.refresh()
 
     async def _asked(self, name: str, value: str) -> None:

@@ -19,10 +19,19 @@ NUMBERS = frozenset(
 )  # at the right
 
 
+def cents(value: Decimal, money: str) -> str:
+    """An amount of money, to the cent; prices have more digits (`market.price`)."""
+    return f"{formats.MINUS if value < 0 else ''}{market.SIGNS.get(money, f'{money} ')}{abs(value):,.2f}"
+
+
 def signed(amount: Decimal, money: str) -> str:
     """An amount of money with its sign; nothing has none."""
-    sign = "+" if amount > 0 else formats.MINUS if amount < 0 else ""
-    return f"{sign}{market.price(float(abs(amount)), money)}"
+    return f"{'+' if amount > 0 else ''}{cents(amount, money)}"
+
+
+def counted(number: int, thing: str) -> str:
+    """1 fill, 2 fills."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:

@@ -10,7 +10,7 @@ from aura_lib.execution import Preview
 from aura_lib.execution.form import FIELDS, LABELS, told
 from aura_lib.execution.present import Present
 from aura_lib.reports import formats, market
-from aura_lib.ui.trade.pieces import TYPES, section, signed
+from aura_lib.ui.trade.pieces import TYPES, cents, section
 
 OFFERED = frozenset(TYPES) - {OrderType.OCO}  # a pair of exits comes with a bracket
 FORCES = {
@@ -84,7 +84,7 @@ def review(s: Present, preview: Preview | None, problem: str, verdict: str, *, s
         where = f"LIVE account {s.terms.name}: real money" if s.live else f"paper account {s.terms.name}"
         kind = "aura-main aura-danger" if s.live else "aura-main"
         confirm = (
-            f'<p class="aura-confirm">{escape(said)}, on {escape(where)}?</p>'
+            f'<p class="aura-confirm">Send this to {escape(where)}?</p>'
             f'<button class="{kind}" data-ask="send" value="1">Send to {"LIVE" if s.live else "paper"}</button> '
             '<button data-ask="back" value="1">Back</button>'
         )
@@ -103,11 +103,9 @@ def _facts(s: Present, p: Preview) -> Iterable[tuple[str, str]]:
     money = p.intent.instrument.currency
     yield "Last price", market.price(float(p.price), money) if p.price is not None else "none now"
     if p.value is not None:
-        yield ("Cost, about" if p.intent.side is Side.BUY else "Proceeds, about"), market.price(float(p.value), money)
-        yield "Fees, at most", market.price(float(p.fee), money)
-    yield (
-        "Cash of the book",
-        f"{market.price(float(p.cash), money)}"
-        + (f" → {signed(p.cash_after, money).removeprefix('+')}" if p.cash_after is not None else ""),
-    )
+        yield ("Cost, about" if p.intent.side is Side.BUY else "Proceeds, about"), cents(p.value, money)
+        yield "Fees, at most", cents(p.fee, money)
+    yield "Buying power", f"{cents(s.buying_power(p.book), s.terms.currency)} in book {p.book}"
+    after = f" → {cents(p.cash_after, money)}" if p.cash_after is not None else ""
+    yield "Cash of the book", f"{cents(p.cash, money)}{after}"
     yield "Holding", f"{formats.quantity(p.held)} → {formats.quantity(p.held_after)}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
-from aura_lib.core import Order, OrderStatus, Side
 from aura_lib.execution.present import Present
-from aura_lib.reports import formats, market
+from aura_lib.reports import formats
 from aura_lib.risk.pretrade import Use
 from aura_lib.ui.tiles import tiles
-from aura_lib.ui.trade.pieces import section, signed, table
+from aura_lib.ui.trade.pieces import cents, counted, section, signed, table
 
+WHY = "asked for on the trading page"
 SHARES = ("max_gross", "max_net", "max_daily_loss", "max_account_daily_loss", "collar")
 
 
@@ -58,23 +59,17 @@ def numbers(s: Present) -> str:
     gain = sum((p.value(price) - p.value(p.average_cost) for p, price in worth if price is not None), Decimal(0))
     realised = sum((p.realised for p in account.positions.values()), Decimal(0))
     equity = account.cash + held
-    reserved = sum((_reserved(s, o) for o in s.view.live_orders()), Decimal(0))
     share = f"{formats.percent(float(held / equity), sign=False)} of equity" if equity else ""
+    free = sum((s.buying_power(book) for book in s.view.cash), Decimal(0))
     rows = [
-        ("Equity", market.price(float(equity), money), f"{len(values)} holdings"),
-        ("Cash", market.price(float(account.cash), money), f"{market.price(float(reserved), money)} in open orders"),
-        ("Invested", market.price(float(held), money), share),
+        ("Equity", cents(equity, money), counted(len(values), "holding")),
+        ("Cash", cents(account.cash, money), f"{cents(free, money)} buying power"),
+        ("Invested", cents(held, money), share),
         ("Unrealised", signed(gain, money), "since bought"),
         ("Realised", signed(realised, money), "before fees"),
-        ("Fees paid", market.price(float(account.fees), money), f"{len(s.view.fills):,} fills"),
+        ("Fees paid", cents(account.fees, money), counted(len(s.view.fills), "fill")),
     ]
     return tiles(rows)
-
-
-def _reserved(s: Present, order: Order) -> Decimal:
-    price = order.intent.limit_price or s.prices.get(order.intent.symbol) or Decimal(0)
-    buys = order.intent.side is Side.BUY and order.status is not OrderStatus.HELD
-    return order.remaining * price * order.intent.instrument.multiplier if buys else Decimal(0)
 
 
 def switch(s: Present, problem: str = "") -> str:
@@ -88,13 +83,19 @@ def switch(s: Present, problem: str = "") -> str:
         )
     else:
         inside = (
-            '<form data-ask="halt" data-fresh><label>Why<input name="reason" autocomplete="off"></label>'
+            f'<form data-ask="halt" data-fresh data-post="api/halt" data-done="Halted: no new order leaves." '
+            f'data-body="{_halt(s)}"><label>Why<input name="reason" autocomplete="off"></label>'
             f"{_check('cancel', 'cancel open orders', ticked=True)}{_check('flatten', 'close all positions')}"
             f'<button class="aura-main aura-danger" type="submit">Halt {escape(s.terms.name)}</button></form>'
         )
     return section(
         "Kill switch", told_ + inside, "From one second after it no order leaves for the broker, whatever hangs."
     )
+
+
+def _halt(s: Present) -> str:
+    """What the page asks of the server itself: a kernel that hangs keeps nobody from halting."""
+    return escape(json.dumps({"scope": s.terms.name, "reason": WHY}))
 
 
 def _check(name: str, told: str, *, ticked: bool = False) -> str:

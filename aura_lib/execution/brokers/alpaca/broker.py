@@ -37,6 +37,7 @@ LOOK_AGAIN = 0.5  # seconds before such an order is looked for again; then twice
 LOOK_BACK = 60.0  # seconds between two looks at what may have been written down late
 PAGE = 500
 PAIRED = ("bracket", "oco", "oto")
+AROUND = timedelta(seconds=5)  # an order for packages and its legs are written down within that
 MOVING = 3  # looks at an account that changes while it is looked at
 
 T = TypeVar("T")
@@ -156,7 +157,19 @@ class AlpacaBroker:
             return None
         except BrokerRejected as error:
             raise BrokerUnavailable(f"alpaca does not say what became of {client_id}: {error}") from error
+        if told.get("order_class") == words.SEVERAL and told.get("symbol") and client_id not in self._parents:
+            self._meet_package(told)
         return self._readable("an order", lambda: self._learn(told))
+
+    def _meet_package(self, leg: Mapping[str, Any]) -> None:
+        """The leg of an order that this process has not seen: that was written down at about the same moment."""
+        at = self._readable("an order", lambda: words.moment(leg["created_at"]))
+        if at is None or str(leg["client_order_id"]) in self._alone:
+            return
+        self._alone.add(str(leg["client_order_id"]))
+        window = {"after": (at - AROUND).isoformat(), "until": (at + AROUND).isoformat()}
+        for told in self._ask("closed orders", "/orders", status="all", limit=PAGE, nested="true", **window):
+            self._readable("an order", lambda t=told: self._learn(t))  # type: ignore[misc]
 
     def orders(self) -> list[BrokerOrder]:
         """Every open order: legs and held ones, and those placed elsewhere. All of them, or BrokerUnavailable."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aura_lib.core import InputError, Mode
 
@@ -13,7 +15,10 @@ NAMES = {
     Mode.PAPER: ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
     Mode.LIVE: ("ALPACA_LIVE_API_KEY", "ALPACA_LIVE_SECRET_KEY"),
 }
-URL, STREAM_URL = "ALPACA_TRADING_URL", "ALPACA_STREAM_URL"  # another host in place of Alpaca's paper one: a rehearsal
+URLS = {  # another host in place of Alpaca's own: a rehearsal
+    Mode.PAPER: ("ALPACA_TRADING_URL", "ALPACA_STREAM_URL"),
+    Mode.LIVE: ("ALPACA_LIVE_TRADING_URL", "ALPACA_LIVE_STREAM_URL"),  # on this machine only
+}
 _STARTS = {Mode.PAPER: "PK", Mode.LIVE: "AK"}  # what keys of each class start with at Alpaca itself
 
 
@@ -35,7 +40,19 @@ class Keys:
                 f"{self.account_class.value} keys do not start with {other}"
             )
         if self.account_class is Mode.LIVE and (self.url or self.stream_url):
+            self._rehearse()
+
+    def _rehearse(self) -> None:
+        """A live account is rehearsed on this machine and with keys that are none: real ones go to Alpaca alone."""
+        if self.key.startswith(_STARTS[Mode.LIVE]):
             raise InputError("live keys go to Alpaca itself and nowhere else")
+        here = [address is not None and _is_here(address) for address in (self.url, self.stream_url)]
+        if not all(here):
+            first, second = URLS[Mode.LIVE]
+            raise InputError(
+                f"a live account is rehearsed on this machine only: both {first} and {second} must be addresses of "
+                "loopback, such as http://127.0.0.1:9000 and ws://127.0.0.1:9000/stream"
+            )
 
     @staticmethod
     def from_environment(account_class: Mode, environ: Mapping[str, str] | None = None) -> Keys:
@@ -47,14 +64,21 @@ class Keys:
                 "from alpaca.markets"
             )
         key, secret = (env[name].strip() for name in NAMES[account_class])
-        if account_class is Mode.LIVE:
-            return Keys(account_class, key, secret)
-        url, stream = (env.get(name, "").strip().rstrip("/") or None for name in (URL, STREAM_URL))
+        url, stream = (env.get(name, "").strip().rstrip("/") or None for name in URLS[account_class])
         return Keys(account_class, key, secret, url, stream)
 
     def clean(self, text: str) -> str:
         """The text without the keys, should it repeat them."""
         return text.replace(self.secret, "…").replace(self.key, "…")
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address is of this machine. A name other than localhost would have to be looked up."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def missing(account_class: Mode, environ: Mapping[str, str] | None = None) -> list[str]:

@@ -15,6 +15,7 @@ from aura_lib.core import (
     InputError,
     Instrument,
     Intent,
+    Leg,
     Order,
     OrderStatus,
     OrderType,
@@ -23,7 +24,10 @@ from aura_lib.core import (
     option_of,
 )
 
-CLASSES = frozenset({AssetClass.EQUITY, AssetClass.ETF, AssetClass.OPTION, AssetClass.CRYPTO})
+CLASSES = frozenset(
+    {AssetClass.EQUITY, AssetClass.ETF, AssetClass.OPTION, AssetClass.CRYPTO, AssetClass.PACKAGE}
+)  # fmt: skip
+SEVERAL = "mleg"  # what Alpaca calls an order for packages of options, and each of its legs
 ZERO, ONE = Decimal(0), Decimal(1)
 SHARE = Decimal("0.000000001")  # fractions that may be traded
 QUOTES = ("USDT", "USDC", "USDG", "USD", "BTC")  # what crypto pairs are quoted in; positions are told without the slash
@@ -55,6 +59,8 @@ class AlpacaCapabilities(Capabilities):
         kind, wish, force = intent.instrument.asset_class, intent.type, intent.time_in_force
         if plain := Capabilities.refusal(self, intent):
             return plain
+        if kind is AssetClass.PACKAGE:
+            return ""  # what a package is, is what Alpaca takes: two to four legs, market or limit, for the day
         if kind is AssetClass.OPTION:
             return _among(wish, _PLAIN, "options") or _among(force, {TimeInForce.DAY}, "options") or _whole(intent)
         if kind is AssetClass.CRYPTO:
@@ -90,12 +96,28 @@ def _whole(intent: Intent) -> str:
 def fields(order: Order) -> dict[str, Any]:
     """An order as the body of a POST. Numbers are text: as floats they would lose digits on the way."""
     intent = order.intent
+    if intent.legs:
+        return _package_fields(order)
     body: dict[str, Any] = {
         "symbol": intent.symbol, "qty": text(intent.quantity), "side": intent.side.value, "type": _type(intent),
         "time_in_force": intent.time_in_force.value, "client_order_id": order.client_id,
         "limit_price": text(intent.limit_price), "stop_price": text(intent.stop_price),
         "trail_price": text(intent.trail_amount), "trail_percent": text(intent.trail_percent),
         "extended_hours": intent.extended_hours or None, **_exits(intent),
+    }  # fmt: skip
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _package_fields(order: Order) -> dict[str, Any]:
+    """Packages: no symbol and no side of their own, and a limit price that is negative for a credit."""
+    intent = order.intent
+    legs = [
+        {"symbol": leg.instrument.symbol, "ratio_qty": str(leg.ratio), "side": leg.side.value} for leg in intent.legs
+    ]
+    body = {
+        "order_class": SEVERAL, "qty": text(intent.quantity), "type": intent.type.value,
+        "time_in_force": intent.time_in_force.value, "client_order_id": order.client_id,
+        "limit_price": text(intent.limit_price), "legs": legs,
     }  # fmt: skip
     return {name: value for name, value in body.items() if value is not None}
 
@@ -203,6 +225,8 @@ def intent(told: Mapping[str, Any]) -> Intent | None:
     """What an order wishes; None when it cannot be said in our words (money instead of a quantity, a new type)."""
     quantity = number(told.get("qty"))
     kind = _TYPES.get(str(told.get("type") or told.get("order_type")))
+    if told.get("order_class") == SEVERAL:
+        return _of_package(told, quantity)
     if quantity is None or kind is None or not told.get("symbol"):
         return None
     try:
@@ -215,6 +239,22 @@ def intent(told: Mapping[str, Any]) -> Intent | None:
             quantity, kind, time_in_force=force, extended_hours=bool(told.get("extended_hours")), **_prices(told, kind),
         )  # fmt: skip
     except (InputError, ValueError):
+        return None
+
+
+def _of_package(told: Mapping[str, Any], quantity: Decimal | None) -> Intent | None:
+    """Packages, as far as their legs are told with them; or a leg, which has no price of its own."""
+    if quantity is None:
+        return None
+    try:
+        if told.get("symbol"):
+            return Intent(option_of(str(told["symbol"])), Side(str(told["side"])), quantity)
+        legs = [
+            Leg(option_of(str(leg["symbol"])), Side(str(leg["side"])), int(number(leg["ratio_qty"]) or ZERO))
+            for leg in told.get("legs") or ()
+        ]
+        return Intent.of_legs(legs, quantity, number(told.get("limit_price")))
+    except (InputError, ValueError, LookupError):
         return None
 
 

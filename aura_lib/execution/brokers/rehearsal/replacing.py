@@ -11,6 +11,7 @@ from aura_lib.core import AuraError, OrderStatus
 from aura_lib.exchange.working import entry_of
 from aura_lib.execution.brokers.rehearsal import activities
 from aura_lib.execution.brokers.rehearsal.answers import duplicate, forbidden, invalid, malformed
+from aura_lib.execution.brokers.rehearsal.packages import replace_package
 from aura_lib.execution.brokers.rehearsal.submission import engine_order, place
 from aura_lib.execution.brokers.rehearsal.tickets import Ticket
 from aura_lib.execution.brokers.rehearsal.venue import ZERO, Venue
@@ -36,8 +37,10 @@ def replace(venue: Venue, order_id: str, body: Any) -> dict[str, Any]:
             raise invalid("no parameters to replace were given")
         if not old.open:
             raise invalid(f'order is already in "{old.status}" state')
-        if old.notional is not None or old.order_class == "mleg":
-            raise invalid("notional and multi-leg orders cannot be replaced")
+        if old.notional is not None:
+            raise invalid("notional orders cannot be replaced")
+        if old.order_class == "mleg":
+            return replace_package(venue, old, body)
         new = _changed(venue, old, body)
         _work(venue, old, new)
         _take_over(venue, old, new)

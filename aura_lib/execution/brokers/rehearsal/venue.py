@@ -255,8 +255,8 @@ class Venue:
 
         def takes(name: str) -> bool:
             ticket = self.standing(name)
-            if ticket is None or ticket.symbol not in symbols:
-                return False
+            if ticket is None or ticket.symbol not in symbols or ticket.id in self.packages:
+                return False  # packages are worked when all their legs have a price
             if "/" in ticket.symbol:
                 return not closing
             return (

@@ -323,7 +323,7 @@ def _several(body: Mapping[str, Any], listing: Listing) -> Wish:
         raise invalid("qty must be a positive integer for the mleg order class")
     if force not in ("day", "gtc"):
         raise invalid("order_time_in_force provided not supported for options trading")
-    limit = _signed(body.get("limit_price")) if kind == "limit" else None
+    limit = signed(body.get("limit_price")) if kind == "limit" else None
     if kind == "limit" and limit is None:
         raise invalid("limit orders require limit price")
     return Wish(
@@ -331,7 +331,8 @@ def _several(body: Mapping[str, Any], listing: Listing) -> Wish:
     )
 
 
-def _signed(value: Any) -> Decimal | None:
+def signed(value: Any) -> Decimal | None:
+    """A net price, of either sign; None when there is none."""
     if value is None:
         return None
     try:
