@@ -141,7 +141,7 @@ def rehearse_answer(name: str, outcomes: list[Outcome]) -> Answer:
     columns = {
         "scenario": "scenario", "orders": ">orders", "happened": ">faults",
         "duplicates": ">duplicates", "lost": ">lost",
-        "position": "position", "verdict": "verdict", "raised": "what the desk says",
+        "verdict": "verdict", "raised": "what the desk says",
     }  # fmt: skip
     last = f"{met} of {len(played)} scenarios met: {doubled} orders twice, {lost} lost, {wrong} went wrong."
     return Answer(data, (table(f"Rehearsal of {name}", columns, rows), last), code=1 if wrong else 0)

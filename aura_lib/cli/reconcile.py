@@ -37,12 +37,13 @@ def _show(view: AccountView) -> Answer:
     data = {
         "account": view.name, "reconciled": view.reconciled.isoformat() if view.reconciled else None,
         "drift": view.drift, "stopped": dict(view.stopped), "differences": list(view.differences),
+        "short": list(view.short),
     }  # fmt: skip
     when = (
         f"they last agreed at {view.reconciled:%Y-%m-%d %H:%M:%S} UTC" if view.reconciled else "never compared so far"
     )
     if not view.differences and not view.drift:
-        return Answer(data, (f"{view.name}: ledger and broker agree, {when}",))
+        return Answer(data, (f"{view.name}: ledger and broker agree, {when}", *_targets(view)))
     columns = {
         "id": "id", "subject": "what", "ours": ">ledger", "theirs": ">broker", "stops": "stops", "offered": "offered",
         "meaning": "meaning",
@@ -54,7 +55,15 @@ def _show(view: AccountView) -> Answer:
         lines.append(f"New orders are halted: {view.drift}")
     if any(d["mending"] for d in view.differences):
         lines.append(f"To write what is offered: aura reconcile {view.name} --mend ID --reason '…'")
-    return Answer(data, tuple(lines), code=1)
+    return Answer(data, (*lines, *_targets(view)), code=1)
+
+
+def _targets(view: AccountView) -> tuple[Any, ...]:
+    """What books are short of, of what was decided for them last."""
+    if not view.short:
+        return ()
+    columns = {"book": "book", "symbol": "symbol", "wanted": ">wanted", "done": ">done", "why": "why no more"}
+    return (table(f"{view.name}: short of target", columns, list(view.short)),)
 
 
 def _row(difference: Mapping[str, Any]) -> dict[str, str]:

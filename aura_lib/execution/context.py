@@ -50,14 +50,17 @@ def context(
     Raises DataError when the feed has no prices at that moment.
     """
     now = utc(now)
+    stood = (
+        None if terms.clock == "wall" else now
+    )  # a clock that was set back, or a broker's that is ahead, hides nothing
     of_day = (limits.max_daily_loss, limits.max_account_daily_loss) != (None, None)
     hours = _hours(terms, now) if of_day or terms.clock == "wall" else None
     start = _start(view, feed, limits, hours, book)
     return Context(
         now=now,
         origin=origin,
-        account=view.account(as_of=now),
-        book=view.account(book, now),
+        account=view.account(as_of=stood),
+        book=view.account(book, stood),
         prices=feed.stamped(now),
         orders=view.live_orders(),
         legs=_legs(view),

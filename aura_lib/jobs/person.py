@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from aura_lib.access import who
@@ -18,6 +18,7 @@ from aura_lib.ledger import AccountView, Ledger, Token
 BOOK = "by-hand"
 UNITS, PURSE = Decimal(4), Decimal(40)  # of an order, and what the person could buy in all
 FAR, NEARER = Decimal("0.96"), Decimal("0.97")  # of the last price
+CENT = Decimal("0.01")
 ABOVE, BELOW = Decimal("1.10"), Decimal("0.90")  # the exits of a bracket
 
 
@@ -47,7 +48,7 @@ class Person:
         bracket = replace(
             self._wish(FAR), type=OrderType.BRACKET, take_profit=self._at(ABOVE), stop_loss=self._at(BELOW)
         )
-        if (order := self._place("second", moment, bracket)) is not None:
+        if (order := self._place("second", moment + timedelta(microseconds=1), bracket)) is not None:
             self._cancel(order)
 
     def _wish(self, part: Decimal) -> Intent:
@@ -58,7 +59,7 @@ class Person:
         )  # fmt: skip
 
     def _at(self, part: Decimal) -> Decimal:
-        tick = self.instrument.tick
+        tick = max(self.instrument.tick, CENT)  # finer ones are not taken of what costs a dollar and more
         return (self.price * part / tick).quantize(Decimal(1), ROUND_DOWN) * tick
 
     def _place(self, name: str, moment: datetime, wish: Intent) -> Order | None:

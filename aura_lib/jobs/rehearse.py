@@ -283,7 +283,8 @@ class Stage:
             if ticket is not None:
                 placed[leg] = placed.get(leg, ZERO) + (ticket.asked if ticket.open else ticket.filled)
         doubled = sum(1 for leg, quantity in placed.items() if quantity > wished[leg])
-        doubled += sum(1 for client_id in there if client_id not in view.orders)
+        unknown = [t for client_id, t in there.items() if client_id not in view.orders]
+        doubled += sum(1 for t in unknown if t.open or t.filled or not t.parent)  # a leg that came to nothing is none
         lost = sum(1 for o in ours.values() if _lost(o, there.get(o.client_id)))
         held = {symbol: quantity for symbol, quantity in view.account().holdings.items() if quantity}
         raised = view.drift or "; ".join(f"{s}: {why}" for s, why in view.stopped.items())

@@ -29,7 +29,7 @@ def test_the_scenarios_are_listed() -> None:
         (["broker", "serve", "--chance", "2"], "between 0 and 1"),
         (["broker", "serve", "--rejects", "-1"], "a probability is between 0 and 1"),
         (["rehearse", "nobody", "--from", "2021-01-04", "--to", "2021-02-01"], "no job 'nobody'"),
-        (["rehearse", "x", "--from", "a", "--to", "b", "--all", "--scenario", "halt"], "not both"),
+        (["broker", "serve", "--scenario", "restart@0s", "--port", "0"], "after a time (NAME@90s"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(words: list[str], why: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
-from aura_lib.core import Broker, Clock, OrderStatus, SimulatedClock
+from aura_lib.core import Broker, Calendar, Clock, OrderStatus, SimulatedClock
 from aura_lib.execution.accounts import Terms
 from aura_lib.execution.desk import stop
 from aura_lib.execution.desk.change import cancel_wanted
@@ -48,6 +48,7 @@ class Desk:
         self._polled = time.monotonic()
         self._patience = getattr(broker, "poll_seconds", POLL_SECONDS)
         self._keeper, self._slicer = Keeper(self.seat), Slicer(self.seat)
+        self._compared = datetime.max.replace(tzinfo=UTC)  # the last close that ledger and broker were compared after
         self._heard = True  # what the broker had to tell of the present moment
 
     def start(self) -> None:
@@ -59,6 +60,7 @@ class Desk:
         fund_again(seat)
         answer_requests(seat, seat.news().requests)
         settle(seat)
+        self._compared = self._last_close()
         self._ask()
         seat.beat()
 
@@ -82,8 +84,13 @@ class Desk:
             return self._follow_clock(self.seat.clock, news)
         if self.woken.is_set() or time.monotonic() - self._polled > self._patience:
             self.woken.clear()
-            self._ask(always=False)
+            close = self._last_close()
+            if self._ask(always=close > self._compared):
+                self._compared = close
         return False
+
+    def _last_close(self) -> datetime:
+        return Calendar.of(self.seat.terms.calendar).last_close(self.seat.clock.now())
 
     def _follow_clock(self, clock: SimulatedClock, news: News) -> bool:
         """Move the simulated clock to where it shall be, once nothing is left to send at the present moment.

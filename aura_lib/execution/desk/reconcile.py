@@ -1,16 +1,22 @@
-"""Reconcile: ledger against broker, over the union of both sides. Drift halts new orders and says what mends it."""
+"""Reconcile: ledger against broker and against target. Drift halts new orders and says what mends it.
+
+At start, whenever the broker was asked, and after each close: then every order is compared, and what was decided
+against what is there, be it that nothing has changed.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
-from aura_lib.core import BrokerUnavailable, SimulatedClock, Snapshot, iso
+from aura_lib.core import BrokerUnavailable, Calendar, SimulatedClock, Snapshot, encode, iso
 from aura_lib.execution.desk.seat import Seat
 from aura_lib.execution.lines import Line
-from aura_lib.execution.reconcile import Reconciliation, ask, compare
+from aura_lib.execution.reconcile import Reconciliation, ask, compare, short_of_target
 
 ZERO = Decimal(0)
+MOMENT = timedelta(microseconds=1)
 AGAIN = timedelta(hours=1)  # how often it is written that nothing differs, on an account that lives by the wall clock
 FULLY = timedelta(minutes=1)  # how often a real broker is asked for more than what it holds, while that agrees
 RECENT = timedelta(seconds=10)  # how long an answer of a real broker may be on its way
@@ -28,7 +34,7 @@ def reconcile(seat: Seat, *, always: bool = True) -> bool:
         return False
     seat.buying_power = told.buying_power
     apart = strangers(seat)
-    if agrees(seat, told) and not apart and not _due(seat):
+    if agrees(seat, told) and not apart and not _due(seat, always=always):
         _agreed(seat, always=always)
     elif (found := _explained(seat)) is not None:
         _write(seat, found, apart, always=always)
@@ -37,11 +43,11 @@ def reconcile(seat: Seat, *, always: bool = True) -> bool:
     return True
 
 
-def _due(seat: Seat) -> bool:
+def _due(seat: Seat, *, always: bool) -> bool:
     """Whether every order is to be compared too: at a real broker, where others may have a hand in it."""
     if isinstance(seat.clock, SimulatedClock):
         return False
-    return seat.compared is None or seat.clock.now() - seat.compared.at > FULLY
+    return always or seat.compared is None or seat.clock.now() - seat.compared.at > FULLY
 
 
 def agrees(seat: Seat, told: Snapshot) -> bool:
@@ -83,7 +89,7 @@ def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool)
         if not found.settling and not found.unanswered:
             _agreed(seat, always=always)
         return
-    body = found.body()
+    body = {**found.body(), **_target(seat, always=always)}
     body["what"] = "; ".join([part for part in (found.drift, *apart) if part])
     known = (seat.view.drift, [d["id"] for d in seat.view.differences])
     if always or known != (body["what"], [d["id"] for d in body["differences"]]):
@@ -93,4 +99,13 @@ def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool)
 def _agreed(seat: Seat, *, always: bool) -> None:
     at, view = seat.clock.now(), seat.view
     if always or view.drift or view.differences or view.reconciled is None or at - view.reconciled > AGAIN:
-        seat.write([Line("reconciled", {"at": iso(at)})])
+        seat.write([Line("reconciled", {"at": iso(at), **_target(seat, always=always)})])
+
+
+def _target(seat: Seat, *, always: bool) -> dict[str, Any]:
+    """What the books of strategies are short of, of what was decided since the close before the last one."""
+    if not always:
+        return {}
+    calendar, now = Calendar.of(seat.terms.calendar), seat.clock.now()
+    since = calendar.last_close(calendar.last_close(now) - MOMENT)
+    return {"short": [encode(short) for short in short_of_target(seat.view, since)]}

@@ -10,6 +10,19 @@ from __future__ import annotations
 from aura_lib.execution.reconcile.compare import compare
 from aura_lib.execution.reconcile.differences import Difference, Halts, Kind, Reconciliation, Written
 from aura_lib.execution.reconcile.orders import bust_key
+from aura_lib.execution.reconcile.target import Short, short_of_target
 from aura_lib.execution.reconcile.told import Told, ask
 
-__all__ = ["Difference", "Halts", "Kind", "Reconciliation", "Told", "Written", "ask", "bust_key", "compare"]
+__all__ = [
+    "Difference",
+    "Halts",
+    "Kind",
+    "Reconciliation",
+    "Short",
+    "Told",
+    "Written",
+    "ask",
+    "bust_key",
+    "compare",
+    "short_of_target",
+]

@@ -82,6 +82,7 @@ class AccountView:
     drift: str = ""
     reconciled: datetime | None = None
     differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
+    short: tuple[Mapping[str, Any], ...] = ()  # what books are short of, of what was decided for them
     stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
     protections: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the rules that stand, by name
     triggered: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # "rule/symbol" → when it last came to bear
@@ -301,10 +302,12 @@ class AccountView:
     # the desk -------------------------------------------------------------------------------------------------------
     def _reconciled(self, body: Mapping[str, Any]) -> None:
         self.drift, self.reconciled = "", utc(body["at"])
+        self.short = tuple(body.get("short", self.short))
         self.differences, self.stopped = (), {}
 
     def _drift(self, body: Mapping[str, Any]) -> None:
         self.drift = str(body["what"])
+        self.short = tuple(body.get("short", self.short))
         self.differences, self.stopped = tuple(body.get("differences", ())), dict(body.get("stopped", {}))
 
     def _heard(self, body: Mapping[str, Any]) -> None:
