@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -39,9 +39,9 @@ def moment(bar: int) -> datetime:
     return data.load(source=SOURCE).times[bar].to_pydatetime()
 
 
-def settled(holds: Callable[[AccountView], bool]) -> None:
-    """A desk works until it holds."""
-    with Ledger.open() as ledger, DeskProcess(Settings.load(), "hand") as desk:
+def settled(desk: DeskProcess, holds: Callable[[AccountView], bool]) -> None:
+    """Wait until it holds."""
+    with Ledger.open() as ledger:
         wait_until(lambda: holds(ledger.account("hand")), "what was asked", ledger, "hand", desk)
 
 
@@ -56,6 +56,13 @@ def account(aura_home: Path) -> Path:
         with ledger.write() as connection:
             ledger.control.clock_done(connection, "hand", moment(-300))
     return aura_home
+
+
+@pytest.fixture
+def desk(account: Path) -> Iterator[DeskProcess]:
+    """Its desk, at work for a whole test: the one that each command brings along then waits for the lease."""
+    with DeskProcess(Settings.load(), "hand") as working:
+        yield working
 
 
 @pytest.mark.parametrize(
@@ -124,11 +131,11 @@ def test_real_money_is_told(aura_home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_order_lives_from_the_ticket_to_the_cancel(account: Path) -> None:
+def test_an_order_lives_from_the_ticket_to_the_cancel(desk: DeskProcess) -> None:
     low = ("order", "buy", "hand", "AAPL", "10", "--limit", "1.5", "--in-force", "gtc", "--yes", "--key", "once")
     first = told(*low)["sent"]
     assert (first["side"], first["quantity"]) == ("buy", "10")
-    settled(lambda view: view.orders[first["client_id"]].status is OrderStatus.ACCEPTED)
+    settled(desk, lambda view: view.orders[first["client_id"]].status is OrderStatus.ACCEPTED)
     assert told(*low)["sent"]["client_id"] == first["client_id"], "the same key is sent once"
     assert [o["client_id"] for o in told("order", "list", "hand")["orders"]] == [first["client_id"]]
     shown = told("order", "replace", "hand", first["client_id"], "--limit", "1.4")
@@ -136,34 +143,33 @@ def test_an_order_lives_from_the_ticket_to_the_cancel(account: Path) -> None:
     new = told("order", "replace", "hand", first["client_id"], "--limit", "1.4", "--yes")["sent"]
     assert new["how"] == "at 1.4 or better"
     assert told("order", "cancel", "hand", new["client_id"], "-r", "enough")["cancel"] == "asked"
-    settled(lambda view: not view.live)
+    settled(desk, lambda view: not view.live)
     assert told("order", "list", "hand")["orders"] == []
     states = {o["client_id"]: o["status"] for o in told("order", "list", "hand", "--all")["orders"]}
     assert states == {first["client_id"]: "replaced", new["client_id"]: "cancelled"}
 
 
 @pytest.mark.slow
-def test_a_sliced_order_is_shown_asked_for_listed_and_cancelled(account: Path) -> None:
+def test_a_sliced_order_is_shown_asked_for_listed_and_cancelled(desk: DeskProcess) -> None:
     cut = ("order", "slice", "hand", "buy", "MSFT", "100", "--over", "60", "--slices", "7", "--name", "cut")
     parts = told(*cut)["slices"]
     assert sum(Decimal(p["part"]) for p in parts) == 100 and {p["part"] for p in parts} == {"14", "15"}
     assert told(*cut, "--yes")["asked"] is True
     assert [s["name"] for s in told("order", "list", "hand")["slices"]] == ["cut"]
     assert told("order", "cancel", "hand", "cut")["cancel"] == "asked"
-    settled(lambda view: not view.sliced)
+    settled(desk, lambda view: not view.sliced)
     assert told("order", "list", "hand")["slices"] == []
 
 
 @pytest.mark.slow
-def test_a_book_is_brought_to_its_targets(account: Path) -> None:
+def test_a_book_is_brought_to_its_targets(desk: DeskProcess) -> None:
     plan = told("rebalance", "hand", "AAPL=0.3", "MSFT=40%")
     assert (plan["orders"], plan["proposed"], [leg["symbol"] for leg in plan["legs"]]) == (2, None, ["AAPL", "MSFT"])
     with Ledger.open() as ledger:
         assert ledger.inbox.after("hand") == [], "looking sends nothing"
     sent = told("rebalance", "hand", "AAPL=0.3", "MSFT=40%", "--propose", "--key", "month")
     assert sent["proposed"]["approved"] == 2
-    settings = Settings.load()
-    with Ledger.open() as ledger, DeskProcess(settings, "hand") as desk:
+    with Ledger.open() as ledger:
         advance(ledger, "hand", moment(-299), desk)
         held = ledger.account("hand").account("manual").holdings
     assert held == {leg["symbol"]: Decimal(str(leg["quantity"])) for leg in plan["legs"]}
