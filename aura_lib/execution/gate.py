@@ -55,6 +55,8 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "halted", halted)
     if view.drift:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
+    if not seat.met:
+        return refuse(basket, "drift", f"{seat.broker.name} was not heard since the desk began", "both sides compared")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
     if person := user(basket.origin):

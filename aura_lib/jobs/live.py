@@ -63,10 +63,12 @@ def allowed(runner: Runner, job: Job, terms: Terms) -> None:
 
 
 def unheard(view: AccountView, book: str, calendar: Calendar, slot: datetime) -> str:
-    """Why a book is not known as it stood at a slot: orders of a session that was over, whose end nobody was told.
+    """Why a book is not known as it stood at a slot: the broker was not heard, or not of every order.
 
-    What they filled is missing in the book, and a notebook would wish for it again.
+    What orders of a session that was over have filled is missing in the book, and a notebook would wish for it again.
     """
+    if not view.compared:
+        return f"ledger and broker of {view.name} were not compared since its desk began"
     open_yet = [o for o in view.live_orders(book) if o.intent.time_in_force is not TimeInForce.GTC]
     over = [o for o in open_yet if calendar.next_close(o.time) <= slot]
     if not over:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sqlalchemy
 
-from aura_lib.core import AssetClass, Bars, Instrument, Intent, LedgerError, OrderStatus, Right, Side
+from aura_lib.core import AssetClass, Bars, BrokerUnavailable, Instrument, Intent, LedgerError, OrderStatus, Right, Side
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.desk import Desk
 from aura_lib.execution.feed import Feed
@@ -72,6 +72,31 @@ def test_a_clock_that_jumps_back_neither_fills_again_nor_loses_an_order(floor: A
     desk.woken.set()
     desk.cycle()
     assert floor.view().account("m").holdings == {"AAA": 6} and floor.view().drift == ""
+
+
+def test_a_desk_that_never_heard_its_broker_lets_nothing_pass_until_it_has(floor: Any) -> None:
+    class Deaf(Wrapped):
+        """A venue whose answers about the account do not arrive."""
+
+        down = True
+
+        def snapshot(self) -> Any:
+            if self.down:
+                raise BrokerUnavailable("no answer")
+            return self.venue.snapshot()
+
+    seen: list[Deaf] = []
+    desk = floor.desk(3, wrap=lambda venue: seen.append(Deaf(venue)) or seen[-1])
+    floor.propose(3, ("AAA", "buy", 1))
+    exhaust(desk)
+    (told,) = floor.view().verdicts.values()
+    assert [d.rule for d in told.decisions] == ["drift"] and "not heard" in told.decisions[0].value
+    assert seen[0].submits == 0 and not floor.view().compared, "N-I14: start-up agrees, or trading does not start"
+    seen[0].down = False
+    desk._ask()
+    floor.propose(3, ("AAA", "buy", 1), origin="second")
+    exhaust(desk)
+    assert seen[0].submits == 1 and floor.view().compared
 
 
 def test_an_option_that_expires_is_booked_in_its_book_and_the_ledger_agrees_with_the_venue(floor: Any) -> None:

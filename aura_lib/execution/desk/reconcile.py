@@ -32,7 +32,7 @@ def reconcile(seat: Seat, *, always: bool = True) -> bool:
         told = seat.broker.snapshot()
     except BrokerUnavailable:
         return False
-    seat.buying_power = told.buying_power
+    seat.met, seat.buying_power = True, told.buying_power
     apart = strangers(seat)
     if agrees(seat, told) and not apart and not _due(seat, always=always):
         _agreed(seat, always=always)
@@ -98,7 +98,8 @@ def _write(seat: Seat, found: Reconciliation, apart: list[str], *, always: bool)
 
 def _agreed(seat: Seat, *, always: bool) -> None:
     at, view = seat.clock.now(), seat.view
-    if always or view.drift or view.differences or view.reconciled is None or at - view.reconciled > AGAIN:
+    changed = view.drift or view.differences or not view.compared
+    if always or changed or view.reconciled is None or at - view.reconciled > AGAIN:
         seat.write([Line("reconciled", {"at": iso(at), **_target(seat, always=always)})])
 
 

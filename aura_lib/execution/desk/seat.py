@@ -40,6 +40,7 @@ class Seat:
         self.view = AccountView(terms.name, terms.currency)
         self.rules = Rulebook(ledger, terms)
         self.buying_power: Decimal | None = None  # as the broker last told it
+        self.met = False  # whether the broker has told how the account stands since we began
         self.compared: Reconciliation | None = None  # the last comparison that found something
         self.counted: dict[str, int] = {}  # book → refusals in a row when they were last looked at
         self.known: set[str] = set()  # promotions that were found good

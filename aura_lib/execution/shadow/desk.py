@@ -81,6 +81,7 @@ class ShadowSeat(Seat):
         self.onlooker = broker
         self._mirror, self._whole = Mirror(ledger, self.real.name), AccountView(self.real.name)
         self._beheld: AccountView | None = None
+        self.met = True  # by `blind`, each time
 
     @property
     def standing(self) -> AccountView:

@@ -29,7 +29,7 @@ from aura_lib.ledger.views.course import EVER
 from aura_lib.ledger.views.money import Event, Money
 
 ZERO = Decimal(0)
-TOLD_ONLY = ("desk.started", "mended", "seen")  # they change nothing here
+TOLD_ONLY = ("mended", "seen")  # they change nothing here
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class AccountView:
     request: int = 0
     drift: str = ""
     reconciled: datetime | None = None
+    compared: bool = False  # whether ledger and broker were compared since the last desk began
     differences: tuple[Mapping[str, Any], ...] = ()  # what the last comparison with the broker left open
     short: tuple[Mapping[str, Any], ...] = ()  # what books are short of, of what was decided for them
     stopped: dict[str, str] = field(default_factory=dict)  # symbol → which difference keeps it from being traded
@@ -301,12 +302,12 @@ class AccountView:
 
     # the desk -------------------------------------------------------------------------------------------------------
     def _reconciled(self, body: Mapping[str, Any]) -> None:
-        self.drift, self.reconciled = "", utc(body["at"])
+        self.drift, self.reconciled, self.compared = "", utc(body["at"]), True
         self.short = tuple(body.get("short", self.short))
         self.differences, self.stopped = (), {}
 
     def _drift(self, body: Mapping[str, Any]) -> None:
-        self.drift = str(body["what"])
+        self.drift, self.compared = str(body["what"]), True
         self.short = tuple(body.get("short", self.short))
         self.differences, self.stopped = tuple(body.get("differences", ())), dict(body.get("stopped", {}))
 
@@ -334,6 +335,9 @@ class AccountView:
         elif body["cancel"] in self.sliced:
             self.sliced[body["cancel"]]["cancel"] = f"cancelled by {body['who']}: {body['reason']}"
 
+    def _started(self, body: Mapping[str, Any]) -> None:
+        self.compared = False
+
     def _told(self, body: Mapping[str, Any]) -> None:
         pass
 
@@ -345,6 +349,7 @@ def _moment(body: Mapping[str, Any]) -> datetime:
 
 _HANDLERS: dict[str, Callable[[AccountView, Mapping[str, Any]], None]] = {
     **dict.fromkeys(TOLD_ONLY, AccountView._told),
+    "desk.started": AccountView._started,
     "request.refused": AccountView._told,
     "verdict": AccountView._verdict,
     "order": AccountView._order,
