@@ -13,6 +13,7 @@ import pytest
 from aura_lib.core import Intent
 from aura_lib.execution.desk import Desk
 from tests.crash import fast
+from tests.crash.tally import table
 from tests.crash.test_fast_worlds import folder
 from tests.execution.conftest import Floor
 from tests.options import C105, C110, CONDOR, CREDIT, DEBIT, P90, P95, legs, option_bars
@@ -56,7 +57,7 @@ def story(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(folder: Path, seeds: range) -> dict[str, Any]:
     expected, tallies, wrong = fast.matrix(folder, seeds)
-    print(fast.table(tallies))
+    print(table(tallies.values()))
     assert len(expected["fills"]) >= 10 and expected["verified"] == expected["drift"] == "", "the story must trade"
     assert expected["live"] == expected["parked"] == 0 and expected["holdings"]["m"] == {}
     assert not wrong, wrong[:2]
