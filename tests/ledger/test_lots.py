@@ -39,10 +39,11 @@ def with_splits(seed: int, count: int) -> list[Line]:
     lines = random_journal(seed, count)
     for place in range(count // 4, len(lines), max(count // 4, 1)):
         view = view_of(*lines[:place])
+        last = max((event.time for event in view.events), default=START)  # all that is written is of before it
         for book in BOOKS:
             for symbol, units in view.account(book).holdings.items():
                 told = booking(
-                    10_000 + place, BookingKind.SPLIT, D(0), START, instrument=NAMES[symbol], quantity=units, book=book
+                    10_000 + place, BookingKind.SPLIT, D(0), last, instrument=NAMES[symbol], quantity=units, book=book
                 )
                 return [*lines[:place], told, *[line for line in lines[place:] if line[0] != "transfer"]]
     return lines
