@@ -221,7 +221,7 @@ def _crossing(intent: Intent, scene: Scene) -> Refused | None:
     """An order that could trade with one of the same owner: a wash trade. Exits of a bracket are not meant."""
     if scene.limits.crossing:
         return None
-    for order in scene.context.orders:
+    for order in scene.about(intent):
         other = order.intent
         if _opposite(intent, other) and order.client_id not in scene.context.legs and _meet(intent, other):
             return f"{intent.side.value} against {other.side.value} {order.client_id}", "nothing opposite at work"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from aura_lib.core import Account, AssetClass, DataError, Instrument, Intent, Side, rate
+from aura_lib.core import Account, AssetClass, DataError, Instrument, Intent, Order, Side, rate
 from aura_lib.risk.packages import Options, changes, cost
 from aura_lib.risk.pretrade.context import Context
 from aura_lib.risk.pretrade.limits import TradeLimits
@@ -30,6 +30,7 @@ class Scene:
     intents: Sequence[Intent] = ()
     taken: list[Intent] = field(default_factory=list)
     spent: Decimal = ZERO
+    _sums: dict[tuple[str, Side], Decimal] = field(default_factory=dict)  # of what was taken, by symbol and side
 
     # ---- prices ----------------------------------------------------------------------------------------------------
     @cached_property
@@ -99,6 +100,24 @@ class Scene:
             return ""
         return f"for the session of {trading.session}, which opens {trading.opens:%Y-%m-%d %H:%M} UTC"
 
+    # ---- orders ----------------------------------------------------------------------------------------------------
+    def about(self, intent: Intent) -> list[Order]:
+        """The account's orders in anything that an intent trades."""
+        if not intent.legs:
+            return self._by_symbol.get(intent.symbol, [])
+        named = {i.symbol for i, _ in intent.traded}
+        return [
+            order for order in self.context.orders if not named.isdisjoint(i.symbol for i, _ in order.intent.traded)
+        ]
+
+    @cached_property
+    def _by_symbol(self) -> dict[str, list[Order]]:
+        found: dict[str, list[Order]] = {}
+        for order in self.context.orders:
+            for instrument, _ in order.intent.traded:
+                found.setdefault(instrument.symbol, []).append(order)
+        return found
+
     # ---- holdings --------------------------------------------------------------------------------------------------
     @cached_property
     def at_work(self) -> Reserved:
@@ -116,8 +135,7 @@ class Scene:
 
     def _closable(self, account: Account, at_work: Reserved, symbol: str, side: Side) -> Decimal:
         held = account.quantity(symbol) * -side.sign  # positive: there is something to close
-        taken = [q for t in self.taken for i, q in t.traded if i.symbol == symbol and q * side.sign > 0]
-        return max(held - at_work.get((symbol, side), ZERO) - sum(map(abs, taken), ZERO), ZERO)
+        return max(held - at_work.get((symbol, side), ZERO) - self._sums.get((symbol, side), ZERO), ZERO)
 
     def opened(self, intent: Intent) -> list[tuple[Instrument, Decimal]]:
         """How much of each instrument that an order trades closes nothing in its book, in units."""
@@ -214,6 +232,9 @@ class Scene:
                 name = self.sector(intent.instrument.underlying or intent.symbol)
                 self.sectors[name] = self.sectors.get(name, ZERO) + self.exposure(intent)
         self.taken.append(intent)
+        for instrument, quantity in intent.traded:
+            way = instrument.symbol, Side.BUY if quantity > 0 else Side.SELL
+            self._sums[way] = self._sums.get(way, ZERO) + abs(quantity)
 
     @property
     def _capped(self) -> bool:
