@@ -22,9 +22,9 @@ from typing import Any
 import sqlalchemy as sa
 
 CHANNEL = "aura"  # of the NOTIFY that a writing transaction sends
-FIRST, GROWTH = 0.0001, 1.3  # seconds between two glances once something is being written, and how fast that grows
+SOON, GLANCE = 0.005, 0.0001  # seconds for which to glance once something is being written, and between two glances
 QUIET = 0.01  # seconds between two glances while the kernel tells of nothing
-UNTOLD = (0.0005, 0.003)  # seconds between two glances where it tells nothing at all: at first, and after a while
+UNTOLD = 0.001  # and where it tells nothing at all
 POLL = 0.01  # seconds of rest while PostgreSQL cannot tell
 RECONNECT = 1.0  # seconds between two attempts to hear it again
 IN_MODIFY = 2
@@ -85,19 +85,22 @@ class FileWatch(Watch):
 
     def wait(self, before: int, seconds: float) -> None:
         """See `Watch`. When nothing comes, the log is worked off: nobody has to do so in the middle of an order."""
-        until, (pause, longest) = time.monotonic() + seconds, UNTOLD if self._told is None else (QUIET, QUIET)
+        until, pause = time.monotonic() + seconds, UNTOLD if self._told is None else QUIET
         while self.stamp() == before and (left := until - time.monotonic()) > 0:
             woken, writing = self._hear(min(pause, left))
             if woken:
                 return
             if writing and self._told is not None:
                 os.read(self._told, 1 << 16)
-                pause = FIRST
-            else:
-                pause = min(pause * GROWTH, longest)
+                self._glance(before, time.monotonic() + min(SOON, left))
         if self._tidied != before == self.stamp():
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._tidied = before
+
+    def _glance(self, before: int, until: float) -> None:
+        """Look whether it is through, more often than a selector can: that counts in whole milliseconds."""
+        while self.stamp() == before and time.monotonic() < until:
+            time.sleep(GLANCE)
 
     def close(self) -> None:
         """See `Watch`."""

@@ -18,13 +18,19 @@ def reserved(orders: Sequence[Order]) -> Reserved:
     other, and what a package trades its legs do: the largest of them counts. A leg of a bracket counts as far as its
     entry was filled: it waits for the rest.
     """
-    entries = {order.client_id: order for order in orders}
+    parents = {order.parent for order in orders if order.parent}
+    related = [order for order in orders if order.parent or order.intent.legs or order.client_id in parents]
+    entries = {order.client_id: order for order in related}
     families: dict[tuple[str, str, Side], Decimal] = {}
-    for order in orders:
+    for order in related:
         for symbol, side, quantity in _still(order, entries.get(order.parent)):
             family = (order.parent or order.client_id, symbol, side)
             families[family] = max(families.get(family, ZERO), quantity)
     total: Reserved = {}
+    for order in orders:
+        if order.client_id not in entries:  # most are alone
+            way = order.intent.instrument.symbol, order.intent.side
+            total[way] = total.get(way, ZERO) + order.remaining
     for (_, symbol, side), quantity in families.items():
         total[symbol, side] = total.get((symbol, side), ZERO) + quantity
     return total

@@ -114,7 +114,8 @@ class Scene:
     def _by_symbol(self) -> dict[str, list[Order]]:
         found: dict[str, list[Order]] = {}
         for order in self.context.orders:
-            for instrument, _ in order.intent.traded:
+            intent = order.intent
+            for instrument in [leg.instrument for leg in intent.legs] or [intent.instrument]:
                 found.setdefault(instrument.symbol, []).append(order)
         return found
 
@@ -160,6 +161,8 @@ class Scene:
     def singly(self) -> Reserved:
         """What the book's orders may still trade that are no packages, nor legs of one."""
         packages = {order.client_id for order in self.context.orders if order.intent.legs}
+        if not packages:
+            return self.at_work_here
         here = [o for o in self.context.orders if o.book == self.context.book.name]
         return reserved([o for o in here if o.client_id not in packages and o.parent not in packages])
 
