@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from aura_lib.access.permissions import FILE
 from aura_lib.cli import app
-from aura_lib.core import Fill, Side, encode
+from aura_lib.core import Booking, BookingKind, Fill, Side, encode
 from aura_lib.execution.reconcile import Kind
 from tests.execution.conftest import Floor
 from tests.execution.conftest import floor as floor
 
+D10 = Decimal(10)
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -70,6 +71,31 @@ def test_a_difference_is_shown_mended_once_and_gone(floor: Floor, aura_home: Pat
     assert len(floor.ledger.journal.entries("paper", kinds=("booking",))) == 1
     code, told = aura("--mend", difference["id"], "--reason", "again")
     assert code == 2 and "found no difference" in told
+
+
+def test_a_position_transferred_in_halts_explains_itself_and_is_taken_in_by_a_person(
+    floor: Floor, aura_home: Path
+) -> None:
+    aura_home.mkdir()
+    desk, instrument = floor.desk(), floor.bars.instruments["AAA"]
+    told = Booking("acats", BookingKind.IMPORT, Decimal(0), "USD", floor.time(0), instrument, Decimal(50), price=D10)
+    desk.seat.broker.book(told)  # type: ignore[attr-defined]
+    floor.settle(desk, 1)
+    floor.propose(1, ("AAA", "buy", 1))
+    while desk.cycle():
+        pass
+    (verdict,) = floor.view().verdicts.values()
+    assert [d.rule for d in verdict.decisions] == ["drift"], "nothing new until a person has looked"
+    floor.ledger.control.release(desk.seat.lease)
+    found = json.loads(aura("--json")[1])["differences"]
+    assert {d["subject"]: (d["ours"], d["theirs"]) for d in found} == {
+        "AAA": ("0", "50"), "cash USD": ("99500", "100000"),
+    }  # fmt: skip
+    for difference in found:
+        assert aura("--mend", difference["id"], "--reason", "my old broker's")[0] == 0
+    floor.settle(floor.desk(1), 2)
+    view = floor.view()
+    assert (view.drift, view.account("").holdings, view.account().cash) == ("", {"AAA": 50}, 100_000)
 
 
 def test_mending_needs_a_reason_a_difference_and_the_right_to_it(floor: Floor, aura_home: Path) -> None:
