@@ -55,13 +55,13 @@ def judge(received: Received, seat: Seat) -> list[Decision]:
         return refuse(basket, "halted", halted)
     if view.drift:
         return refuse(basket, "drift", view.drift, "ledger and broker agree")
-    if not seat.met:
-        return refuse(basket, "drift", f"{seat.broker.name} was not heard since the desk began", "both sides compared")
     if received.token is None:
         return refuse(basket, "permission", "no run token", "a token of a Run")
     if person := user(basket.origin):
         if why := denied(seat, person):
             return refuse(basket, "permission", why)
+        if not seat.met:  # a job's slot waits for it before it is run
+            return refuse(basket, "drift", f"{seat.broker.name} was not heard since the desk began", "sides compared")
     elif refused := _not_meant(received.token, seat) or _too_late(basket, seat):
         return refuse(basket, *refused)
     if basket.book not in view.cash:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import sqlalchemy
 
+from aura_lib.access import who
 from aura_lib.core import AssetClass, Bars, BrokerUnavailable, Instrument, Intent, LedgerError, OrderStatus, Right, Side
 from aura_lib.execution.brokers.paper import PaperBroker
 from aura_lib.execution.desk import Desk
@@ -74,7 +75,7 @@ def test_a_clock_that_jumps_back_neither_fills_again_nor_loses_an_order(floor: A
     assert floor.view().account("m").holdings == {"AAA": 6} and floor.view().drift == ""
 
 
-def test_a_desk_that_never_heard_its_broker_lets_nothing_pass_until_it_has(floor: Any) -> None:
+def test_a_desk_that_never_heard_its_broker_takes_no_ticket_until_it_has(floor: Any) -> None:
     class Deaf(Wrapped):
         """A venue whose answers about the account do not arrive."""
 
@@ -87,14 +88,14 @@ def test_a_desk_that_never_heard_its_broker_lets_nothing_pass_until_it_has(floor
 
     seen: list[Deaf] = []
     desk = floor.desk(3, wrap=lambda venue: seen.append(Deaf(venue)) or seen[-1])
-    floor.propose(3, ("AAA", "buy", 1))
+    floor.propose(3, ("AAA", "buy", 1), origin=f"ticket:{who()}")
     exhaust(desk)
     (told,) = floor.view().verdicts.values()
     assert [d.rule for d in told.decisions] == ["drift"] and "not heard" in told.decisions[0].value
     assert seen[0].submits == 0 and not floor.view().compared, "N-I14: start-up agrees, or trading does not start"
     seen[0].down = False
     desk._ask()
-    floor.propose(3, ("AAA", "buy", 1), origin="second")
+    floor.propose(4, ("AAA", "buy", 1), origin=f"ticket:{who()}")
     exhaust(desk)
     assert seen[0].submits == 1 and floor.view().compared
 

@@ -481,6 +481,8 @@ def test_no_order_may_trade_with_another_one_of_the_same_account(mine: Intent, t
     assert (verdict(mine, **told).rule == "crossing") is meet
     assert verdict(mine, replace(WIDE, crossing=True), **told).approved
     assert verdict(mine, **told, legs=frozenset({"o1"})).approved
+    told["orders"] = [replace(told["orders"][0], filled=theirs.quantity)]
+    assert verdict(mine, **told).approved, "it has traded all it can, though nobody told yet that it is done"
 
 
 # ---- the book ------------------------------------------------------------------------------------------------------

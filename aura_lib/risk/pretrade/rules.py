@@ -218,12 +218,15 @@ def _order_rate(intent: Intent, scene: Scene) -> Refused | None:
 
 
 def _crossing(intent: Intent, scene: Scene) -> Refused | None:
-    """An order that could trade with one of the same owner: a wash trade. Exits of a bracket are not meant."""
+    """An order that could trade with one of the same owner: a wash trade. Exits of a bracket are not meant.
+
+    Nor is one that has traded all it can, though nobody told yet that it is done.
+    """
     if scene.limits.crossing:
         return None
     for order in scene.about(intent):
-        other = order.intent
-        if _opposite(intent, other) and order.client_id not in scene.context.legs and _meet(intent, other):
+        other, meant = order.intent, order.remaining > 0 and order.client_id not in scene.context.legs
+        if meant and _opposite(intent, other) and _meet(intent, other):
             return f"{intent.side.value} against {other.side.value} {order.client_id}", "nothing opposite at work"
     return None
 
