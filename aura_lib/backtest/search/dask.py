@@ -198,10 +198,16 @@ def _cluster(distributed: Any, where: str) -> Iterator[Any]:
     if where != LOCAL:
         yield where
         return
-    with distributed.LocalCluster(
+    cluster = distributed.LocalCluster(
         host="127.0.0.1", threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.ERROR
-    ) as cluster:
+    )
+    try:
         yield cluster
+    finally:
+        with suppress(
+            KeyError
+        ):  # it is told of a worker's end that it has forgotten already; it is closed all the same
+            cluster.close()
 
 
 @contextmanager
