@@ -169,7 +169,7 @@ ROWS: dict[str, str] = {
 
 
 @cache
-def tests_there_are() -> frozenset[str]:
+def names_of_tests() -> frozenset[str]:
     files = Path(__file__).parents[1].rglob("test_*.py")
     return frozenset(name for file in files for name in re.findall(r"def (test_\w+)", file.read_text()))
 
@@ -180,7 +180,7 @@ def test_a_known_failure_is_played_or_tested_or_has_a_reason(row: str) -> None:
     if told.startswith(NO):
         assert len(told) > len(NO) + 20
     else:
-        assert told in SCENARIOS or told in tests_there_are(), f"{told} is neither a scenario nor a test"
+        assert told in SCENARIOS or told in names_of_tests(), f"{told} is neither a scenario nor a test"
 
 
 def test_every_scenario_is_there_for_a_row_or_for_more() -> None:
